@@ -1,0 +1,35 @@
+"""Continual learning, to read and to run: `import cl_helpers as cl`."""
+
+from . import metrics
+from .data import DataError, Dataset, load
+from .methods import EWC, MAS, METHODS, SCP, SI, Baseline, Joint, Method, RWalk
+from .models import MLP
+from .run import Run
+from .tasks import Task, permuted, rotated, split
+from .training import Event, evaluate, train, train_steps
+
+__all__ = [
+    "EWC",
+    "MAS",
+    "METHODS",
+    "MLP",
+    "SCP",
+    "SI",
+    "Baseline",
+    "DataError",
+    "Dataset",
+    "Event",
+    "Joint",
+    "Method",
+    "RWalk",
+    "Run",
+    "Task",
+    "evaluate",
+    "load",
+    "metrics",
+    "permuted",
+    "rotated",
+    "split",
+    "train",
+    "train_steps",
+]

@@ -1,0 +1,82 @@
+"""Many methods, many seeds, one table; a run that is on disk already is not trained again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .methods import Method
+from .run import Run
+from .tasks import Task
+from .training import train
+
+FIGURES = ("average_accuracy", "forgetting", "backward_transfer", "seconds")
+
+
+def run_or_load(
+    method: Method, tasks: Sequence[Task], folder: Path, progress: bool = True, **settings: Any
+) -> Run:
+    """The finished run with these settings from `folder`, or else a new one, which is saved there.
+
+    A run in training leaves a checkpoint beside it, from which the next call goes on.
+    """
+    path = folder / f"{run_name(method, tasks, **settings)}.json"
+    if path.exists():
+        return Run.load(path)
+    checkpoint = path.with_suffix(".checkpoint")
+    run = train(method, tasks, progress=progress, checkpoint=checkpoint, **settings)
+    if run.complete:
+        run.save(path)
+        checkpoint.unlink()
+    return run
+
+
+def run_name(method: Method, tasks: Sequence[Task], **settings: Any) -> str:
+    """A file name that says what a reader looks for first, and a digest of all the rest."""
+    everything = {
+        "knobs": method.knobs,
+        "tasks": [(t.data, t.name, len(t.train), len(t.test)) for t in tasks],
+        "settings": settings,
+    }
+    digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:8]
+    lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
+    return f"{method.name}{lam}-seed{settings.get('seed', 0)}-{digest}"
+
+
+def compare(
+    methods: Iterable[Callable[[], Method]],
+    tasks: Sequence[Task],
+    seeds: Sequence[int],
+    folder: Path,
+    **settings: Any,
+) -> list[Run]:
+    """Train every method with every seed; stops after a run that was interrupted."""
+    runs = []
+    for make in methods:
+        for seed in seeds:
+            runs.append(run_or_load(make(), tasks, folder, seed=seed, **settings))
+            if not runs[-1].complete:
+                return runs
+    return runs
+
+
+def table(runs: Sequence[Run]) -> pd.DataFrame:
+    """One row a method and setting: mean and standard deviation over seeds of the four figures.
+
+    Columns are pairs (figure, "mean" or "sd"); accuracies are fractions, not per cent.
+    """
+    rows = [{"method": label(run)} | {f: getattr(run, f) for f in FIGURES} for run in runs]
+    grouped = pd.DataFrame(rows).groupby("method", sort=False)
+    mean, sd = grouped.mean(), grouped.std()
+    return pd.concat({"mean": mean, "sd": sd}, axis=1).swaplevel(axis=1)
+
+
+def label(run: Run) -> str:
+    """The method's name and its knobs, e.g. "ewc lam=100 fisher=true"."""
+    knobs = " ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in run.config["knobs"].items())
+    return f"{run.config['method']} {knobs}".strip()

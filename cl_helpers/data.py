@@ -1,0 +1,343 @@
+"""Data sets as checked tensors: MNIST, CIFAR-100, and digits that need no network.
+
+Images stay the bytes they are on disk, one tensor a data set, and become normalised floats a batch
+at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import platformdirs
+import torch
+import torchvision
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+from torch import Tensor
+from torch.nn import functional as F
+
+Name = Literal["mnist", "digits", "cifar100", "auto"]
+
+# How long to look for the network before doing without it, and to wait for a stalled download.
+_CONNECT_SECONDS = 5.0
+_STALL_SECONDS = 20.0
+
+# MD5 of the files as published, unpacked.
+_MNIST_FILES = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+_CIFAR_ARRAYS = {
+    "train_images": (50000, 32, 32, 3),
+    "train_labels": (50000,),
+    "test_images": (10000, 32, 32, 3),
+    "test_labels": (10000,),
+    "class_names": (100,),
+}
+
+
+class DataError(RuntimeError):
+    """Data that is missing, damaged or out of reach; the message names the file and the cure."""
+
+
+class Offline(DataError):
+    """The data set is not on disk and its server does not answer."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels, whole, on one device.
+
+    Attributes:
+        name: "mnist", "digits" or "cifar100".
+        train_images, test_images: (N, C, H, W) uint8.
+        train_labels, test_labels: (N,) long.
+        class_names: the label's name by label.
+        mean, std: (C, 1, 1) float, of the training images scaled to [0, 1]; what `normalise` uses.
+    """
+
+    name: str
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    class_names: tuple[str, ...]
+    mean: Tensor
+    std: Tensor
+    _copies: dict[torch.device, Dataset] = field(default_factory=dict, repr=False)
+
+    def images(self, half: Literal["train", "test"]) -> Tensor:
+        return self.train_images if half == "train" else self.test_images
+
+    def labels(self, half: Literal["train", "test"]) -> Tensor:
+        return self.train_labels if half == "train" else self.test_labels
+
+    @property
+    def device(self) -> torch.device:
+        return self.train_images.device
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Bytes (B, C, H, W) to floats of mean 0 and standard deviation 1 a channel."""
+        return images.float().mul_(1 / (255 * self.std)).sub_(self.mean / self.std)
+
+    def first(self, n_train: int, n_test: int) -> Dataset:
+        """The first `n_train` training and `n_test` test images: a view, for quick looks."""
+        return replace(
+            self,
+            train_images=self.train_images[:n_train],
+            train_labels=self.train_labels[:n_train],
+            test_images=self.test_images[:n_test],
+            test_labels=self.test_labels[:n_test],
+            _copies={},
+        )
+
+    def to(self, device: torch.device) -> Dataset:
+        """The data set on `device`; the same copy at every call."""
+        if device == self.device:
+            return self
+        if device not in self._copies:
+            moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+            self._copies[device] = replace(self, **moved, _copies={})
+        return self._copies[device]
+
+
+def load(name: Name = "auto", root: str | os.PathLike | None = None) -> Dataset:
+    """Load a data set: from disk, else by download, else (for "auto") the embedded digits.
+
+    Args:
+        name: "mnist" (60,000 + 10,000 images, 28×28), "cifar100" (50,000 + 10,000, 32×32, colour),
+            "digits" (scikit-learn's 1,797 8×8 digits, enlarged to 28×28; needs no network), or
+            "auto": MNIST if it can be had, else digits, and a line that says so.
+        root: the folder with the data; $CL_DATA when None, else the user's cache folder.
+
+    Raises:
+        ValueError: an unknown name.
+        DataError: a file is missing, truncated or corrupted, or (`Offline`) cannot be downloaded.
+    """
+    if name not in ("mnist", "digits", "cifar100", "auto"):
+        raise ValueError(f'data set is {name!r}: choose "mnist", "digits", "cifar100" or "auto"')
+    if name == "digits":
+        return _digits()
+    folder = data_folder(root)
+    if name == "cifar100":
+        return _cifar100(folder)
+    try:
+        return _mnist(folder)
+    except Offline as reason:
+        if name == "mnist":
+            raise
+        print(
+            f"No MNIST: {reason} Going on with scikit-learn's embedded digits, enlarged to 28×28.",
+            file=sys.stderr,
+        )
+        return _digits()
+
+
+def data_folder(root: str | os.PathLike | None = None) -> Path:
+    """Where data is looked for: `root`, else $CL_DATA, else the user's cache folder."""
+    default = platformdirs.user_cache_dir("cl_helpers", appauthor=False)
+    return Path(root or os.environ.get("CL_DATA") or default).expanduser()
+
+
+def _dataset(name, train_images, train_labels, test_images, test_labels, class_names) -> Dataset:
+    values = train_images.transpose(0, 1).flatten(1)
+    # Exact and small: the mean and the mean square from how often each byte value occurs.
+    counts = torch.stack([torch.bincount(v, minlength=256) for v in values]).double()
+    level = torch.arange(256, dtype=torch.float64) / 255
+    share = counts / counts.sum(1, keepdim=True)
+    mean = share @ level
+    std = (share @ level**2 - mean**2).sqrt()
+    return Dataset(
+        name,
+        train_images,
+        train_labels.long(),
+        test_images,
+        test_labels.long(),
+        tuple(class_names),
+        mean.float().view(-1, 1, 1),
+        std.float().view(-1, 1, 1),
+    )
+
+
+@cache
+def _digits() -> Dataset:
+    x, y = load_digits(return_X_y=True)
+    images = torch.tensor(x, dtype=torch.float32).view(-1, 1, 8, 8) / 16
+    large = F.interpolate(images, size=28, mode="bilinear").mul(255).round().to(torch.uint8)
+    train, test = train_test_split(np.arange(len(y)), test_size=0.2, random_state=0, stratify=y)
+    labels = torch.tensor(y)
+    return _dataset(
+        "digits", large[train], labels[train], large[test], labels[test], map(str, range(10))
+    )
+
+
+def _mnist(root: Path) -> Dataset:
+    raw = root / "MNIST" / "raw"
+    if not raw.exists():
+        _download(
+            lambda folder: torchvision.datasets.MNIST(folder, download=True),
+            torchvision.datasets.MNIST.mirrors,
+            [Path("MNIST/raw") / name for name in _MNIST_FILES],
+            raw,
+        )
+    for name, md5 in _MNIST_FILES.items():
+        _check(raw / name, md5, cure=raw)
+    train = torchvision.datasets.MNIST(root, train=True)
+    test = torchvision.datasets.MNIST(root, train=False)
+    return _dataset(
+        "mnist",
+        train.data[:, None],
+        train.targets,
+        test.data[:, None],
+        test.targets,
+        map(str, range(10)),
+    )
+
+
+def _check(path: Path, md5: str, cure: Path) -> None:
+    """Raise unless `path` is, byte for byte, the published file."""
+    again = f"Delete {cure} to have the data downloaded again."
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing. {again}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}). {again}") from None
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise DataError(f"{path} is truncated or corrupted ({len(content):,} bytes). {again}")
+
+
+def _cifar100(root: Path) -> Dataset:
+    path = root / "cifar100.npz"
+    if not path.exists():
+        cifar = torchvision.datasets.CIFAR100
+        if (root / cifar.base_folder).exists():
+            _pack_cifar100(root, path, cure=root / cifar.base_folder)
+        else:
+
+            def fetch(folder):
+                cifar(folder, download=True)
+                _pack_cifar100(folder, folder / path.name, cure=folder)
+
+            _download(fetch, [cifar.url], [Path(path.name)], path)
+    again = f"Delete {path} to have the data made again."
+    try:
+        with np.load(path, allow_pickle=False) as npz:
+            arrays = {key: npz[key] for key in _CIFAR_ARRAYS}
+    except Exception as error:
+        raise DataError(f"{path} is truncated or corrupted ({error}). {again}") from error
+    for key, shape in _CIFAR_ARRAYS.items():
+        if arrays[key].shape != shape:
+            raise DataError(f"{path}: {key} is {arrays[key].shape}, expected {shape}. {again}")
+
+    def images(half):
+        return torch.from_numpy(arrays[f"{half}_images"]).permute(0, 3, 1, 2).contiguous()
+
+    def labels(half):
+        return torch.from_numpy(arrays[f"{half}_labels"].astype(np.int64))
+
+    return _dataset(
+        "cifar100",
+        images("train"),
+        labels("train"),
+        images("test"),
+        labels("test"),
+        map(str, arrays["class_names"]),
+    )
+
+
+def _pack_cifar100(root: Path, path: Path, cure: Path) -> None:
+    """Write torchvision's CIFAR-100 files under `root` as one .npz, whole or not at all."""
+    try:
+        train = torchvision.datasets.CIFAR100(root, train=True)
+        test = torchvision.datasets.CIFAR100(root, train=False)
+    except Exception as error:
+        raise DataError(
+            f"{cure} is incomplete or corrupted ({error}). Delete it to have it downloaded again."
+        ) from error
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("wb") as file:
+        np.savez(
+            file,
+            train_images=train.data,
+            train_labels=np.array(train.targets, dtype=np.uint8),
+            test_images=test.data,
+            test_labels=np.array(test.targets, dtype=np.uint8),
+            class_names=np.array(train.classes),
+        )
+    os.replace(part, path)
+
+
+def _download(
+    fetch: Callable[[Path], object], urls: list[str], produced: list[Path], destination: Path
+) -> None:
+    """Run `fetch` in a folder of its own; move what it `produced` to `destination` when complete."""
+    if not _reachable(urls):
+        raise Offline(
+            f"{destination} does not exist and {urls[0]} does not answer. Connect to the "
+            "network once, or set CL_DATA to a folder that has the data."
+        )
+    try:
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=".download-", dir=destination.parent))
+    except OSError as error:
+        raise DataError(
+            f"{destination.parent} cannot be written ({error.strerror}). "
+            "Set CL_DATA to a folder that can."
+        ) from error
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_STALL_SECONDS)
+    try:
+        fetch(part)
+        first = part / produced[0]
+        os.replace(first.parent if len(produced) > 1 else first, destination)
+    except FileExistsError:
+        pass  # somebody else has just finished the same download
+    except Exception as error:
+        raise Offline(
+            f"the download of {destination.name} broke off ({error}). Try again, or set CL_DATA to "
+            "a folder that has the data."
+        ) from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _reachable(urls: list[str]) -> bool:
+    """Does one of the servers answer within a few seconds? Looking up a name can hang: hence threads."""
+    answers: queue.Queue[bool] = queue.Queue()
+
+    def ask(url: str) -> None:
+        try:
+            urllib.request.urlopen(url, timeout=_CONNECT_SECONDS).close()
+            answers.put(True)
+        except urllib.error.HTTPError:
+            answers.put(True)  # a folder without an index, but a server
+        except OSError:
+            answers.put(False)
+
+    for url in urls:
+        threading.Thread(target=ask, args=(url,), daemon=True).start()
+    deadline = time.monotonic() + _CONNECT_SECONDS
+    try:
+        return any(answers.get(timeout=max(0, deadline - time.monotonic())) for _ in urls)
+    except queue.Empty:
+        return False

@@ -1,0 +1,138 @@
+"""Statistics of per-sample gradients: exact, and the same for every batch size.
+
+EWC and MAS need the mean over samples of (∂s_n/∂θ_i)² or |∂s_n/∂θ_i|, s_n a number computed from
+the model's answer to sample n. Squaring the gradient of a batch is something else: there the
+samples cancel before they are squared.
+
+For a linear layer the exact figure costs no more than that. With inputs a_n and output gradients
+δ_n, the gradient of sample n is δ_n a_nᵀ, so |·| and (·)² act on the two factors apart:
+
+    Σ_n (δ_n a_nᵀ)² = (δ²)ᵀ (a²),        Σ_n |δ_n a_nᵀ| = |δ|ᵀ |a|
+
+one matrix product for all samples (Goodfellow 2015, arXiv:1510.01799). Models with anything but
+linear layers take `torch.func.vmap` over samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+
+from .parameters import flatten
+
+if TYPE_CHECKING:
+    from .tasks import Examples
+
+# logits (B, K), labels (B,) -> (B,) or, for a sum over R such figures, (B, R)
+Of = Callable[[Tensor, Tensor], Tensor]
+
+# Keeps the per-sample copies of the parameters that `vmap` makes to about a gigabyte.
+_VMAP_FLOATS = 2**28
+
+
+def mean_square_grad(model: nn.Module, data: Examples, of: Of, batch_size: int = 1000) -> Tensor:
+    """(P,): 1/N Σ_n Σ_r (∂s_nr/∂θ)², s = `of(logits, labels)`; `batch_size` is only a matter of memory."""
+    return _mean(model, data, of, torch.square, batch_size)
+
+
+def mean_abs_grad(model: nn.Module, data: Examples, of: Of, batch_size: int = 1000) -> Tensor:
+    """(P,): 1/N Σ_n Σ_r |∂s_nr/∂θ|, s = `of(logits, labels)`; `batch_size` is only a matter of memory."""
+    return _mean(model, data, of, torch.abs, batch_size)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode, and afterwards each module in the mode that it was in."""
+    modes = {m: m.training for m in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _mean(model: nn.Module, data: Examples, of: Of, size_of: Callable, batch_size: int) -> Tensor:
+    flat = flatten(model)
+    total = torch.zeros_like(flat.theta)
+    layers = _linear_layers(model)
+    with evaluating(model):
+        for x, y in data.batches(batch_size):
+            sums = _closed_form(model, layers, x, y, of, size_of) if layers else None
+            if sums is None:
+                sums = _per_sample(model, x, y, of, size_of)
+            total += torch.cat([sums[name].reshape(-1) for name in flat.shapes])
+    return total / len(data)
+
+
+def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
+    """The model's linear layers by name; empty if some parameter lives elsewhere or in two of them."""
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear)}
+    theirs = [p for m in layers.values() for p in m.parameters()]
+    every = {p for p in model.parameters() if p.requires_grad}
+    return layers if every <= set(theirs) and len(theirs) == len(set(theirs)) else {}
+
+
+def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | None:
+    """Sums over the batch by parameter name; None if a layer is not used just once, on (B, n)."""
+    inputs: dict[str, list[Tensor]] = {name: [] for name in layers}
+    outputs: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def keep(name):
+        def hook(_, args, out):
+            inputs[name].append(args[0].detach())
+            outputs[name].append(out)
+
+        return hook
+
+    hooks = [layer.register_forward_hook(keep(name)) for name, layer in layers.items()]
+    try:
+        scores = of(model(x), y)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if any(len(a) != 1 or a[0].ndim != 2 for a in inputs.values()):
+        return None
+
+    z = [outputs[name][0] for name in layers]
+    size_of_delta = [torch.zeros_like(o) for o in z]
+    columns = scores.reshape(len(x), -1).sum(0).unbind()
+    for r, column in enumerate(columns):
+        deltas = torch.autograd.grad(column, z, retain_graph=r + 1 < len(columns))
+        for total, delta in zip(size_of_delta, deltas, strict=True):
+            total += size_of(delta)
+
+    sums = {}
+    for (name, layer), d in zip(layers.items(), size_of_delta, strict=True):
+        if layer.weight.requires_grad:
+            sums[f"{name}.weight".lstrip(".")] = d.T @ size_of(inputs[name][0])
+        if layer.bias is not None and layer.bias.requires_grad:
+            sums[f"{name}.bias".lstrip(".")] = d.sum(0)
+    return sums
+
+
+def _per_sample(model, x, y, of: Of, size_of) -> dict[str, Tensor]:
+    """Sums over the batch by parameter name, one gradient a sample: any model in eval mode."""
+    trainable = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
+    fixed = {n: p.detach() for n, p in model.named_parameters() if not p.requires_grad}
+    fixed |= dict(model.named_buffers())
+
+    def score(theta, x_n, y_n, r):
+        logits = functional_call(model, {**theta, **fixed}, (x_n[None],))
+        return of(logits, y_n[None]).reshape(-1)[r]
+
+    with torch.no_grad():
+        n_scores = of(model(x[:1]), y[:1]).numel()
+    sums = {n: torch.zeros_like(p) for n, p in trainable.items()}
+    chunk = max(1, _VMAP_FLOATS // sum(p.numel() for p in trainable.values()))
+    for x_c, y_c in zip(x.split(chunk), y.split(chunk), strict=True):
+        for r in range(n_scores):
+            grads = vmap(grad(score), in_dims=(None, 0, 0, None))(trainable, x_c, y_c, r)
+            for n, g in grads.items():
+                sums[n] += size_of(g).sum(0)
+    return sums

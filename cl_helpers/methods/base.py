@@ -1,0 +1,114 @@
+"""What a method can do, and when the training loop lets it do it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..tasks import Task, joined
+
+
+@dataclass(eq=False)
+class Method:
+    """The hooks that the loop calls, in this order; by default none does anything.
+
+    The fields of a method are its knobs. Everything else it holds is state, which a checkpoint
+    keeps. `lam` is λ, the strength of what holds on to the past; it may be set at any time and
+    acts at the next step.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    lam: ClassVar[float] = 0.0  # a field where a method has a λ
+
+    task = None  # the task in training
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "lam" and not (_is_number(value) and 0 <= value < math.inf):
+            raise ValueError(f"λ is {value!r}: choose a number, 0 (off) or larger")
+        super().__setattr__(name, value)
+
+    def stages(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        """What is trained on, one after the other: the tasks as they come."""
+        return tasks
+
+    def begin_task(self, model: nn.Module, task: Task) -> None:
+        """Before the first step of `task`."""
+        self.task = task
+
+    def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """L(θ) on images `x` (B, …) and labels `y` (B,): cross-entropy over the active outputs."""
+        logits = model(x)
+        return F.cross_entropy(logits if self.task is None else self.task.mask(logits), y)
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """What is minimised: L(θ) + λ · penalty(θ), a 0-dim tensor."""
+        return self.task_loss(model, x, y)
+
+    def backward(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """Add the gradient of `loss` to `.grad`; returns the task loss.
+
+        The loop calls this, not `loss`: a method may know its gradient better than autograd does.
+        """
+        loss = self.loss(model, x, y)
+        loss.backward()
+        return loss.detach()
+
+    def penalty(self, model: nn.Module) -> Tensor:
+        """What λ multiplies, a 0-dim tensor."""
+        return torch.zeros((), device=next(model.parameters()).device)
+
+    def after_backward(self, model: nn.Module) -> None:
+        """The gradient of `loss` is in `.grad`, the step not yet taken."""
+
+    def after_step(self, model: nn.Module) -> None:
+        """The parameters have moved; `.grad` is still that of before."""
+
+    def end_task(self, model: nn.Module, task: Task) -> None:
+        """After the last step of `task`."""
+
+    def predict(self, model: nn.Module, x: Tensor, task: Task) -> Tensor:
+        """The labels (B,) that the model gives the images `x` of `task`."""
+        return task.mask(model(x)).argmax(1)
+
+    @property
+    def knobs(self) -> dict[str, Any]:
+        """The method's settings by name."""
+        return asdict(self)
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the knobs that the next task needs: tensors, numbers, names."""
+        return {k: v for k, v in vars(self).items() if k not in self.knobs and k != "task"}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up what `state()` gave."""
+        vars(self).update(state)
+
+
+@dataclass(eq=False)
+class Baseline(Method):
+    """Train on one task after the other and do nothing about the past: what forgetting looks like."""
+
+    name = "baseline"
+    label = "Baseline"
+
+
+@dataclass(eq=False)
+class Joint(Method):
+    """Train on all tasks at once: the upper bound, since nothing is ever in the past."""
+
+    name = "joint"
+    label = "Joint"
+
+    def stages(self, tasks: Sequence[Task]) -> Sequence[Task]:
+        return [joined(tasks)]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

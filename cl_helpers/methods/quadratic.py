@@ -1,0 +1,98 @@
+"""What EWC, MAS, SI, RWalk and SCP share: hold each weight near θ*, the important ones tighter.
+
+    L_total(θ) = L(θ) + λ · penalty(θ),        penalty(θ) = ½ Σ_i Ω_i (θ_i − θ*_i)²
+
+θ* is where the last task ended. Ω is summed over the tasks, so what is stored does not grow with
+their number: two numbers a weight. The methods differ only in Ω.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..parameters import flatten, unflatten
+from ..tasks import Task
+from .base import Method
+
+
+@dataclass(eq=False)
+class Quadratic(Method):
+    """A method that is its Ω: subclasses say `importance_of`."""
+
+    lam: float = 1.0
+
+    omega = None  # (P,) Ω, summed over the tasks so far
+    theta_star = None  # (P,) θ*, where the last task ended
+    shapes = None  # parameter name -> shape
+    acting_lam = 0.0  # λ of the step in progress, whatever happens to `lam` meanwhile
+
+    def importance_of(self, model: nn.Module, task: Task) -> Tensor:
+        """(P,) Ω of the task just learned, from its training data alone."""
+        raise NotImplementedError(f"{type(self).__name__} must say what its Ω is: importance_of")
+
+    def penalty(self, model: nn.Module) -> Tensor:
+        """½ Σ_i Ω_i (θ_i − θ*_i)², a 0-dim tensor; zero during the first task."""
+        if self.omega is None:
+            return super().penalty(model)
+        theta = torch.cat([p.reshape(-1) for p in flatten(model).parameters])
+        return 0.5 * (self.omega * (theta - self.theta_star).square()).sum()
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        loss = self.task_loss(model, x, y)
+        return loss + self.acting_lam * self.penalty(model) if self.is_pulling() else loss
+
+    def backward(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        # The penalty's gradient is known, λ Ω (θ − θ*), and costs a tenth of tracing it.
+        task_loss = self.task_loss(model, x, y)
+        task_loss.backward()
+        if self.is_pulling():
+            flat = flatten(model)
+            flat.grad.addcmul_(self.omega, flat.theta - self.theta_star, value=self.acting_lam)
+        return task_loss.detach()
+
+    def is_pulling(self) -> bool:
+        """Does the step that begins now have a penalty?"""
+        self.acting_lam = self.lam if self.omega is not None else 0.0
+        return self.acting_lam > 0
+
+    def end_task(self, model: nn.Module, task: Task) -> None:
+        flat = flatten(model)
+        omega = self.importance_of(model, task)
+        self.omega = omega if self.omega is None else self.omega + omega
+        self.theta_star = flat.theta.clone()
+        self.shapes = flat.shapes
+
+    @property
+    def importance(self) -> dict[str, Tensor]:
+        """Ω by parameter name, in the parameter's shape; empty before the first task has ended."""
+        return {} if self.omega is None else unflatten(self.omega, self.shapes)
+
+
+@dataclass(eq=False)
+class PathIntegral(Quadratic):
+    """A quadratic method that watches the path: SI and RWalk say `accumulate`."""
+
+    def begin_task(self, model: nn.Module, task: Task) -> None:
+        super().begin_task(model, task)
+        self.theta_start = flatten(model).theta.clone()
+        self.theta_before = self.theta_start.clone()
+
+    def after_backward(self, model: nn.Module) -> None:
+        flat = flatten(model)
+        if self.acting_lam:  # g is of the task loss alone: take λ Ω (θ − θ*) out again
+            back = self.theta_star - flat.theta
+            self.g = torch.addcmul(flat.grad, self.omega, back, value=self.acting_lam)
+        else:
+            self.g = flat.grad.clone()
+
+    def after_step(self, model: nn.Module) -> None:
+        theta = flatten(model).theta
+        self.accumulate(self.g, theta - self.theta_before, theta)
+        self.theta_before.copy_(theta)
+
+    def accumulate(self, g: Tensor, step: Tensor, theta: Tensor) -> None:
+        """One step was taken: `g` (P,) gradient of the task loss before it, `step` (P,) the move."""
+        raise NotImplementedError(f"{type(self).__name__} must say what it does at each step")

@@ -1,0 +1,83 @@
+"""Riemannian Walk (Chaudhry et al. 2018, arXiv:1801.10112, eqs. 6, 8 and 9).
+
+    F_i ← α F_i + (1 − α) g_i²                                          every step
+    s_i ← s_i + relu( ΔL_i / (½ F_i Δθ_i² + ε) )                          every Δt steps
+    Ω_i = F_i / max F + s_i / max s
+
+EWC's Fisher, kept as a moving average while training, plus SI's path score, measured in short
+stretches and per unit of *distance in what the model says* (½ F Δθ²) instead of in θ. ΔL_i is the
+fall of the task loss that weight i accounts for, −Σ g_i Δθ_i over the stretch. Each of the two is
+scaled to [0, 1], or the larger would drown the other.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ..tasks import Task
+from .quadratic import PathIntegral
+
+
+@dataclass(eq=False)
+class RWalk(PathIntegral):
+    """
+    Args:
+        lam: λ.
+        alpha: α, how much of F is kept at each step.
+        interval: Δt, steps in a stretch.
+        epsilon: ε, keeps stretches without movement from dividing by zero; in units of the loss.
+    """
+
+    name = "rwalk"
+    label = "RWalk"
+
+    lam: float = 2.0
+    alpha: float = 0.9
+    interval: int = 10
+    epsilon: float = 0.001
+
+    score = None  # (P,) s, halved at each task's end and joined by the new one
+
+    def __post_init__(self):
+        if not 0 <= self.alpha < 1:
+            raise ValueError(f"α is {self.alpha}: choose 0 ≤ α < 1")
+        if self.interval < 1:
+            raise ValueError(f"Δt is {self.interval} steps: choose 1 or more")
+        if not self.epsilon > 0:
+            raise ValueError(f"ε is {self.epsilon}: choose a number above 0")
+
+    def begin_task(self, model: nn.Module, task: Task) -> None:
+        super().begin_task(model, task)
+        self.fisher = torch.zeros_like(self.theta_start)  # F
+        self.new_score = torch.zeros_like(self.theta_start)
+        self.open_stretch(self.theta_start)
+
+    def open_stretch(self, theta: Tensor) -> None:
+        self.steps = 0
+        self.stretch_start = theta.clone()
+        self.fall = torch.zeros_like(theta)  # ΔL
+
+    def accumulate(self, g: Tensor, step: Tensor, theta: Tensor) -> None:
+        self.fisher.mul_(self.alpha).addcmul_(g, g, value=1 - self.alpha)
+        self.fall.addcmul_(g, step, value=-1)
+        self.steps += 1
+        if self.steps == self.interval:
+            self.close_stretch(theta)
+
+    def close_stretch(self, theta: Tensor) -> None:
+        distance = 0.5 * self.fisher * (theta - self.stretch_start).square()
+        self.new_score += (self.fall / (distance + self.epsilon)).relu()
+        self.open_stretch(theta)
+
+    def importance_of(self, model: nn.Module, task: Task) -> Tensor:
+        if self.steps:
+            self.close_stretch(self.theta_before)
+        old = 0.0 if self.score is None else self.score
+        self.score = 0.5 * (old + self.new_score)
+        return scaled(self.fisher) + scaled(self.score)
+
+
+def scaled(v: Tensor) -> Tensor:
+    """`v` ≥ 0 with its largest entry at 1; zeros stay zeros."""
+    return v / v.max().clamp_min(torch.finfo(v.dtype).tiny)

@@ -1,0 +1,65 @@
+"""The figures of continual learning, from the accuracy matrix. NumPy only.
+
+Everywhere a[t, j] is the accuracy on task j after training on task t, counted from 0, NaN where it
+was not evaluated. A run that was stopped has only its first rows; the figures are then those after
+the last complete one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def average_accuracy(a: ArrayLike) -> float:
+    """Mean accuracy on the tasks seen so far: 1/T Σ_j a[T, j]."""
+    rows = _finished(a)
+    return float(rows[-1, : len(rows)].mean()) if len(rows) else float("nan")
+
+
+def average_accuracies(a: ArrayLike) -> NDArray:
+    """(T,): the average accuracy after each task, 1/t Σ_{j≤t} a[t, j]."""
+    a = np.asarray(a, dtype=float)
+    return np.array([row[: t + 1].mean() for t, row in enumerate(a)])
+
+
+def forgettings(a: ArrayLike) -> NDArray:
+    """(T − 1,): max_{t<T} a[t, j] − a[T, j] for each task j before the last; negative is a gain."""
+    rows = _finished(a)
+    last = len(rows) - 1
+    if last < 1:
+        return np.empty(0)
+    return np.fmax.reduce(rows[:last, :last]) - rows[last, :last]  # fmax passes over NaN
+
+
+def forgetting(a: ArrayLike) -> float:
+    """Mean of `forgettings` (Chaudhry et al. 2018, arXiv:1801.10112)."""
+    return _mean(forgettings(a))
+
+
+def backward_transfer(a: ArrayLike) -> float:
+    """Mean over j < T of a[T, j] − a[j, j] (Lopez-Paz & Ranzato 2017, arXiv:1706.08840)."""
+    rows = _finished(a)
+    last = len(rows) - 1
+    return _mean(rows[last, j] - rows[j, j] for j in range(last))
+
+
+def forward_transfer(a: ArrayLike, initial: ArrayLike) -> float:
+    """Mean over j > 1 of a[j−1, j] − initial[j]; `initial` (T,) is measured before any training."""
+    a, initial = np.asarray(a, dtype=float), np.asarray(initial, dtype=float)
+    seen = len(_finished(a))
+    return _mean(a[j - 1, j] - initial[j] for j in range(1, min(seen + 1, len(a))))
+
+
+def _finished(a: ArrayLike) -> NDArray:
+    """The rows up to the last complete one."""
+    a = np.asarray(a, dtype=float)
+    if a.ndim != 2 or a.shape[0] != a.shape[1]:
+        raise ValueError(f"an accuracy matrix is square, this is {a.shape}")
+    complete = [t for t in range(len(a)) if not np.isnan(a[t, : t + 1]).any()]
+    return a[: complete[-1] + 1] if complete else a[:0]
+
+
+def _mean(values) -> float:
+    values = list(values)
+    return float(np.mean(values)) if values else float("nan")

@@ -1,0 +1,72 @@
+"""A model's trainable parameters as one vector θ, and their gradient as one vector g.
+
+Every formula of this course is about a vector θ. PyTorch keeps a list of tensors. `flatten` makes
+the two the same memory: the tensors become views into one vector, so that Ω (θ − θ*)² is written,
+and computed, once instead of once a layer.
+"""
+
+from __future__ import annotations
+
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+
+class Flat:
+    """θ and g of one model; writing to either changes the model.
+
+    Attributes:
+        theta: (P,) all trainable parameters, in the order of `model.named_parameters()`.
+        shapes: parameter name -> shape.
+    """
+
+    def __init__(self, model: nn.Module):
+        named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        if not named:
+            raise ValueError(f"{type(model).__name__} has no parameter that can be trained")
+        kinds = {(p.dtype, p.device) for p in named.values()}
+        if len(kinds) > 1:
+            raise ValueError(f"the parameters differ in type or device: {sorted(map(str, kinds))}")
+        self.shapes = {n: p.shape for n, p in named.items()}
+        self.parameters = list(named.values())
+        self.theta = torch.cat([p.detach().reshape(-1) for p in self.parameters])
+        self._grad = torch.zeros_like(self.theta)
+        self._theta_views = list(unflatten(self.theta, self.shapes).values())
+        self._grad_views = list(unflatten(self._grad, self.shapes).values())
+        for p, view in zip(self.parameters, self._theta_views, strict=True):
+            p.data = view
+
+    @property
+    def grad(self) -> Tensor:
+        """(P,) the gradient that is in the parameters' `.grad`; zero where there is none."""
+        for p, view in zip(self.parameters, self._grad_views, strict=True):
+            if p.grad is not view:
+                view.zero_() if p.grad is None else view.copy_(p.grad)
+                p.grad = view
+        return self._grad
+
+    def is_current(self, model: nn.Module) -> bool:
+        """False once a parameter has other memory (`model.to(...)`), was replaced or frozen."""
+        trainable = [p for p in model.parameters() if p.requires_grad]
+        return len(trainable) == len(self.parameters) and all(
+            p is mine and p.data_ptr() == view.data_ptr() and p.device == view.device
+            for p, mine, view in zip(trainable, self.parameters, self._theta_views, strict=True)
+        )
+
+
+_flat: WeakKeyDictionary[nn.Module, Flat] = WeakKeyDictionary()
+
+
+def flatten(model: nn.Module) -> Flat:
+    """The model's parameters and gradients as vectors; the same object at every call."""
+    flat = _flat.get(model)
+    if flat is None or not flat.is_current(model):
+        flat = _flat[model] = Flat(model)
+    return flat
+
+
+def unflatten(vector: Tensor, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
+    """The pieces of `vector` (P,) that belong to each parameter, as views in its shape."""
+    pieces = vector.split([shape.numel() for shape in shapes.values()])
+    return {n: v.view(s) for (n, s), v in zip(shapes.items(), pieces, strict=True)}

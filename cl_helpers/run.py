@@ -1,0 +1,120 @@
+"""What a training run leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import metrics
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .methods import Method
+
+FORMAT = 1
+
+
+@dataclass(eq=False)
+class Run:
+    """One method's way through a sequence of tasks; figures, widgets and tables read nothing else.
+
+    Attributes:
+        config: the settings: method and its knobs, tasks, epochs, batch_size, lr, …, versions.
+        accuracy: (T, T), a[t, j] on task j after training on task t, in [0, 1]. A row is filled up
+            to the task after its own, which forward transfer needs; NaN where not evaluated.
+        initial: (T,) accuracy on each task before any training.
+        history: one entry an epoch: task, epoch (both from 0), seconds, lam, and accuracy on every
+            task so far.
+        seconds: spent in training and evaluation, and within it on `end_task` (Ω, memory).
+        model, method: as they ended; None in a run read from a file.
+    """
+
+    config: dict[str, Any]
+    accuracy: NDArray
+    initial: NDArray
+    history: list[dict[str, Any]] = field(default_factory=list)
+    seconds: float = 0.0
+    end_task_seconds: float = 0.0
+    model: nn.Module | None = None
+    method: Method | None = None
+
+    @classmethod
+    def empty(cls, config: dict[str, Any], n_tasks: int) -> Run:
+        """A run of which nothing has happened."""
+        return cls(config, np.full((n_tasks, n_tasks), np.nan), np.full(n_tasks, np.nan))
+
+    @property
+    def complete(self) -> bool:
+        """Was the last task finished?"""
+        return not np.isnan(self.accuracy[-1]).any()
+
+    @property
+    def average_accuracy(self) -> float:
+        """Mean accuracy over the tasks seen, after the last finished one."""
+        return metrics.average_accuracy(self.accuracy)
+
+    @property
+    def forgetting(self) -> float:
+        return metrics.forgetting(self.accuracy)
+
+    @property
+    def backward_transfer(self) -> float:
+        return metrics.backward_transfer(self.accuracy)
+
+    @property
+    def forward_transfer(self) -> float:
+        return metrics.forward_transfer(self.accuracy, self.initial)
+
+    def save(self, path: str | os.PathLike) -> None:
+        """Write everything but the model as JSON, whole or not at all."""
+        content = {"format": FORMAT} | {
+            k: v for k, v in vars(self).items() if k not in ("model", "method")
+        }
+        content["accuracy"] = _without_nan(self.accuracy)
+        content["initial"] = _without_nan(self.initial)
+        with replacing(path) as file:
+            file.write((json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Run:
+        """Read what `save` wrote.
+
+        Raises:
+            ValueError: the file is not a run; the message names it.
+        """
+        try:
+            content = json.loads(Path(path).read_text())
+            if content.pop("format") != FORMAT:
+                raise ValueError("written by another version")
+            for key in ("accuracy", "initial"):
+                content[key] = np.array(content[key], dtype=float)
+            return cls(**content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is not a saved run ({error})") from error
+
+
+def _without_nan(a: NDArray) -> list:
+    return np.where(np.isnan(a), None, a.astype(object)).tolist()
+
+
+@contextmanager
+def replacing(path: str | os.PathLike):
+    """A binary file that takes the place of `path` when it is complete, and never before."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,314 @@
+"""A data set becomes a sequence of tasks.
+
+No task holds images. A task is a view: which rows of the data set, seen through which permutation
+or rotation, with which outputs of the model in play. The transform is applied to a batch when the
+batch is asked for, so fifty tasks need the memory of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as vision
+
+if TYPE_CHECKING:
+    from .data import Dataset
+
+Scenario = Literal["task", "domain", "class"]
+
+
+@dataclass(frozen=True)
+class Permute:
+    """Show the pixels in another order: pixel i of the result is pixel `order[i]` of the image."""
+
+    order: Tensor
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return images.flatten(2)[:, :, self.order].view_as(images)
+
+    def to(self, device: torch.device) -> Permute:
+        return Permute(self.order.to(device))
+
+
+@dataclass(frozen=True)
+class Rotate:
+    """Turn the image counter-clockwise by `degrees`, the corners filled with black."""
+
+    degrees: float
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return vision.rotate(images, self.degrees, vision.InterpolationMode.BILINEAR)
+
+    def to(self, device: torch.device) -> Rotate:
+        return self
+
+
+class Examples(Protocol):
+    """What training asks of a task's data: its size, and the examples at given positions."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) float and labels (B,) long at the positions `index` (B,) long."""
+        ...
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+
+class _Batches:
+    def batches(self: Examples, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All examples, in order, `size` at a time; the last batch may be smaller."""
+        for index in torch.arange(len(self)).split(size):
+            yield self.batch(index)
+
+
+@dataclass(frozen=True)
+class Split(_Batches):
+    """The training or the test half of a task, as the model sees it.
+
+    Args:
+        dataset: where the images live; shared by all tasks.
+        half: "train" or "test".
+        rows: (N,) long, the rows of that half that belong to the task; None for all.
+        transform: applied to the raw bytes, before they are normalised; None for none.
+        relabel: (n_classes,) long, the label the model sees for each original one; None for the same.
+    """
+
+    dataset: Dataset
+    half: Literal["train", "test"]
+    rows: Tensor | None = None
+    transform: Permute | Rotate | None = None
+    relabel: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.dataset.labels(self.half) if self.rows is None else self.rows)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        index = index.to(self.dataset.device)
+        rows = index if self.rows is None else self.rows[index]
+        images, labels = self.dataset.images(self.half)[rows], self.dataset.labels(self.half)[rows]
+        if self.transform is not None:
+            images = self.transform(images)
+        if self.relabel is not None:
+            labels = self.relabel[labels]
+        return self.dataset.normalise(images), labels
+
+    @property
+    def x(self) -> Tensor:
+        """All images as the model sees them, (N, C, H, W) float: made on demand, not kept."""
+        return self.batch(torch.arange(len(self)))[0]
+
+    @property
+    def y(self) -> Tensor:
+        """All labels as the model sees them, (N,) long."""
+        labels = self.dataset.labels(self.half)
+        labels = labels if self.rows is None else labels[self.rows]
+        return labels if self.relabel is None else self.relabel[labels]
+
+    def only(self, positions: Tensor) -> Split:
+        """The examples at `positions` (M,) of this split, as a split of their own."""
+        return replace(self, rows=positions if self.rows is None else self.rows[positions])
+
+    def to(self, device: torch.device) -> Split:
+        def move(part):
+            return None if part is None else part.to(device)
+
+        return replace(
+            self,
+            dataset=self.dataset.to(device),
+            rows=move(self.rows),
+            transform=move(self.transform),
+            relabel=move(self.relabel),
+        )
+
+
+@dataclass(frozen=True)
+class Union(_Batches):
+    """Several splits read as one: position i of the second follows the last of the first."""
+
+    splits: tuple[Examples, ...]
+
+    def __len__(self) -> int:
+        return sum(len(s) for s in self.splits)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        xs, ys, where = [], [], []
+        start = 0
+        for split in self.splits:
+            here = ((index >= start) & (index < start + len(split))).nonzero().squeeze(1)
+            x, y = split.batch(index[here] - start)
+            xs.append(x), ys.append(y), where.append(here)
+            start += len(split)
+        back = torch.cat(where).argsort().to(xs[0].device)
+        return torch.cat(xs)[back], torch.cat(ys)[back]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of a sequence.
+
+    Attributes:
+        name, data: of the task and of its data set, for tables and figures.
+        train, test: the examples; `task.train.x` is (N, C, H, W) float, `task.train.y` (N,) long.
+        classes: the labels that occur in it.
+        active: the outputs of the model that compete for an answer; None for all of them.
+        scenario: "domain" (the outputs are shared), "task" (told which task it is, so only its own
+            outputs count) or "class" (all classes seen so far count).
+    """
+
+    name: str
+    data: str
+    train: Examples
+    test: Examples
+    classes: tuple[int, ...]
+    active: tuple[int, ...] | None = None
+    scenario: Scenario = "domain"
+
+    def mask(self, logits: Tensor) -> Tensor:
+        """Logits (B, K) with the outputs that are not active at −∞."""
+        if self.active is None or len(self.active) == logits.shape[-1]:
+            return logits
+        if max(self.active) >= logits.shape[-1]:
+            raise ValueError(
+                f"{self.name} uses output {max(self.active)}, but the model has only "
+                f"{logits.shape[-1]} outputs: give the model {max(self.active) + 1} outputs"
+            )
+        off = torch.ones(logits.shape[-1], dtype=torch.bool, device=logits.device)
+        off[list(self.active)] = False
+        return logits.masked_fill(off, -torch.inf)
+
+    def outputs(self, logits: Tensor) -> Tensor:
+        """The active columns of `logits` (B, K)."""
+        return logits if self.active is None else logits[:, list(self.active)]
+
+    def to(self, device: torch.device) -> Task:
+        return replace(self, train=self.train.to(device), test=self.test.to(device))  # type: ignore[attr-defined]
+
+
+def permuted(dataset: Dataset, n_tasks: int = 5, seed: int = 0) -> list[Task]:
+    """Permuted tasks: the same images, each task with its own fixed order of the pixels.
+
+    The first task is the identity. Goodfellow et al. 2013, arXiv:1312.6211; the homework's five
+    tasks are `n_tasks=5`. All outputs are shared (Domain-IL).
+    """
+    _at_least_one("n_tasks", n_tasks)
+    generator = torch.Generator().manual_seed(seed)
+    n_pixels = dataset.train_images[0, 0].numel()
+    views = [None] + [
+        Permute(torch.randperm(n_pixels, generator=generator)) for _ in range(n_tasks - 1)
+    ]
+    return [_view(dataset, f"permutation {t + 1}", view) for t, view in enumerate(views)]
+
+
+def rotated(dataset: Dataset, n_tasks: int = 5, degrees: float = 10.0) -> list[Task]:
+    """Rotated tasks: task t shows every image turned by (t − 1) · `degrees`; the first is upright."""
+    _at_least_one("n_tasks", n_tasks)
+    views = [None] + [Rotate(t * degrees) for t in range(1, n_tasks)]
+    return [_view(dataset, f"{t * degrees:g}°", view) for t, view in enumerate(views)]
+
+
+def split(
+    dataset: Dataset,
+    classes_per_task: int = 2,
+    scenario: Scenario = "class",
+    n_tasks: int | None = None,
+    seed: int | None = None,
+) -> list[Task]:
+    """Class splits: each task brings `classes_per_task` classes that no other task has.
+
+    Args:
+        scenario: which outputs compete (van de Ven & Tolias 2019, arXiv:1904.07734). "task": the
+            task's own; "class": all classes seen so far; "domain": outputs 0 … classes_per_task − 1,
+            shared by all tasks, the labels renumbered accordingly.
+        n_tasks: how many tasks; as many as the classes give when None.
+        seed: shuffles the order of the classes; numerical order when None.
+    """
+    n_classes = len(dataset.class_names)
+    if scenario not in ("task", "domain", "class"):
+        raise ValueError(f'scenario is {scenario!r}: choose "task", "domain" or "class"')
+    if not 1 <= classes_per_task <= n_classes:
+        raise ValueError(f"classes_per_task is {classes_per_task}: choose 1 to {n_classes}")
+    n_tasks = n_classes // classes_per_task if n_tasks is None else n_tasks
+    _at_least_one("n_tasks", n_tasks)
+    if n_tasks * classes_per_task > n_classes:
+        raise ValueError(
+            f"{n_tasks} tasks of {classes_per_task} classes need {n_tasks * classes_per_task} "
+            f"classes, but {dataset.name} has {n_classes}: choose fewer tasks"
+        )
+    order = list(range(n_classes))
+    if seed is not None:
+        order = torch.randperm(
+            n_classes, generator=torch.Generator().manual_seed(seed)
+        ).tolist()
+
+    tasks = []
+    for t in range(n_tasks):
+        own = tuple(order[t * classes_per_task : (t + 1) * classes_per_task])
+        relabel = None
+        active: tuple[int, ...] = own
+        if scenario == "domain":
+            relabel = torch.full((n_classes,), -1)
+            relabel[list(own)] = torch.arange(classes_per_task)
+            active = tuple(range(classes_per_task))
+        elif scenario == "class":
+            active = tuple(order[: (t + 1) * classes_per_task])
+
+        def half(which, own=own, relabel=relabel):
+            rows = torch.isin(dataset.labels(which), torch.tensor(own)).nonzero().squeeze(1)
+            return Split(dataset, which, rows=rows, relabel=relabel)
+
+        name = " ".join(dataset.class_names[c] for c in own)
+        classes = active if scenario == "domain" else own
+        tasks.append(
+            Task(name, dataset.name, half("train"), half("test"), classes, active, scenario)
+        )
+    return tasks
+
+
+def joined(tasks: Sequence[Task]) -> Task:
+    """All tasks as one, their data mixed: what joint training trains on."""
+    active = {c for t in tasks for c in (t.active or ())}
+    return Task(
+        name=" + ".join(t.name for t in tasks),
+        data=tasks[0].data,
+        train=Union(tuple(t.train for t in tasks)),
+        test=Union(tuple(t.test for t in tasks)),
+        classes=tuple(sorted({c for t in tasks for c in t.classes})),
+        active=tuple(sorted(active)) or None,
+        scenario=tasks[0].scenario,
+    )
+
+
+def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
+    """The tasks with `n` training examples kept back, the same ones in each, in place of the test set.
+
+    This is what λ and every other knob is chosen on: the test set is never looked at.
+    """
+    kept = []
+    for task in tasks:
+        train = task.train
+        if not isinstance(train, Split) or not 0 < n < len(train):
+            raise ValueError(f"cannot hold {n} examples out of {len(train)} in {task.name}")
+        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+        rest, held = order[n:].sort().values, order[:n].sort().values
+        kept.append(replace(task, train=train.only(rest), test=train.only(held)))
+    return kept
+
+
+def _view(dataset: Dataset, name: str, transform: Permute | Rotate | None) -> Task:
+    return Task(
+        name,
+        dataset.name,
+        Split(dataset, "train", transform=transform),
+        Split(dataset, "test", transform=transform),
+        classes=tuple(range(len(dataset.class_names))),
+    )
+
+
+def _at_least_one(name: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{name} is {value}: at least 1 is needed")

@@ -1,0 +1,346 @@
+"""The one training loop.
+
+`train_steps` does the work and yields what happens; `train` drains it. The progress bar, a widget,
+a test and a paused demo all consume the same generator: nothing else trains.
+"""
+
+from __future__ import annotations
+
+import pickle
+import platform
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from .gradients import evaluating
+from .methods import Method
+from .models import MLP, Dropout
+from .parameters import flatten
+from .run import Run, replacing
+from .tasks import Task
+
+# Large enough for full-speed matrix products, small enough for a laptop's memory.
+EVAL_BATCH = 2000
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened in training.
+
+    Attributes:
+        kind: "start" (before any training), "step" (every few steps), "epoch" or "task" (one ended).
+        task, epoch: where training is, from 0; in a "start" event those that come next.
+        step, n_steps: steps done so far and in the whole run.
+        run: the run so far, the same object in every event.
+        loss: of the latest batch, a 0-dim tensor (reading it waits for the device); None at "start".
+    """
+
+    kind: Literal["start", "step", "epoch", "task"]
+    task: int
+    epoch: int
+    step: int
+    n_steps: int
+    run: Run
+    loss: Tensor | None = None
+
+
+def train(
+    method: Method,
+    tasks: Sequence[Task],
+    model: nn.Module | None = None,
+    *,
+    progress: bool = True,
+    **settings: Any,
+) -> Run:
+    """Train `model` on one task after the other and say how it did.
+
+    Ctrl-C ends training early; the run returned then holds what was finished.
+
+    Args:
+        method: what is done against forgetting, e.g. `cl.EWC(lam=100)`.
+        tasks: from `permuted`, `rotated` or `split`.
+        model: trained in place, from the weights it has. None, or an `MLP()` as it was made, takes
+            its initial weights from `seed`.
+        progress: show a progress bar with the time left.
+        settings: as in `train_steps`: epochs, batch_size, lr, optimizer, momentum, lr_decay, seed,
+            device, checkpoint, every.
+    """
+    run = None
+    steps = train_steps(method, tasks, model, **settings)
+    with tqdm(disable=not progress, unit="step", desc=method.label, dynamic_ncols=True) as bar:
+        try:
+            for event in steps:
+                run = event.run
+                bar.total = event.n_steps
+                bar.update(event.step - bar.n)
+                if event.kind == "epoch":
+                    bar.set_postfix_str(
+                        f"task {event.task + 1}, accuracy {np.mean(run.history[-1]['accuracy']):.1%}"
+                    )
+        except KeyboardInterrupt:
+            if run is None:
+                raise
+            tqdm.write(f"{method.label} stopped early: the run holds what was finished.")
+    assert run is not None
+    return run
+
+
+def train_steps(
+    method: Method,
+    tasks: Sequence[Task],
+    model: nn.Module | None = None,
+    *,
+    epochs: int = 10,
+    batch_size: int = 128,
+    lr: float = 1e-4,
+    optimizer: Literal["adam", "sgd"] = "adam",
+    momentum: float = 0.0,
+    lr_decay: float = 1.0,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    checkpoint: str | Path | None = None,
+    every: int = 10,
+) -> Generator[Event, None, Run]:
+    """Train, one event at a time. Between events `method.lam` may be changed: the next step obeys.
+
+    Args:
+        method, tasks, model: as in `train`.
+        epochs: passes over each task's training data.
+        batch_size: examples a step.
+        lr: learning rate of the first task; the default is the homework's.
+        optimizer: "adam" or "sgd"; a fresh one for every task.
+        momentum: of SGD; Adam has its own.
+        lr_decay: the learning rate of task t (from 0) is lr · lr_decayᵗ.
+        seed: fixes initial weights, order of the data and dropout: same seed and device, same bits.
+        device: "cpu", "cuda", …; "auto" takes CUDA when there is one.
+        checkpoint: a file written after every task. If it is there already, training goes on from it
+            and ends with the same bits as if it had never stopped.
+        every: steps between two "step" events.
+
+    Raises:
+        ValueError: a setting makes no sense; the message says which, and what would.
+    """
+    _check(tasks, epochs, batch_size, lr, optimizer, momentum, lr_decay, every)
+    device = pick_device(device)
+    model = MLP() if model is None else model
+    if isinstance(model, MLP) and model.is_untouched():
+        model.draw_weights(seed)
+    model.to(device)
+    tasks = [task.to(device) for task in tasks]
+    stages = method.stages(tasks)
+    n_steps = epochs * sum(-(-len(stage.train) // batch_size) for stage in stages)
+
+    order, masks = torch.Generator(), torch.Generator(device)
+    order.manual_seed(seed), masks.manual_seed(seed)
+    for module in model.modules():
+        if isinstance(module, Dropout):
+            module.generator = masks
+
+    config = {
+        "method": method.name,
+        "knobs": method.knobs,
+        "data": tasks[0].data,
+        "tasks": [task.name for task in tasks],
+        "n_train": [len(stage.train) for stage in stages],
+        "model": str(model),
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "lr": lr,
+        "optimizer": optimizer,
+        "momentum": momentum,
+        "lr_decay": lr_decay,
+        "seed": seed,
+        "device": device.type,
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+    }
+    run = Run.empty(config, len(tasks))
+    run.model, run.method = model, method
+    step, first = 0, 0
+    if checkpoint is not None and Path(checkpoint).exists():
+        step, first = _resume(checkpoint, run, order, masks)
+    clock = _Clock(run)
+
+    if not first:
+        run.initial[:] = [evaluate(method, model, task) for task in tasks]
+    clock.stop()
+    yield Event("start", min(first, len(stages) - 1), 0, step, n_steps, run)
+
+    for s, stage in enumerate(stages):
+        if s < first:
+            continue
+        t = len(tasks) - len(stages) + s  # the row of the accuracy matrix: tasks seen, from 0
+        clock.start()
+        method.begin_task(model, stage)
+        flat = flatten(model)
+        theta = nn.Parameter(flat.theta)
+        theta.grad = flat.grad
+        opt = _optimizer(theta, optimizer, lr * lr_decay**t, momentum)
+
+        for epoch in range(epochs):
+            began = clock.now()
+            model.train()
+            for batch in torch.randperm(len(stage.train), generator=order).to(device).split(batch_size):
+                x, y = stage.train.batch(batch)
+                flat.grad.zero_()
+                loss = method.backward(model, x, y)
+                method.after_backward(model)
+                opt.step()
+                method.after_step(model)
+                step += 1
+                if step % every == 0:
+                    clock.stop()
+                    yield Event("step", t, epoch, step, n_steps, run, loss)
+                    clock.start()
+
+            run.history.append(
+                {
+                    "task": t,
+                    "epoch": epoch,
+                    "lam": method.lam,
+                    "accuracy": [
+                        evaluate(method, model, _as_of(task, stage)) for task in tasks[: t + 1]
+                    ],
+                    "seconds": clock.now() - began,
+                }
+            )
+            clock.stop()
+            yield Event("epoch", t, epoch, step, n_steps, run, loss)
+            clock.start()
+
+        began = clock.now()
+        method.end_task(model, stage)
+        run.end_task_seconds += clock.now() - began
+        run.accuracy[t, : t + 2] = [
+            evaluate(method, model, _as_of(task, stage)) for task in tasks[: t + 2]
+        ]
+        clock.stop()
+        if checkpoint is not None:
+            _save_checkpoint(checkpoint, run, order, masks, step, s + 1)
+        yield Event("task", t, epochs - 1, step, n_steps, run, loss)
+    return run
+
+
+@torch.no_grad()
+def evaluate(method: Method, model: nn.Module, task: Task) -> float:
+    """Share of the test examples of `task` that `method.predict` gets right."""
+    with evaluating(model):
+        right = sum(
+            (method.predict(model, x, task) == y).sum() for x, y in task.test.batches(EVAL_BATCH)
+        )
+    return int(right) / len(task.test)
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """The device meant: "auto" is CUDA when there is one, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(device)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'device {device!s} cannot be used ({reason}): try "cpu"') from None
+    return device
+
+
+def _as_of(task: Task, now: Task) -> Task:
+    """`task` asked after `now` was learned: with Class-IL, all classes seen by then compete."""
+    return replace(task, active=now.active) if task.scenario == "class" else task
+
+
+def _optimizer(theta: nn.Parameter, name: str, lr: float, momentum: float):
+    if name == "adam":
+        return torch.optim.Adam([theta], lr=lr, fused=True)
+    return torch.optim.SGD([theta], lr=lr, momentum=momentum, fused=True)
+
+
+class _Clock:
+    """Adds the time between `start` and `stop` to `run.seconds`: a paused run does not age."""
+
+    def __init__(self, run: Run):
+        self.run = run
+        self.start()
+
+    def start(self) -> None:
+        self.since = time.perf_counter()
+
+    def now(self) -> float:
+        return self.run.seconds + time.perf_counter() - self.since
+
+    def stop(self) -> None:
+        self.run.seconds = self.now()
+        self.start()
+
+
+def _save_checkpoint(path, run: Run, order, masks, step: int, stages_done: int) -> None:
+    content = {
+        "config": run.config,
+        "stages_done": stages_done,
+        "step": step,
+        "accuracy": run.accuracy.tolist(),
+        "initial": run.initial.tolist(),
+        "history": run.history,
+        "seconds": run.seconds,
+        "end_task_seconds": run.end_task_seconds,
+        "model": run.model.state_dict(),
+        "method": run.method.state(),
+        "lam": run.method.lam,
+        "order": order.get_state(),
+        "masks": masks.get_state(),
+    }
+    with replacing(path) as file:
+        torch.save(content, file)
+
+
+def _resume(path, run: Run, order, masks) -> tuple[int, int]:
+    """Put everything back as the checkpoint has it; returns the steps and the stages done."""
+    model, method = run.model, run.method
+    try:
+        saved = torch.load(path, map_location=run.config["device"], weights_only=True)
+        config = saved["config"]
+    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or ["empty"])[0]
+        raise ValueError(
+            f"{path} is not a checkpoint that can be read ({reason}): delete it to start over"
+        ) from error
+    for key, value in run.config.items():
+        if config.get(key) != value and key != "versions":
+            raise ValueError(
+                f"{path} belongs to a run with {key} = {config.get(key)!r}, this one has {value!r}: "
+                "give another file, or delete it to start over"
+            )
+    model.load_state_dict(saved["model"])
+    method.restore(saved["method"])
+    if "lam" in method.knobs:
+        method.lam = saved["lam"]
+    run.accuracy[:] = saved["accuracy"]
+    run.initial[:] = saved["initial"]
+    run.history[:] = saved["history"]
+    run.seconds, run.end_task_seconds = saved["seconds"], saved["end_task_seconds"]
+    order.set_state(saved["order"].cpu())
+    masks.set_state(saved["masks"].cpu())
+    return saved["step"], saved["stages_done"]
+
+
+def _check(tasks, epochs, batch_size, lr, optimizer, momentum, lr_decay, every) -> None:
+    if not len(tasks):
+        raise ValueError("there are no tasks: make some with permuted, rotated or split")
+    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("every", every)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
+    if optimizer not in ("adam", "sgd"):
+        raise ValueError(f'optimizer is {optimizer!r}: choose "adam" or "sgd"')
+    if optimizer == "adam" and momentum:
+        raise ValueError(f'momentum is {momentum}, but Adam has its own: choose optimizer="sgd"')
+    if not 0 <= momentum < 1:
+        raise ValueError(f"momentum is {momentum}: choose 0 ≤ momentum < 1")
+    for name, value in (("lr", lr), ("lr_decay", lr_decay)):
+        if not 0 < value < float("inf"):
+            raise ValueError(f"{name} is {value}: choose a number above 0")
