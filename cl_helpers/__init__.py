@@ -1,6 +1,6 @@
 """Continual learning, to read and to run: `import cl_helpers as cl`."""
 
-from . import metrics
+from . import metrics, plots, tasks
 from .data import DataError, Dataset, load
 from .methods import EWC, MAS, METHODS, SCP, SI, Baseline, Joint, Method, RWalk
 from .models import MLP

@@ -78,5 +78,6 @@ def table(runs: Sequence[Run]) -> pd.DataFrame:
 
 def label(run: Run) -> str:
     """The method's name and its knobs, e.g. "ewc lam=100 fisher=true"."""
-    knobs = " ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in run.config["knobs"].items())
-    return f"{run.config['method']} {knobs}".strip()
+    knobs = run.config["knobs"].items()
+    written = [f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in knobs]
+    return " ".join([run.config["method"], *written])

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import platformdirs
@@ -114,7 +114,9 @@ class Dataset:
         if device == self.device:
             return self
         if device not in self._copies:
-            moved = {k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)}
+            moved: dict[str, Any] = {
+                k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)
+            }
             self._copies[device] = replace(self, **moved, _copies={})
         return self._copies[device]
 
@@ -289,7 +291,7 @@ def _pack_cifar100(root: Path, path: Path, cure: Path) -> None:
 def _download(
     fetch: Callable[[Path], object], urls: list[str], produced: list[Path], destination: Path
 ) -> None:
-    """Run `fetch` in a folder of its own; move what it `produced` to `destination` when complete."""
+    """Run `fetch` in a folder of its own; move what it `produced` when it is complete."""
     if not _reachable(urls):
         raise Offline(
             f"{destination} does not exist and {urls[0]} does not answer. Connect to the "
@@ -322,7 +324,7 @@ def _download(
 
 
 def _reachable(urls: list[str]) -> bool:
-    """Does one of the servers answer within a few seconds? Looking up a name can hang: hence threads."""
+    """Does one of the servers answer soon? Looking up a name can hang: hence threads."""
     answers: queue.Queue[bool] = queue.Queue()
 
     def ask(url: str) -> None:

@@ -36,12 +36,12 @@ _VMAP_FLOATS = 2**28
 
 
 def mean_square_grad(model: nn.Module, data: Examples, of: Of, batch_size: int = 1000) -> Tensor:
-    """(P,): 1/N Σ_n Σ_r (∂s_nr/∂θ)², s = `of(logits, labels)`; `batch_size` is only a matter of memory."""
+    """(P,): 1/N Σ_n Σ_r (∂s_nr/∂θ)², s = `of(logits, labels)`; `batch_size` changes nothing."""
     return _mean(model, data, of, torch.square, batch_size)
 
 
 def mean_abs_grad(model: nn.Module, data: Examples, of: Of, batch_size: int = 1000) -> Tensor:
-    """(P,): 1/N Σ_n Σ_r |∂s_nr/∂θ|, s = `of(logits, labels)`; `batch_size` is only a matter of memory."""
+    """(P,): 1/N Σ_n Σ_r |∂s_nr/∂θ|, s = `of(logits, labels)`; `batch_size` changes nothing."""
     return _mean(model, data, of, torch.abs, batch_size)
 
 
@@ -71,11 +71,15 @@ def _mean(model: nn.Module, data: Examples, of: Of, size_of: Callable, batch_siz
 
 
 def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
-    """The model's linear layers by name; empty if some parameter lives elsewhere or in two of them."""
-    layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear)}
-    theirs = [p for m in layers.values() for p in m.parameters()]
-    every = {p for p in model.parameters() if p.requires_grad}
-    return layers if every <= set(theirs) and len(theirs) == len(set(theirs)) else {}
+    """The linear layers in training, by name; none if a parameter is elsewhere, or in two of them."""
+    every = [p for p in model.parameters() if p.requires_grad]
+    layers = {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and any(p.requires_grad for p in module.parameters())
+    }
+    theirs = [p for m in layers.values() for p in m.parameters() if p.requires_grad]
+    return layers if len(theirs) == len(every) and set(theirs) == set(every) else {}
 
 
 def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | None:
@@ -104,8 +108,8 @@ def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | No
     columns = scores.reshape(len(x), -1).sum(0).unbind()
     for r, column in enumerate(columns):
         deltas = torch.autograd.grad(column, z, retain_graph=r + 1 < len(columns))
-        for total, delta in zip(size_of_delta, deltas, strict=True):
-            total += size_of(delta)
+        for layer_total, delta in zip(size_of_delta, deltas, strict=True):
+            layer_total.add_(size_of(delta))
 
     sums = {}
     for (name, layer), d in zip(layers.items(), size_of_delta, strict=True):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 class Dropout(nn.Dropout):
-    """`nn.Dropout` drawing from a generator of its own, so that a run's seed fixes its masks too."""
+    """`nn.Dropout` with a generator of its own, so that a run's seed fixes its masks too."""
 
     generator: torch.Generator | None = None
 

@@ -102,7 +102,7 @@ class Run:
 
 
 def _without_nan(a: NDArray) -> list:
-    return np.where(np.isnan(a), None, a.astype(object)).tolist()
+    return [_without_nan(x) if x.ndim else None if np.isnan(x) else float(x) for x in a]
 
 
 @contextmanager

@@ -52,11 +52,19 @@ class Examples(Protocol):
 
     def __len__(self) -> int: ...
 
+    @property
+    def x(self) -> Tensor: ...
+
+    @property
+    def y(self) -> Tensor: ...
+
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Images (B, C, H, W) float and labels (B,) long at the positions `index` (B,) long."""
         ...
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]: ...
+
+    def to(self, device: torch.device) -> Examples: ...
 
 
 class _Batches:
@@ -75,7 +83,7 @@ class Split(_Batches):
         half: "train" or "test".
         rows: (N,) long, the rows of that half that belong to the task; None for all.
         transform: applied to the raw bytes, before they are normalised; None for none.
-        relabel: (n_classes,) long, the label the model sees for each original one; None for the same.
+        relabel: (n_classes,) long, what the model sees for each label; None for the same.
     """
 
     dataset: Dataset
@@ -141,10 +149,23 @@ class Union(_Batches):
         for split in self.splits:
             here = ((index >= start) & (index < start + len(split))).nonzero().squeeze(1)
             x, y = split.batch(index[here] - start)
-            xs.append(x), ys.append(y), where.append(here)
+            xs.append(x)
+            ys.append(y)
+            where.append(here)
             start += len(split)
         back = torch.cat(where).argsort().to(xs[0].device)
         return torch.cat(xs)[back], torch.cat(ys)[back]
+
+    def to(self, device: torch.device) -> Union:
+        return Union(tuple(s.to(device) for s in self.splits))
+
+    @property
+    def x(self) -> Tensor:
+        return torch.cat([s.x for s in self.splits])
+
+    @property
+    def y(self) -> Tensor:
+        return torch.cat([s.y for s in self.splits])
 
 
 @dataclass(frozen=True)
@@ -186,7 +207,7 @@ class Task:
         return logits if self.active is None else logits[:, list(self.active)]
 
     def to(self, device: torch.device) -> Task:
-        return replace(self, train=self.train.to(device), test=self.test.to(device))  # type: ignore[attr-defined]
+        return replace(self, train=self.train.to(device), test=self.test.to(device))
 
 
 def permuted(dataset: Dataset, n_tasks: int = 5, seed: int = 0) -> list[Task]:
@@ -205,7 +226,7 @@ def permuted(dataset: Dataset, n_tasks: int = 5, seed: int = 0) -> list[Task]:
 
 
 def rotated(dataset: Dataset, n_tasks: int = 5, degrees: float = 10.0) -> list[Task]:
-    """Rotated tasks: task t shows every image turned by (t − 1) · `degrees`; the first is upright."""
+    """Rotated tasks: each shows the images turned `degrees` further; the first is upright."""
     _at_least_one("n_tasks", n_tasks)
     views = [None] + [Rotate(t * degrees) for t in range(1, n_tasks)]
     return [_view(dataset, f"{t * degrees:g}°", view) for t, view in enumerate(views)]
@@ -222,8 +243,8 @@ def split(
 
     Args:
         scenario: which outputs compete (van de Ven & Tolias 2019, arXiv:1904.07734). "task": the
-            task's own; "class": all classes seen so far; "domain": outputs 0 … classes_per_task − 1,
-            shared by all tasks, the labels renumbered accordingly.
+            task's own; "class": all classes seen so far; "domain": outputs 0, 1, …, shared by all
+            tasks, the labels renumbered accordingly.
         n_tasks: how many tasks; as many as the classes give when None.
         seed: shuffles the order of the classes; numerical order when None.
     """
@@ -241,9 +262,7 @@ def split(
         )
     order = list(range(n_classes))
     if seed is not None:
-        order = torch.randperm(
-            n_classes, generator=torch.Generator().manual_seed(seed)
-        ).tolist()
+        order = torch.randperm(n_classes, generator=torch.Generator().manual_seed(seed)).tolist()
 
     tasks = []
     for t in range(n_tasks):
@@ -284,7 +303,7 @@ def joined(tasks: Sequence[Task]) -> Task:
 
 
 def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
-    """The tasks with `n` training examples kept back, the same ones in each, in place of the test set.
+    """The tasks with `n` training examples in place of the test set, the same ones in each.
 
     This is what λ and every other knob is chosen on: the test set is never looked at.
     """

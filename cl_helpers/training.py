@@ -35,11 +35,11 @@ class Event:
     """Something happened in training.
 
     Attributes:
-        kind: "start" (before any training), "step" (every few steps), "epoch" or "task" (one ended).
+        kind: "start" (nothing trained yet), "step" (every few), "epoch" or "task" (one ended).
         task, epoch: where training is, from 0; in a "start" event those that come next.
         step, n_steps: steps done so far and in the whole run.
         run: the run so far, the same object in every event.
-        loss: of the latest batch, a 0-dim tensor (reading it waits for the device); None at "start".
+        loss: task loss of the latest batch, 0-dim, or None; reading it makes a GPU wait.
     """
 
     kind: Literal["start", "step", "epoch", "task"]
@@ -81,9 +81,8 @@ def train(
                 bar.total = event.n_steps
                 bar.update(event.step - bar.n)
                 if event.kind == "epoch":
-                    bar.set_postfix_str(
-                        f"task {event.task + 1}, accuracy {np.mean(run.history[-1]['accuracy']):.1%}"
-                    )
+                    accuracy = np.mean(run.history[-1]["accuracy"])
+                    bar.set_postfix_str(f"task {event.task + 1}, accuracy {accuracy:.1%}")
         except KeyboardInterrupt:
             if run is None:
                 raise
@@ -118,10 +117,10 @@ def train_steps(
         optimizer: "adam" or "sgd"; a fresh one for every task.
         momentum: of SGD; Adam has its own.
         lr_decay: the learning rate of task t (from 0) is lr · lr_decayᵗ.
-        seed: fixes initial weights, order of the data and dropout: same seed and device, same bits.
+        seed: fixes initial weights, order of data, dropout: same seed and device, same bits.
         device: "cpu", "cuda", …; "auto" takes CUDA when there is one.
-        checkpoint: a file written after every task. If it is there already, training goes on from it
-            and ends with the same bits as if it had never stopped.
+        checkpoint: a file written after every task. If it is there already, training goes on
+            from it and ends with the same bits as if it had never stopped.
         every: steps between two "step" events.
 
     Raises:
@@ -158,13 +157,13 @@ def train_steps(
         "lr_decay": lr_decay,
         "seed": seed,
         "device": device.type,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
     }
     run = Run.empty(config, len(tasks))
     run.model, run.method = model, method
     step, first = 0, 0
     if checkpoint is not None and Path(checkpoint).exists():
-        step, first = _resume(checkpoint, run, order, masks)
+        step, first = _resume(checkpoint, run, method, model, order, masks)
     clock = _Clock(run)
 
     if not first:
@@ -186,7 +185,8 @@ def train_steps(
         for epoch in range(epochs):
             began = clock.now()
             model.train()
-            for batch in torch.randperm(len(stage.train), generator=order).to(device).split(batch_size):
+            shuffled = torch.randperm(len(stage.train), generator=order).to(device)
+            for batch in shuffled.split(batch_size):
                 x, y = stage.train.batch(batch)
                 flat.grad.zero_()
                 loss = method.backward(model, x, y)
@@ -222,7 +222,7 @@ def train_steps(
         ]
         clock.stop()
         if checkpoint is not None:
-            _save_checkpoint(checkpoint, run, order, masks, step, s + 1)
+            _save_checkpoint(checkpoint, run, method, model, order, masks, step, s + 1)
         yield Event("task", t, epochs - 1, step, n_steps, run, loss)
     return run
 
@@ -279,7 +279,7 @@ class _Clock:
         self.start()
 
 
-def _save_checkpoint(path, run: Run, order, masks, step: int, stages_done: int) -> None:
+def _save_checkpoint(path, run, method, model, order, masks, step: int, stages_done: int) -> None:
     content = {
         "config": run.config,
         "stages_done": stages_done,
@@ -289,9 +289,9 @@ def _save_checkpoint(path, run: Run, order, masks, step: int, stages_done: int) 
         "history": run.history,
         "seconds": run.seconds,
         "end_task_seconds": run.end_task_seconds,
-        "model": run.model.state_dict(),
-        "method": run.method.state(),
-        "lam": run.method.lam,
+        "model": model.state_dict(),
+        "method": method.state(),
+        "lam": method.lam,
         "order": order.get_state(),
         "masks": masks.get_state(),
     }
@@ -299,9 +299,8 @@ def _save_checkpoint(path, run: Run, order, masks, step: int, stages_done: int) 
         torch.save(content, file)
 
 
-def _resume(path, run: Run, order, masks) -> tuple[int, int]:
+def _resume(path, run: Run, method: Method, model, order, masks) -> tuple[int, int]:
     """Put everything back as the checkpoint has it; returns the steps and the stages done."""
-    model, method = run.model, run.method
     try:
         saved = torch.load(path, map_location=run.config["device"], weights_only=True)
         config = saved["config"]
@@ -313,7 +312,7 @@ def _resume(path, run: Run, order, masks) -> tuple[int, int]:
     for key, value in run.config.items():
         if config.get(key) != value and key != "versions":
             raise ValueError(
-                f"{path} belongs to a run with {key} = {config.get(key)!r}, this one has {value!r}: "
+                f"{path} belongs to a run with {key} = {config.get(key)!r}, not {value!r}: "
                 "give another file, or delete it to start over"
             )
     model.load_state_dict(saved["model"])

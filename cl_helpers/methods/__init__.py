@@ -8,9 +8,7 @@ from .rwalk import RWalk
 from .scp import SCP
 from .si import SI
 
-METHODS: dict[str, type[Method]] = {
-    m.name: m for m in (Baseline, EWC, MAS, SI, RWalk, SCP, Joint)
-}
+METHODS: dict[str, type[Method]] = {m.name: m for m in (Baseline, EWC, MAS, SI, RWalk, SCP, Joint)}
 
 __all__ = [
     "EWC",

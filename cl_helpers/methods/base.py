@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -14,20 +14,19 @@ from torch.nn import functional as F
 from ..tasks import Task, joined
 
 
-@dataclass(eq=False)
 class Method:
     """The hooks that the loop calls, in this order; by default none does anything.
 
-    The fields of a method are its knobs. Everything else it holds is state, which a checkpoint
-    keeps. `lam` is λ, the strength of what holds on to the past; it may be set at any time and
-    acts at the next step.
+    A method is a dataclass whose fields are its knobs. Everything else it holds is state, which a
+    checkpoint keeps. `lam` is λ, the strength of what holds on to the past; it may be set at any
+    time and acts at the next step.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
-    lam: ClassVar[float] = 0.0  # a field where a method has a λ
 
-    task = None  # the task in training
+    lam: float = 0.0
+    task: Task | None = None  # the task in training
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "lam" and not (_is_number(value) and 0 <= value < math.inf):
@@ -80,7 +79,7 @@ class Method:
     @property
     def knobs(self) -> dict[str, Any]:
         """The method's settings by name."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
 
     def state(self) -> dict[str, Any]:
         """Everything but the knobs that the next task needs: tensors, numbers, names."""
@@ -93,7 +92,7 @@ class Method:
 
 @dataclass(eq=False)
 class Baseline(Method):
-    """Train on one task after the other and do nothing about the past: what forgetting looks like."""
+    """Train on one task after the other, whatever becomes of the past: forgetting as it is."""
 
     name = "baseline"
     label = "Baseline"

@@ -8,8 +8,6 @@ their number: two numbers a weight. The methods differ only in Ω.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
@@ -18,16 +16,14 @@ from ..tasks import Task
 from .base import Method
 
 
-@dataclass(eq=False)
 class Quadratic(Method):
     """A method that is its Ω: subclasses say `importance_of`."""
 
-    lam: float = 1.0
-
-    omega = None  # (P,) Ω, summed over the tasks so far
-    theta_star = None  # (P,) θ*, where the last task ended
-    shapes = None  # parameter name -> shape
-    acting_lam = 0.0  # λ of the step in progress, whatever happens to `lam` meanwhile
+    tasks_held: int = 0
+    omega: Tensor  # (P,) Ω, summed over the tasks so far
+    theta_star: Tensor  # (P,) θ*, where the last task ended
+    shapes: dict[str, torch.Size]  # by parameter name
+    acting_lam: float = 0.0  # λ of the step in progress, whatever happens to `lam` meanwhile
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         """(P,) Ω of the task just learned, from its training data alone."""
@@ -35,7 +31,7 @@ class Quadratic(Method):
 
     def penalty(self, model: nn.Module) -> Tensor:
         """½ Σ_i Ω_i (θ_i − θ*_i)², a 0-dim tensor; zero during the first task."""
-        if self.omega is None:
+        if not self.tasks_held:
             return super().penalty(model)
         theta = torch.cat([p.reshape(-1) for p in flatten(model).parameters])
         return 0.5 * (self.omega * (theta - self.theta_star).square()).sum()
@@ -55,25 +51,29 @@ class Quadratic(Method):
 
     def is_pulling(self) -> bool:
         """Does the step that begins now have a penalty?"""
-        self.acting_lam = self.lam if self.omega is not None else 0.0
+        self.acting_lam = self.lam if self.tasks_held else 0.0
         return self.acting_lam > 0
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         flat = flatten(model)
         omega = self.importance_of(model, task)
-        self.omega = omega if self.omega is None else self.omega + omega
+        self.omega = self.omega + omega if self.tasks_held else omega
         self.theta_star = flat.theta.clone()
         self.shapes = flat.shapes
+        self.tasks_held += 1
 
     @property
     def importance(self) -> dict[str, Tensor]:
         """Ω by parameter name, in the parameter's shape; empty before the first task has ended."""
-        return {} if self.omega is None else unflatten(self.omega, self.shapes)
+        return unflatten(self.omega, self.shapes) if self.tasks_held else {}
 
 
-@dataclass(eq=False)
 class PathIntegral(Quadratic):
     """A quadratic method that watches the path: SI and RWalk say `accumulate`."""
+
+    theta_start: Tensor  # (P,) where the task began
+    theta_before: Tensor  # (P,) before the step in progress
+    g: Tensor  # (P,) gradient of the task loss at theta_before
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
@@ -94,5 +94,11 @@ class PathIntegral(Quadratic):
         self.theta_before.copy_(theta)
 
     def accumulate(self, g: Tensor, step: Tensor, theta: Tensor) -> None:
-        """One step was taken: `g` (P,) gradient of the task loss before it, `step` (P,) the move."""
+        """One step was taken.
+
+        Args:
+            g: (P,) gradient of the task loss before the step.
+            step: (P,) the move, Δθ.
+            theta: (P,) where it led.
+        """
         raise NotImplementedError(f"{type(self).__name__} must say what it does at each step")

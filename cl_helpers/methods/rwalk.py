@@ -37,8 +37,6 @@ class RWalk(PathIntegral):
     interval: int = 10
     epsilon: float = 0.001
 
-    score = None  # (P,) s, halved at each task's end and joined by the new one
-
     def __post_init__(self):
         if not 0 <= self.alpha < 1:
             raise ValueError(f"α is {self.alpha}: choose 0 ≤ α < 1")
@@ -51,6 +49,8 @@ class RWalk(PathIntegral):
         super().begin_task(model, task)
         self.fisher = torch.zeros_like(self.theta_start)  # F
         self.new_score = torch.zeros_like(self.theta_start)
+        if not self.tasks_held:
+            self.score = torch.zeros_like(self.theta_start)  # s
         self.open_stretch(self.theta_start)
 
     def open_stretch(self, theta: Tensor) -> None:
@@ -73,8 +73,7 @@ class RWalk(PathIntegral):
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         if self.steps:
             self.close_stretch(self.theta_before)
-        old = 0.0 if self.score is None else self.score
-        self.score = 0.5 * (old + self.new_score)
+        self.score = 0.5 * (self.score + self.new_score)
         return scaled(self.fisher) + scaled(self.score)
 
 

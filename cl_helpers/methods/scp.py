@@ -25,6 +25,7 @@ class SCP(Quadratic):
         lam: λ.
         slices: L, the number of random directions.
         batch_size: how many samples φ̄ is the mean of.
+        seed: of the directions.
     """
 
     name = "scp"
@@ -59,8 +60,8 @@ class SCP(Quadratic):
     def directions(self, n_outputs: int) -> Tensor:
         """(R, K), R ≤ K: directions whose squared derivatives add up to the mean over all L slices.
 
-        That mean is J ᵀ M J on the diagonal, J = ∂φ̄/∂θ and M = 1/L Σ_l ξ_l ξ_lᵀ, a K × K matrix: any
-        C with Cᵀ C = M serves, so L slices cost min(L, K) backward passes.
+        That mean is the diagonal of Jᵀ M J, with J = ∂φ̄/∂θ and M = 1/L Σ_l ξ_l ξ_lᵀ, a K × K
+        matrix. Any C with Cᵀ C = M serves: L slices cost min(L, K) backward passes.
         """
         generator = torch.Generator().manual_seed(self.seed)
         xi = torch.randn(self.slices, n_outputs, generator=generator, dtype=torch.float64)

@@ -35,7 +35,7 @@ class SI(PathIntegral):
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
-        self.path = torch.zeros_like(self.theta_start)  # ω
+        self.path = torch.zeros_like(self.theta_start)
 
     def accumulate(self, g: Tensor, step: Tensor, theta: Tensor) -> None:
         self.path.addcmul_(g, step, value=-1)

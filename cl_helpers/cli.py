@@ -1,0 +1,263 @@
+"""The command line: `python -m cl_helpers compare`, `tune` and `info`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import torchvision
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from . import plots
+from .comparison import compare, table
+from .data import DataError, data_folder, load
+from .methods import METHODS, Method
+from .models import MLP
+from .presets import PRESETS, pick_preset
+from .run import Run
+from .tasks import permuted
+from .training import pick_device, train
+from .tuning import GRID, N_VALIDATION, tune
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(highlight=False)
+
+ALL, TUNED = ",".join(METHODS), ",".join(GRID)
+
+Methods = Annotated[str, typer.Option(help="Methods, separated by commas.")]
+Data = Annotated[str, typer.Option(help="mnist, digits, cifar100 or auto (MNIST, else digits).")]
+PresetName = Annotated[str | None, typer.Option("--preset", help="quick, class or full.")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over each task, instead of the preset's.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+Out = Annotated[Path, typer.Option(help="Folder for what comes out.")]
+
+
+@app.command("compare")
+def compare_command(
+    methods: Methods = ALL,
+    data: Data = "auto",
+    preset: PresetName = None,
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
+    epochs: Epochs = None,
+    lam: Annotated[
+        list[str] | None,
+        typer.Option(help="λ: a number for all methods, or METHOD=NUMBER; may be given again."),
+    ] = None,
+    device: Device = "auto",
+    out: Out = Path("runs"),
+) -> None:
+    """Train methods one after the other; leave a table, a figure and every run in OUT.
+
+    A finished run that is in OUT already is not trained again; one that was interrupted goes on.
+    """
+    makers = pick_methods(methods, lam or [])
+    seed_list = [whole_number(s, "seed") for s in seeds.split(",")]
+    size = pick_preset(preset)
+    folder = writable(out)
+    dataset = load(data)  # type: ignore[arg-type]
+    settings = size.settings | {"device": pick_device(device).type}
+    if epochs is not None:
+        settings["epochs"] = epochs
+    tasks = size.tasks(dataset)
+    console.print(
+        f"{dataset.name}, {len(tasks)} tasks of {len(tasks[0].train):,} images, "
+        f"{settings['epochs']} epochs each, on {settings['device']}"
+    )
+    runs = compare(makers.values(), tasks, seed_list, folder, **settings)
+    runs = [run for run in runs if run.complete]
+    if not runs:
+        sys.exit(130)
+    print_table(runs)
+    write_table(runs, folder / "table.md")
+    for name, figure in {
+        "average_accuracy": plots.average_accuracy(runs),
+        "forgetting": plots.forgetting(runs),
+    }.items():
+        plots.save(figure, folder / f"{name}.png")
+        console.print(f"{folder / name}.png: {plots.alt_text(figure)}")
+    console.print(f"{folder / 'table.md'} and {len(runs)} runs (JSON) beside it")
+    if len(runs) < len(makers) * len(seed_list):
+        sys.exit(130)
+
+
+@app.command("tune")
+def tune_command(
+    methods: Methods = TUNED,
+    data: Data = "mnist",
+    preset: PresetName = "full",
+    epochs: Epochs = 4,
+    seed: int = 0,
+    device: Device = "auto",
+    out: Out = Path("runs/tuning"),
+) -> None:
+    """Try a grid of λ (and ξ, …) for each method against held-out training images."""
+    names = [name for name in pick_methods(methods, []) if name in GRID]
+    size = pick_preset(preset)
+    folder = writable(out)
+    tasks = size.tasks(load(data))  # type: ignore[arg-type]
+    settings = size.settings | {"device": pick_device(device).type}
+    if epochs is not None:
+        settings["epochs"] = epochs
+    console.print(f"{N_VALIDATION:,} training images held out; {settings['epochs']} epochs a task")
+    runs: list[Run] = []
+    for name in names:
+        runs += tune(name, tasks, folder, seed=seed, **settings)
+    print_table(runs)
+    write_table(runs, folder / "table.md")
+
+
+@app.command()
+def info() -> None:
+    """This machine: versions, device, data, and how long things will take."""
+    rows = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    rows.add_row("python", platform.python_version())
+    rows.add_row("torch", f"{torch.__version__}, torchvision {torchvision.__version__}")
+    device = pick_device()
+    name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor()
+    rows.add_row("device", f"{device.type} {name}".strip())
+    rows.add_row("cores", f"{os.cpu_count()}, {torch.get_num_threads()} used by torch")
+    rows.add_row("data folder", str(data_folder()))
+    for data in ("mnist", "cifar100"):
+        rows.add_row(data, whether_there(data))
+    rows.add_row("digits", "embedded")
+    step = seconds_a_step()
+    for size in PRESETS.values():
+        steps = size.n_tasks * size.epochs * -(-size.n_train // size.batch_size)
+        default = ", the default here" if size is pick_preset() else ""
+        rows.add_row(f"preset {size.name}", f"about {duration(steps * step)} a method{default}")
+    console.print(rows)
+
+
+def pick_methods(names: str, lams: list[str]) -> dict[str, Callable[[], Method]]:
+    """By name, what makes each of the methods named, with the λ given for it."""
+    chosen = [name.strip() for name in names.split(",")]
+    for name in chosen:
+        if name not in METHODS:
+            raise ValueError(f"method is {name!r}: choose among {', '.join(METHODS)}")
+    with_lam = [name for name in chosen if "lam" in METHODS[name]().knobs]
+    makers: dict[str, Callable[[], Method]] = {name: METHODS[name] for name in chosen}
+    for entry in lams:
+        name, _, value = entry.rpartition("=")
+        if name and name not in with_lam:
+            raise ValueError(
+                f"λ is given for {name!r}: of these only {', '.join(with_lam)} have one"
+            )
+        try:
+            lam = float(value)
+        except ValueError:
+            raise ValueError(f"λ is {value!r}: choose a number, 0 (off) or larger") from None
+        for each in [name] if name else with_lam:
+            makers[each] = partial(METHODS[each], **{"lam": lam})
+            makers[each]()  # says at once what is wrong with it
+    return makers
+
+
+def whole_number(text: str, what: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{what} is {text!r}: choose a whole number") from None
+
+
+def writable(folder: Path) -> Path:
+    """The folder, made if need be.
+
+    Raises:
+        ValueError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise ValueError(
+            f"{folder} cannot be written to ({error.strerror}): choose another folder with --out"
+        ) from None
+    return folder
+
+
+def print_table(runs: list[Run]) -> None:
+    rich_table = Table()
+    rich_table.add_column("method")
+    for heading in HEADINGS:
+        rich_table.add_column(heading, justify="right")
+    for name, cells in table_cells(runs):
+        rich_table.add_row(name, *cells)
+    console.print(rich_table)
+
+
+def write_table(runs: list[Run], path: Path) -> None:
+    """The table as Markdown."""
+    lines = [f"| method | {' | '.join(HEADINGS)} |", "| --- |" + " ---: |" * len(HEADINGS)]
+    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in table_cells(runs)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
+
+
+def table_cells(runs: list[Run]) -> list[tuple[str, list[str]]]:
+    def cell(row, figure: str) -> str:
+        scale, digits = (1, 0) if figure == "seconds" else (100, 2)
+        mean, sd = scale * row[figure, "mean"], scale * row[figure, "sd"]
+        if mean != mean:
+            return "–"
+        return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
+
+    frame = table(runs)
+    figures = frame.columns.get_level_values(0).unique()
+    return [(str(name), [cell(row, f) for f in figures]) for name, row in frame.iterrows()]
+
+
+def whether_there(data: str) -> str:
+    try:
+        folder = data_folder()
+        there = folder / ("MNIST/raw" if data == "mnist" else "cifar100.npz")
+        if not there.exists():
+            return "not there; downloaded when first needed"
+        load(data)  # type: ignore[arg-type]
+        return "there, checked"
+    except DataError as error:
+        return f"damaged: {error}"
+
+
+def seconds_a_step(steps: int = 60) -> float:
+    """Measured on the homework's model and batch size, with the embedded digits."""
+    dataset = load("digits")
+    repeats = -(-steps * 128 // len(dataset.train_labels))
+    tasks = permuted(dataset, 1)
+    method = METHODS["baseline"]()
+    train(method, tasks, MLP(), epochs=1, progress=False)
+    began = time.perf_counter()
+    run = train(method, tasks, MLP(), epochs=repeats, progress=False)
+    n_steps = repeats * -(-run.config["n_train"][0] // 128)
+    return (time.perf_counter() - began) / n_steps
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def main() -> None:
+    """Run the command line; whatever the user got wrong is one line and exit status 2."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except typer.TyperException as error:
+        wrong = str(getattr(error, "format_message", error.__str__)())
+    except (ValueError, DataError) as error:
+        wrong = str(error)
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    console.file.flush()
+    print(f"error: {wrong}", file=sys.stderr)
+    sys.exit(2)

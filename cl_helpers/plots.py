@@ -1,0 +1,205 @@
+"""The figures. One palette and one set of markers, and a text that says what each figure shows.
+
+Colours are Okabe & Ito's (jfly.uni-koeln.de/color), told apart by colour-blind readers too; markers
+and dashes say the same again. Every function returns a `matplotlib.figure.Figure`, drawn without
+pyplot, and `alt_text(figure)` says in words what is to be seen in it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from . import metrics
+from .methods import METHODS
+from .run import Run
+from .tasks import Task
+
+# name: colour, marker, dashes
+LOOK: dict[str, tuple[str, str, str]] = {
+    "joint": ("#777777", "", ":"),
+    "baseline": ("#000000", "o", "-"),
+    "ewc": ("#0072B2", "s", "--"),
+    "mas": ("#D55E00", "^", "-."),
+    "si": ("#009E73", "D", "-"),
+    "rwalk": ("#CC79A7", "v", "--"),
+    "scp": ("#E69F00", "P", "-."),
+}
+_OTHER = ("#56B4E9", "X", "-")
+
+
+def alt_text(figure: Figure) -> str:
+    """What the figure shows, in words."""
+    return str(figure.get_label())
+
+
+def save(figure: Figure, path: str | os.PathLike) -> None:
+    """Write the figure as PNG, its text in the file's description."""
+    figure.savefig(path, format="png", dpi=150, metadata={"Description": alt_text(figure)})
+
+
+def tasks(tasks: Sequence[Task]) -> Figure:
+    """One test image of each class, a row a task: the same digits as each task shows them."""
+    shown = tasks[0].classes
+    y = tasks[0].test.y
+    first = torch.stack([(y == c).nonzero()[0, 0] for c in shown])
+    figure = _figure(0.72 * len(shown) + 1.6, 0.78 * len(tasks) + 0.4)
+    axes = figure.subplots(len(tasks), len(shown), squeeze=False)
+    for row, task in zip(axes, tasks, strict=True):
+        images, _ = task.test.batch(first)
+        for ax, image in zip(row, images, strict=True):
+            low, high = image.min(), image.max()
+            ax.imshow(((image - low) / (high - low)).permute(1, 2, 0).cpu(), cmap="gray")
+            ax.set_xticks([]), ax.set_yticks([])
+        row[0].set_ylabel(
+            task.name.replace(" ", "\n"), rotation=0, ha="right", va="center", fontsize=9
+        )
+    return _described(
+        figure,
+        f"The same {len(shown)} images of {tasks[0].data}, one of each class, as each of "
+        f"{len(tasks)} tasks shows them, a row a task: {', '.join(t.name for t in tasks)}.",
+    )
+
+
+def average_accuracy(runs: Sequence[Run]) -> Figure:
+    """Average accuracy after each task, a line a method; bands from lowest to highest seed."""
+    figure = _figure(7.4, 4.2)
+    ax = figure.subplots()
+    ends = {}
+    for name, group in _by_method(runs).items():
+        curves = np.array([metrics.average_accuracies(r.accuracy) for r in group])
+        x = np.arange(1, curves.shape[1] + 1)
+        mean = curves.mean(0)
+        ends[name] = mean[-1]
+        colour, marker, dash = LOOK.get(name, _OTHER)
+        text = f"{METHODS[name].label if name in METHODS else name}  {mean[-1]:.1%}"
+        if np.isnan(mean[:-1]).any():  # joint training has only an end
+            ax.axhline(mean[-1], color=colour, linestyle=dash, label=text)
+            continue
+        ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, label=text, markersize=6)
+        ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
+    ax.set_xticks(x)
+    ax.set_xlabel("tasks learned")
+    ax.set_ylabel("average accuracy on them")
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    _frame(ax)
+    handles, labels = ax.get_legend_handles_labels()
+    best_first = np.argsort([-v for v in ends.values()], kind="stable")
+    ax.legend(
+        [handles[i] for i in best_first],
+        [labels[i] for i in best_first],
+        title=f"after {len(x)} tasks",
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        frameon=False,
+    )
+    ranking = ", ".join(f"{n} {ends[n]:.1%}" for n in sorted(ends, key=lambda n: -ends[n]))
+    n_seeds = max(len(g) for g in _by_method(runs).values())
+    return _described(
+        figure,
+        f"Average accuracy on the tasks learned so far against their number, 1 to {len(x)}, a line "
+        f"a method, mean of {n_seeds} seed{'s' * (n_seeds > 1)}. At the end: {ranking}.",
+    )
+
+
+def accuracy_matrix(run: Run) -> Figure:
+    """a[t, j] as a heat map: the diagonal is learning, each column downwards is forgetting."""
+    n = len(run.accuracy)
+    figure = _figure(0.85 * n + 1.8, 0.7 * n + 1.3)
+    ax = figure.subplots()
+    shown = np.where(np.tril(np.ones((n, n), dtype=bool)), run.accuracy, np.nan)
+    image = ax.imshow(shown, cmap="cividis", vmin=0, vmax=1)
+    for t, j in zip(*np.nonzero(~np.isnan(shown)), strict=True):
+        ink = "black" if shown[t, j] > 0.6 else "white"
+        ax.text(j, t, f"{100 * shown[t, j]:.1f}", ha="center", va="center", color=ink, fontsize=10)
+    ax.set_xticks(range(n), [str(j + 1) for j in range(n)])
+    ax.set_yticks(range(n), [str(t + 1) for t in range(n)])
+    ax.set_xlabel("accuracy on task (%)")
+    ax.set_ylabel("after learning task")
+    for side in ax.spines.values():
+        side.set_visible(False)
+    figure.colorbar(image, ax=ax, format=PercentFormatter(1, decimals=0), shrink=0.85)
+    name = run.config["method"]
+    ax.set_title(
+        f"{METHODS[name].label if name in METHODS else name}: "
+        f"average {run.average_accuracy:.1%}, forgetting {100 * run.forgetting:.1f} points",
+        fontsize=11,
+    )
+    return _described(
+        figure,
+        f"Accuracy matrix of {name}: row t, column j is the accuracy on task j after learning task "
+        f"t. Average of the last row {run.average_accuracy:.1%}, forgetting "
+        f"{100 * run.forgetting:.1f} percentage points.",
+    )
+
+
+def forgetting(runs: Sequence[Run]) -> Figure:
+    """How much of each earlier task was lost by the end, a group of bars a task, a bar a method."""
+    groups = {
+        name: np.array([metrics.forgettings(r.accuracy) for r in group])
+        for name, group in _by_method(runs).items()
+        if not np.isnan(group[0].forgetting)
+    }
+    figure = _figure(7.4, 3.6)
+    ax = figure.subplots()
+    width = 0.8 / max(1, len(groups))
+    hatches = ["", "//", "..", "\\\\", "xx", "--", "++"]
+    for i, (name, lost) in enumerate(groups.items()):
+        x = np.arange(1, lost.shape[1] + 1) + (i - (len(groups) - 1) / 2) * width
+        mean = lost.mean(0)
+        error = [mean - lost.min(0), lost.max(0) - mean] if len(lost) > 1 else None
+        ax.bar(
+            x,
+            mean,
+            width,
+            yerr=error,
+            color=LOOK.get(name, _OTHER)[0],
+            hatch=hatches[i % len(hatches)],
+            edgecolor="white",
+            label=METHODS[name].label if name in METHODS else name,
+        )
+        n_tasks = lost.shape[1] + 1
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set_xticks(range(1, n_tasks))
+    ax.set_xlabel("task")
+    ax.set_ylabel(f"accuracy lost by the end\nof task {n_tasks} (points)")
+    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    _frame(ax)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    means = ", ".join(f"{name} {100 * lost.mean():.1f}" for name, lost in groups.items())
+    return _described(
+        figure,
+        f"Percentage points of accuracy on tasks 1 to {n_tasks - 1} that were lost by the end of "
+        f"task {n_tasks}, a bar a method. Mean over tasks: {means}.",
+    )
+
+
+def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Complete runs by method, in the palette's order and then as they come."""
+    names = dict.fromkeys([*LOOK, *(r.config["method"] for r in runs)])
+    groups = {n: [r for r in runs if r.config["method"] == n and r.complete] for n in names}
+    groups = {n: g for n, g in groups.items() if g}
+    if not groups:
+        raise ValueError("there is no complete run to draw")
+    return groups
+
+
+def _figure(width: float, height: float) -> Figure:
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _frame(ax: Axes) -> None:
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="#dddddd", linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def _described(figure: Figure, text: str) -> Figure:
+    figure.set_label(text)
+    return figure

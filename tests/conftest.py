@@ -1,0 +1,45 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+import cl_helpers as cl
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """The folder with real MNIST; skips where there is none."""
+    root = os.environ.get("CL_DATA")
+    if not root or not (Path(root) / "MNIST" / "raw").exists():
+        pytest.skip("needs real MNIST: set CL_DATA to a folder that has MNIST/raw")
+    return Path(root)
+
+
+@pytest.fixture(scope="session")
+def mnist(mnist_root) -> cl.Dataset:
+    return cl.load("mnist", mnist_root)
+
+
+@pytest.fixture(scope="session")
+def digits() -> cl.Dataset:
+    return cl.load("digits")
+
+
+@pytest.fixture(scope="session")
+def few(digits) -> cl.Dataset:
+    """A data set on which an epoch takes no time."""
+    return digits.first(300, 100)
+
+
+@pytest.fixture
+def small_model() -> cl.MLP:
+    return cl.MLP((784, 16, 10))
+
+
+@pytest.fixture(autouse=True)
+def _no_global_randomness():
+    """Nothing may depend on, or disturb, torch's global generator."""
+    before = torch.random.get_rng_state()
+    yield
+    assert torch.equal(before, torch.random.get_rng_state()), "the global generator was used"

@@ -1,0 +1,414 @@
+"""The loop against one written the usual way, and what it promises about λ, seeds and interruption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+import cl_helpers as cl
+from cl_helpers.training import evaluate
+
+SIZES = (784, 16, 10)
+SETTINGS = {"epochs": 2, "batch_size": 32, "lr": 1e-3, "progress": False}
+
+
+def run_of(method, few, model=None, n_tasks=3, **settings):
+    model = cl.MLP(SIZES) if model is None else model
+    return cl.train(method, cl.permuted(few, n_tasks), model, **(SETTINGS | settings))
+
+
+def weights(run):
+    return torch.cat([p.detach().flatten() for p in run.model.parameters()])
+
+
+def same_json(a, b, folder):
+    """Do the two runs save the same JSON, but for timings?"""
+
+    def content(run):
+        run.save(folder / "run.json")
+        saved = json.loads((folder / "run.json").read_text())
+        for timed in (saved, *saved["history"]):
+            timed.pop("seconds")
+        saved.pop("end_task_seconds")
+        return saved
+
+    return content(a) == content(b)
+
+
+# --- the same as a loop written the usual way --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "momentum", "decay"), [("adam", 0.0, 1.0), ("sgd", 0.0, 1.0), ("sgd", 0.8, 0.5)]
+)
+def test_equals_the_usual_loop(few, optimizer, momentum, decay):
+    tasks = cl.permuted(few, 2)
+    run = run_of(
+        cl.Baseline(),
+        few,
+        n_tasks=2,
+        optimizer=optimizer,
+        momentum=momentum,
+        lr_decay=decay,
+        seed=4,
+    )
+
+    model = cl.MLP(SIZES, seed=4)
+    order = torch.Generator().manual_seed(4)
+    for t, task in enumerate(tasks):
+        lr = 1e-3 * decay**t
+        if optimizer == "adam":
+            opt = torch.optim.Adam(model.parameters(), lr=lr)
+        else:
+            opt = torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
+        x, y = task.train.x, task.train.y
+        for _ in range(2):
+            for batch in torch.randperm(300, generator=order).split(32):
+                opt.zero_grad()
+                F.cross_entropy(model(x[batch]), y[batch]).backward()
+                opt.step()
+        for j in range(2):
+            right = (model(tasks[j].test.x).argmax(1) == tasks[j].test.y).double().mean().item()
+            assert run.accuracy[t, j] == pytest.approx(right)
+    theirs = torch.cat([p.detach().flatten() for p in model.parameters()])
+    torch.testing.assert_close(weights(run), theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_a_penalised_run_equals_the_usual_loop_with_autograd(few):
+    tasks = cl.permuted(few, 2)
+    run = run_of(cl.EWC(lam=50.0), few, n_tasks=2)
+    model, method = cl.MLP(SIZES, seed=0), cl.EWC(lam=50.0)
+    order = torch.Generator().manual_seed(0)
+    for task in tasks:
+        method.begin_task(model, task)
+        opt = torch.optim.Adam(model.parameters(), lr=1e-3)
+        x, y = task.train.x, task.train.y
+        for _ in range(2):
+            for batch in torch.randperm(300, generator=order).split(32):
+                opt.zero_grad()
+                method.loss(model, x[batch], y[batch]).backward()
+                opt.step()
+        method.end_task(model, task)
+    theirs = torch.cat([p.detach().flatten() for p in model.parameters()])
+    torch.testing.assert_close(weights(run), theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_joint_training_sees_all_tasks_at_once(few):
+    run = run_of(cl.Joint(), few, epochs=4)
+    assert np.isnan(run.accuracy[:2]).all()
+    assert run.complete
+    assert len(run.history) == 4
+    assert run.config["n_train"] == [900]
+    assert run.average_accuracy > run_of(cl.Baseline(), few, epochs=4).average_accuracy
+
+
+# --- λ -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ewc", "mas", "si", "rwalk", "scp"])
+def test_lambda_zero_is_the_baseline_bit_for_bit_and_any_other_is_not(few, name):
+    baseline = run_of(cl.Baseline(), few)
+    off, on = (run_of(cl.METHODS[name](lam=lam), few) for lam in (0.0, 50.0))
+    assert torch.equal(weights(off), weights(baseline))
+    np.testing.assert_array_equal(off.accuracy, baseline.accuracy)
+    assert not torch.equal(weights(on), weights(baseline))
+
+
+def test_lambda_changed_in_mid_run_acts_at_the_next_step(few):
+    def drive(change_at, to, start):
+        method = cl.EWC(lam=start)
+        steps = cl.train_steps(
+            method, cl.permuted(few, 2), cl.MLP(SIZES), epochs=2, batch_size=30, lr=1e-3, every=1
+        )
+        for event in steps:
+            if event.kind == "step":
+                thetas.append(weights(event.run))
+                if event.step == change_at:
+                    method.lam = to
+        return event.run
+
+    thetas = []
+    drive(None, None, start=0.0)
+    unchanged, thetas = thetas, []
+    run = drive(25, 1000.0, start=0.0)
+    changed = thetas
+    equal = [torch.equal(a, b) for a, b in zip(unchanged, changed, strict=True)]
+    # The penalty pulls on nothing at the anchor: the second task begins after step 20.
+    assert equal == [True] * 25 + [False] * 15
+    assert [h["lam"] for h in run.history] == [0.0, 0.0, 1000.0, 1000.0]
+
+
+def test_a_strong_penalty_holds_the_weights_where_they_were(few):
+    """The tenth of the weights with the largest Ω, with and without λ."""
+    sgd = {"optimizer": "sgd", "lr": 0.01, "epochs": 20}
+    method = cl.MAS()
+    first = run_of(method, few, n_tasks=1, **sgd)
+    held = method.omega > method.omega.quantile(0.9)
+    strong = 1 / (0.01 * method.omega.max().item())  # the step of the stiffest weight is stable
+    free, bound = (run_of(cl.MAS(lam=lam), few, n_tasks=2, **sgd) for lam in (0.0, strong))
+    moved = [(weights(run) - weights(first))[held].norm().item() for run in (free, bound)]
+    assert moved[1] < 0.5 * moved[0]
+
+
+# --- seeds ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", cl.METHODS)
+def test_same_seed_same_run(few, name, tmp_path):
+    a, b, c = (run_of(cl.METHODS[name](), few, seed=s) for s in (7, 7, 8))
+    assert torch.equal(weights(a), weights(b))
+    assert same_json(a, b, tmp_path)
+    assert not torch.equal(weights(a), weights(c))
+
+
+def test_dropout_follows_the_seed_whatever_else_draws_random_numbers(few):
+    def run(disturb):
+        steps = cl.train_steps(
+            cl.Baseline(), cl.permuted(few, 2), cl.MLP(SIZES, dropout=0.5), epochs=1, lr=1e-3
+        )
+        for event in steps:
+            if disturb:
+                torch.rand(3)
+        return event.run
+
+    state = torch.random.get_rng_state()
+    a, b = run(disturb=False), run(disturb=True)
+    torch.random.set_rng_state(state)
+    assert torch.equal(weights(a), weights(b))
+    assert not torch.equal(weights(a), weights(run_of(cl.Baseline(), few, n_tasks=2, epochs=1)))
+
+
+def test_a_model_with_weights_of_its_own_keeps_them(few):
+    model = cl.MLP(SIZES, seed=5)
+    start = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+    for event in cl.train_steps(cl.Baseline(), cl.permuted(few, 1), model, seed=1, epochs=1):
+        if event.kind == "start":
+            assert torch.equal(weights(event.run), start)
+    assert event.run.model is model
+
+
+# --- evaluation ----------------------------------------------------------------------------------
+
+
+def test_what_is_evaluated_and_when(few):
+    run = run_of(cl.Baseline(), few)
+    assert (
+        np.isnan(run.accuracy).sum() == 1
+    )  # only a[0, 2]: forward transfer needs a[0, 1], a[1, 2]
+    assert not np.isnan(run.initial).any()
+    assert [len(h["accuracy"]) for h in run.history] == [1, 1, 2, 2, 3, 3]
+    assert [(h["task"], h["epoch"]) for h in run.history] == [
+        (0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1),
+    ]  # fmt: skip
+    for t in range(3):  # the last epoch of a task ends where the task ends
+        np.testing.assert_array_equal(run.history[2 * t + 1]["accuracy"], run.accuracy[t, : t + 1])
+    untrained = cl.MLP(SIZES, seed=0)
+    for j, task in enumerate(cl.permuted(few, 3)):
+        assert run.initial[j] == evaluate(cl.Baseline(), untrained, task)
+
+
+def test_class_il_is_judged_among_the_classes_seen(few):
+    """After task 1 only outputs 0 and 1 compete, also for the images of task 2: all wrong."""
+    run = cl.train(cl.Baseline(), cl.split(few, 2, scenario="class"), cl.MLP(SIZES), **SETTINGS)
+    assert run.accuracy[0, 1] == 0
+    assert run.accuracy[0, 0] > 0.5
+
+
+def test_evaluation_leaves_the_mode_alone(few):
+    model = cl.MLP(SIZES, dropout=0.5)
+    model.train()
+    task = cl.permuted(few, 1)[0]
+    assert evaluate(cl.Baseline(), model, task) == evaluate(cl.Baseline(), model, task)
+    assert model.training
+
+
+# --- interruption --------------------------------------------------------------------------------
+
+
+def test_ctrl_c_leaves_what_is_finished(few, capsys):
+    class Impatient(cl.Baseline):
+        steps = 0
+
+        def after_step(self, model):
+            self.steps += 1
+            if self.steps == 35:  # 20 steps a task: in the second
+                raise KeyboardInterrupt
+
+    run = run_of(Impatient(), few, batch_size=30)
+    whole = run_of(cl.Baseline(), few, batch_size=30)
+    assert not run.complete
+    np.testing.assert_array_equal(run.accuracy[0], whole.accuracy[0])
+    assert np.isnan(run.accuracy[1:]).all()
+    assert len(run.history) == 3
+    assert run.average_accuracy == whole.accuracy[0, 0]
+    assert "stopped early" in capsys.readouterr().out
+
+
+CHILD = """
+import os, signal, sys
+import cl_helpers as cl
+few = cl.load("digits").first(300, 100)
+method = cl.METHODS[sys.argv[1]](**eval(sys.argv[2]))
+model = cl.MLP((784, 16, 10), dropout=0.2)
+n = 0
+for event in cl.train_steps(method, cl.permuted(few, 3), model, epochs=2, batch_size=32, lr=1e-3,
+                            seed=3, checkpoint=sys.argv[3], every=1):
+    n += 1
+    if event.task == 1 and event.epoch == 1 and event.kind == "step":
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "knobs"),
+    [("ewc", {"lam": 20.0}), ("si", {"lam": 2.0}), ("rwalk", {"lam": 2.0}), ("baseline", {})],
+)
+def test_resuming_after_kill_9_gives_the_uninterrupted_bits(few, tmp_path, name, knobs):
+    path = tmp_path / "run.checkpoint"
+    child = subprocess.run([sys.executable, "-c", CHILD, name, repr(knobs), str(path)], check=False)
+    assert child.returncode == -signal.SIGKILL
+    assert path.exists()
+
+    def run(**settings):
+        return run_of(
+            cl.METHODS[name](**knobs), few, cl.MLP(SIZES, dropout=0.2), seed=3, **settings
+        )
+
+    whole, resumed = run(), run(checkpoint=path)
+    assert torch.equal(weights(resumed), weights(whole))
+    assert same_json(resumed, whole, tmp_path)
+    for key, value in whole.method.state().items():
+        again = resumed.method.state()[key]
+        assert torch.equal(value, again) if torch.is_tensor(value) else value == again
+
+    began = time.perf_counter()
+    finished = run(checkpoint=path)  # nothing left to do
+    assert same_json(finished, whole, tmp_path)
+    assert torch.equal(weights(finished), weights(whole))
+    assert time.perf_counter() - began < 30
+
+
+def test_a_checkpoint_of_another_run_is_refused_and_kept(few, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    run_of(cl.EWC(), few, checkpoint=path)
+    before = path.read_bytes()
+    with pytest.raises(
+        ValueError, match=r"run.checkpoint belongs to a run with lr = 0.001, not 0.1"
+    ):
+        run_of(cl.EWC(), few, checkpoint=path, lr=0.1)
+    with pytest.raises(ValueError, match="'method': 'ewc'|method = 'ewc', not 'mas'"):
+        run_of(cl.MAS(), few, checkpoint=path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 half a zip"])
+def test_a_damaged_checkpoint_is_named(few, tmp_path, content):
+    path = tmp_path / "run.checkpoint"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"run.checkpoint is not a checkpoint .* delete it"):
+        run_of(cl.Baseline(), few, checkpoint=path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    from cl_helpers.run import replacing
+
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(OSError, match="disk full"), replacing(path) as file:
+        file.write(b"ne")
+        raise OSError("disk full")
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+# --- events, progress, bad arguments -------------------------------------------------------------
+
+
+def test_events_come_in_order_and_hold_the_run(few):
+    tasks = cl.permuted(few, 2)
+    events = list(
+        cl.train_steps(cl.Baseline(), tasks, cl.MLP(SIZES), epochs=2, batch_size=100, every=2)
+    )
+    kinds = [e.kind for e in events]
+    assert kinds == ["start", "step", "epoch", "step", "step", "epoch", "task"] + [
+        "step", "epoch", "step", "step", "epoch", "task",
+    ]  # fmt: skip
+    assert [e.step for e in events] == [0, 2, 3, 4, 6, 6, 6, 8, 9, 10, 12, 12, 12]
+    assert {e.n_steps for e in events} == {12}
+    assert len({id(e.run) for e in events}) == 1
+    assert all(e.loss.item() > 0 for e in events[1:])
+
+
+def test_a_paused_run_does_not_age(few):
+    steps = cl.train_steps(cl.Baseline(), cl.permuted(few, 1), cl.MLP(SIZES), epochs=1, every=1)
+    for event in steps:
+        if event.kind == "step":
+            time.sleep(0.2)
+    assert event.run.seconds < 0.2 * event.n_steps
+    assert event.run.history[0]["seconds"] < 0.2 * event.n_steps
+
+
+def test_progress_bar_shows_or_keeps_silent(few, capsys):
+    run_of(cl.Baseline(), few)
+    assert capsys.readouterr().err == ""
+    run_of(cl.Baseline(), few, progress=True)
+    shown = capsys.readouterr().err
+    assert "Baseline" in shown
+    assert "60/60" in shown
+    assert "task 3, accuracy" in shown
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "epochs is 0: choose a whole number, 1 or more"),
+        ({"batch_size": 2.5}, "batch_size is 2.5"),
+        ({"lr": -1.0}, "lr is -1.0: choose a number above 0"),
+        ({"lr": float("nan")}, "lr is nan"),
+        ({"lr_decay": 0}, "lr_decay is 0"),
+        ({"optimizer": "lion"}, 'optimizer is \'lion\': choose "adam" or "sgd"'),
+        ({"momentum": 0.9}, "Adam has its own"),
+        ({"momentum": 1.5, "optimizer": "sgd"}, "momentum is 1.5"),
+        ({"device": "gpu"}, 'device gpu cannot be used .* try "cpu"'),
+    ],
+)
+def test_bad_arguments_are_named_with_their_cure(few, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        run_of(cl.Baseline(), few, **wrong)
+
+
+def test_no_tasks_is_an_error():
+    with pytest.raises(ValueError, match="there are no tasks"):
+        cl.train(cl.Baseline(), [], progress=False)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", cl.METHODS)
+def test_cuda_agrees_with_the_cpu(few, name):
+    cpu, cuda = (run_of(cl.METHODS[name](), few, device=d) for d in ("cpu", "cuda"))
+    torch.testing.assert_close(weights(cuda).cpu(), weights(cpu), rtol=1e-2, atol=1e-4)
+
+
+# --- on real data --------------------------------------------------------------------------------
+
+
+def test_methods_remember_real_mnist_better_than_the_baseline(mnist):
+    tasks = cl.permuted(mnist.first(6000, 1000), 4)
+
+    def average(method):
+        return cl.train(
+            method, tasks, cl.MLP((784, 100, 10)), epochs=2, batch_size=64, lr=1e-3, progress=False
+        ).average_accuracy
+
+    baseline = average(cl.Baseline())
+    assert 0.5 < baseline < 0.85
+    for name in ("ewc", "mas", "si", "rwalk", "scp"):
+        assert average(cl.METHODS[name]()) > baseline + 0.02, name
+    assert average(cl.Joint()) > 0.9

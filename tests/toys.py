@@ -1,0 +1,76 @@
+"""Small things with known answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from cl_helpers.tasks import Task
+
+
+@dataclass
+class InMemory:
+    """Examples that are simply there."""
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self):
+        return len(self.x)
+
+    def batch(self, index):
+        return self.x[index], self.y[index]
+
+    def batches(self, size):
+        return zip(self.x.split(size), self.y.split(size), strict=True)
+
+    def to(self, device):
+        return InMemory(self.x.to(device), self.y.to(device))
+
+
+def random_task(n=50, shape=(6,), n_classes=4, seed=0) -> Task:
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, *shape, generator=generator, dtype=torch.float64)
+    y = torch.randint(n_classes, (n,), generator=generator)
+    return Task("toy", "toy", InMemory(x, y), InMemory(x, y), tuple(range(n_classes)))
+
+
+def random_(model: nn.Module, seed=1, scale=0.5) -> nn.Module:
+    """The model in float64, with weights of a fixed draw."""
+    model = model.double()
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(scale * torch.randn(p.shape, generator=generator, dtype=p.dtype))
+    return model
+
+
+def mlp(sizes=(6, 5, 4)) -> nn.Module:
+    layers: list[nn.Module] = []
+    for a, b in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.utils.skip_init(nn.Linear, a, b), nn.Tanh()]
+    return random_(nn.Sequential(*layers[:-1]))
+
+
+def convnet() -> nn.Module:
+    conv = nn.utils.skip_init(nn.Conv2d, 1, 3, 3)
+    linear = nn.utils.skip_init(nn.Linear, 3 * 4 * 4, 4)
+    return random_(nn.Sequential(conv, nn.ReLU(), nn.Flatten(), linear))
+
+
+def gradient(score: Tensor, model: nn.Module) -> Tensor:
+    """(P,) by plain autograd."""
+    grads = torch.autograd.grad(score, list(model.parameters()), retain_graph=True)
+    return torch.cat([g.reshape(-1) for g in grads])
+
+
+def one_by_one(model: nn.Module, task: Task, score: Callable, size_of: Callable) -> Tensor:
+    """(P,): mean over samples of `size_of` the gradient of `score(logits, y)`, a sample at a time."""
+    data = task.train
+    return torch.stack(
+        [
+            size_of(gradient(score(model(data.x[n : n + 1])[0], data.y[n]), model))
+            for n in range(len(data))
+        ]
+    ).mean(0)
