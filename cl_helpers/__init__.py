@@ -1,6 +1,6 @@
 """Continual learning, to read and to run: `import cl_helpers as cl`."""
 
-from . import metrics, plots, tasks
+from . import metrics, plots, presets, tasks
 from .data import DataError, Dataset, load
 from .methods import EWC, MAS, METHODS, SCP, SI, Baseline, Joint, Method, RWalk
 from .models import MLP
@@ -28,8 +28,11 @@ __all__ = [
     "load",
     "metrics",
     "permuted",
+    "plots",
+    "presets",
     "rotated",
     "split",
+    "tasks",
     "train",
     "train_steps",
 ]

@@ -27,8 +27,6 @@ import numpy as np
 import platformdirs
 import torch
 import torchvision
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -181,6 +179,9 @@ def _dataset(name, train_images, train_labels, test_images, test_labels, class_n
 
 @cache
 def _digits() -> Dataset:
+    from sklearn.datasets import load_digits  # here: a second and a half to import
+    from sklearn.model_selection import train_test_split
+
     x, y = load_digits(return_X_y=True)
     images = torch.tensor(x, dtype=torch.float32).view(-1, 1, 8, 8) / 16
     large = F.interpolate(images, size=28, mode="bilinear").mul(255).round().to(torch.uint8)
@@ -314,9 +315,10 @@ def _download(
     except FileExistsError:
         pass  # somebody else has just finished the same download
     except Exception as error:
+        reason = " ".join(str(error).split())
         raise Offline(
-            f"the download of {destination.name} broke off ({error}). Try again, or set CL_DATA to "
-            "a folder that has the data."
+            f"the download to {destination} broke off ({reason}). Try again, or set CL_DATA to a "
+            "folder that has the data."
         ) from error
     finally:
         socket.setdefaulttimeout(timeout)

@@ -71,7 +71,7 @@ def _mean(model: nn.Module, data: Examples, of: Of, size_of: Callable, batch_siz
 
 
 def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
-    """The linear layers in training, by name; none if a parameter is elsewhere, or in two of them."""
+    """The linear layers in training, by name; none if a parameter is elsewhere, or in two."""
     every = [p for p in model.parameters() if p.requires_grad]
     layers = {
         name: module

@@ -7,6 +7,7 @@ pyplot, and `alt_text(figure)` says in words what is to be seen in it.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Sequence
 
@@ -23,7 +24,7 @@ from .tasks import Task
 
 # name: colour, marker, dashes
 LOOK: dict[str, tuple[str, str, str]] = {
-    "joint": ("#777777", "", ":"),
+    "joint": ("#56B4E9", "", ":"),
     "baseline": ("#000000", "o", "-"),
     "ewc": ("#0072B2", "s", "--"),
     "mas": ("#D55E00", "^", "-."),
@@ -31,7 +32,7 @@ LOOK: dict[str, tuple[str, str, str]] = {
     "rwalk": ("#CC79A7", "v", "--"),
     "scp": ("#E69F00", "P", "-."),
 }
-_OTHER = ("#56B4E9", "X", "-")
+_OTHER = ("#444444", "X", "-")
 
 
 def alt_text(figure: Figure) -> str:
@@ -39,9 +40,19 @@ def alt_text(figure: Figure) -> str:
     return str(figure.get_label())
 
 
-def save(figure: Figure, path: str | os.PathLike) -> None:
+class Picture(Figure):
+    """A figure that a notebook shows by itself, with its text."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        png = io.BytesIO()
+        save(self, png)
+        text = alt_text(self)
+        return {"image/png": png.getvalue(), "text/plain": text}, {"image/png": {"alt": text}}
+
+
+def save(figure: Figure, path: str | os.PathLike | io.BytesIO) -> None:
     """Write the figure as PNG, its text in the file's description."""
-    figure.savefig(path, format="png", dpi=150, metadata={"Description": alt_text(figure)})
+    figure.savefig(path, format="png", dpi=120, metadata={"Description": alt_text(figure)})
 
 
 def tasks(tasks: Sequence[Task]) -> Figure:
@@ -191,7 +202,7 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def _figure(width: float, height: float) -> Figure:
-    return Figure(figsize=(width, height), layout="constrained")
+    return Picture(figsize=(width, height), layout="constrained")
 
 
 def _frame(ax: Axes) -> None:

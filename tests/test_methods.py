@@ -41,7 +41,7 @@ def learned(name, model=None, lam=None, **knobs):
     return method, model
 
 
-# --- the Ω of each method -------------------------------------------------------------------------
+# --- the Ω of each method ---
 
 
 def softmax_regression():
@@ -50,7 +50,7 @@ def softmax_regression():
 
 @pytest.mark.parametrize("fisher", ["empirical", "true"])
 def test_ewc_on_softmax_regression_is_the_closed_form(fisher):
-    """∂ log p_y / ∂W_kd = (1[y = k] − p_k) x_d; in expectation over y, squared, p_k (1 − p_k) x_d²."""
+    """∂ log p_y / ∂W_kd = (1[y = k] − p_k) x_d; its expected square p_k (1 − p_k) x_d²."""
     model, task = softmax_regression(), random_task()
     x, y = task.train.x, task.train.y
     p = model(x).softmax(-1).detach()
@@ -208,7 +208,7 @@ def test_si_and_rwalk_follow_their_formulas_along_the_path(lam):
             torch.testing.assert_close(method.omega, expected)
 
 
-# --- what they share ------------------------------------------------------------------------------
+# --- what they share ---
 
 
 @pytest.mark.parametrize("name", QUADRATIC)
@@ -273,7 +273,7 @@ def test_defaults_and_knobs(name):
 
 @pytest.mark.parametrize("lam", [-1, float("nan"), float("inf"), "much", None, True])
 def test_a_senseless_lambda_is_refused_also_in_mid_run(lam):
-    with pytest.raises(ValueError, match="λ is .*choose a number, 0"):
+    with pytest.raises(ValueError, match=r"λ is .*choose a number, 0"):
         cl.EWC(lam=lam)
     method = cl.EWC()
     with pytest.raises(ValueError, match="λ is"):

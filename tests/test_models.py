@@ -70,7 +70,7 @@ def test_bad_arguments(make, message):
         make()
 
 
-# --- parameters as one vector ----------------------------------------------------------------------
+# --- parameters as one vector ---
 
 
 def test_flat_vector_and_parameters_are_the_same_memory(small_model):

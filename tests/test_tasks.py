@@ -112,7 +112,7 @@ def test_mask_leaves_only_active_outputs(few):
     assert torch.equal(masked.isfinite().nonzero()[:, 1], torch.tensor([2, 3, 2, 3]))
     assert torch.equal(masked[:, 2:4], logits[:, 2:4])
     assert cl.permuted(few, 1)[0].mask(logits) is logits
-    with pytest.raises(ValueError, match="uses output 3.*give the model 4 outputs"):
+    with pytest.raises(ValueError, match=r"uses output 3.*give the model 4 outputs"):
         cl.split(few, 2, scenario="task")[1].mask(logits[:, :3])
 
 

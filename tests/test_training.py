@@ -1,4 +1,4 @@
-"""The loop against one written the usual way, and what it promises about λ, seeds and interruption."""
+"""The loop against one written the usual way; λ, seeds, interruption."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def same_json(a, b, folder):
     return content(a) == content(b)
 
 
-# --- the same as a loop written the usual way --------------------------------------------------------
+# --- the same as a loop written the usual way ---
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_joint_training_sees_all_tasks_at_once(few):
     assert run.average_accuracy > run_of(cl.Baseline(), few, epochs=4).average_accuracy
 
 
-# --- λ -------------------------------------------------------------------------------------------
+# --- λ ---
 
 
 @pytest.mark.parametrize("name", ["ewc", "mas", "si", "rwalk", "scp"])
@@ -157,7 +157,7 @@ def test_a_strong_penalty_holds_the_weights_where_they_were(few):
     assert moved[1] < 0.5 * moved[0]
 
 
-# --- seeds ---------------------------------------------------------------------------------------
+# --- seeds ---
 
 
 @pytest.mark.parametrize("name", cl.METHODS)
@@ -173,10 +173,12 @@ def test_dropout_follows_the_seed_whatever_else_draws_random_numbers(few):
         steps = cl.train_steps(
             cl.Baseline(), cl.permuted(few, 2), cl.MLP(SIZES, dropout=0.5), epochs=1, lr=1e-3
         )
+        run = None
         for event in steps:
+            run = event.run
             if disturb:
                 torch.rand(3)
-        return event.run
+        return run
 
     state = torch.random.get_rng_state()
     a, b = run(disturb=False), run(disturb=True)
@@ -194,7 +196,7 @@ def test_a_model_with_weights_of_its_own_keeps_them(few):
     assert event.run.model is model
 
 
-# --- evaluation ----------------------------------------------------------------------------------
+# --- evaluation ---
 
 
 def test_what_is_evaluated_and_when(few):
@@ -229,7 +231,7 @@ def test_evaluation_leaves_the_mode_alone(few):
     assert model.training
 
 
-# --- interruption --------------------------------------------------------------------------------
+# --- interruption ---
 
 
 def test_ctrl_c_leaves_what_is_finished(few, capsys):
@@ -303,7 +305,7 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(few, tmp_path):
         ValueError, match=r"run.checkpoint belongs to a run with lr = 0.001, not 0.1"
     ):
         run_of(cl.EWC(), few, checkpoint=path, lr=0.1)
-    with pytest.raises(ValueError, match="'method': 'ewc'|method = 'ewc', not 'mas'"):
+    with pytest.raises(ValueError, match="method = 'ewc', not 'mas'"):
         run_of(cl.MAS(), few, checkpoint=path)
     assert path.read_bytes() == before
 
@@ -321,14 +323,19 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
 
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with pytest.raises(OSError, match="disk full"), replacing(path) as file:
-        file.write(b"ne")
-        raise OSError("disk full")
+
+    def write_half():
+        with replacing(path) as file:
+            file.write(b"ne")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        write_half()
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["file"]
 
 
-# --- events, progress, bad arguments -------------------------------------------------------------
+# --- events, progress, bad arguments ---
 
 
 def test_events_come_in_order_and_hold_the_run(few):
@@ -336,10 +343,8 @@ def test_events_come_in_order_and_hold_the_run(few):
     events = list(
         cl.train_steps(cl.Baseline(), tasks, cl.MLP(SIZES), epochs=2, batch_size=100, every=2)
     )
-    kinds = [e.kind for e in events]
-    assert kinds == ["start", "step", "epoch", "step", "step", "epoch", "task"] + [
-        "step", "epoch", "step", "step", "epoch", "task",
-    ]  # fmt: skip
+    a_task = ["step", "epoch", "step", "step", "epoch", "task"]
+    assert [e.kind for e in events] == ["start", *a_task, *a_task]
     assert [e.step for e in events] == [0, 2, 3, 4, 6, 6, 6, 8, 9, 10, 12, 12, 12]
     assert {e.n_steps for e in events} == {12}
     assert len({id(e.run) for e in events}) == 1
@@ -396,7 +401,7 @@ def test_cuda_agrees_with_the_cpu(few, name):
     torch.testing.assert_close(weights(cuda).cpu(), weights(cpu), rtol=1e-2, atol=1e-4)
 
 
-# --- on real data --------------------------------------------------------------------------------
+# --- on real data ---
 
 
 def test_methods_remember_real_mnist_better_than_the_baseline(mnist):

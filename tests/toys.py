@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ def random_(model: nn.Module, seed=1, scale=0.5) -> nn.Module:
 
 def mlp(sizes=(6, 5, 4)) -> nn.Module:
     layers: list[nn.Module] = []
-    for a, b in zip(sizes, sizes[1:], strict=False):
+    for a, b in pairwise(sizes):
         layers += [nn.utils.skip_init(nn.Linear, a, b), nn.Tanh()]
     return random_(nn.Sequential(*layers[:-1]))
 
@@ -66,7 +67,7 @@ def gradient(score: Tensor, model: nn.Module) -> Tensor:
 
 
 def one_by_one(model: nn.Module, task: Task, score: Callable, size_of: Callable) -> Tensor:
-    """(P,): mean over samples of `size_of` the gradient of `score(logits, y)`, a sample at a time."""
+    """(P,): mean over samples of `size_of` the gradient of `score(logits, y)`."""
     data = task.train
     return torch.stack(
         [

@@ -1,0 +1,177 @@
+"""The command line as a user meets it: real processes, real exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from test_run import a_run
+
+import cl_helpers as cl
+from cl_helpers import cli
+from cl_helpers.comparison import run_name, table
+from cl_helpers.tuning import GRID, tune
+
+
+def command(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "cl_helpers", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "120"} | environment,
+        check=False,
+    )
+
+
+QUICK = ("compare", "--data", "digits", "--preset", "quick")
+
+
+def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path):
+    first = command(*QUICK, "--seeds", "0,1", "--methods", "baseline,ewc,joint", "--out", tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "EWC: 100%" in first.stderr  # the progress bar
+    for word in ("average accuracy", "baseline", "ewc lam=", "joint", "±"):
+        assert word in first.stdout
+    runs = [cl.Run.load(path) for path in tmp_path.glob("*.json")]
+    assert sorted((r.config["method"], r.config["seed"]) for r in runs) == [
+        (m, s) for m in ("baseline", "ewc", "joint") for s in (0, 1)
+    ]
+    assert all(r.complete for r in runs)
+    assert (tmp_path / "average_accuracy.png").read_bytes().startswith(b"\x89PNG")
+    assert not list(tmp_path.glob("*.checkpoint"))
+    markdown = (tmp_path / "table.md").read_text()
+
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    again = command(*QUICK, "--seeds", "0,1", "--methods", "baseline,ewc,joint", "--out", tmp_path)
+    assert again.returncode == 0
+    assert "EWC: 100%" not in again.stderr
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")} == times
+    assert (tmp_path / "table.md").read_text() == markdown
+
+    other = command(*QUICK, "--methods", "ewc", "--lam", "3", "--epochs", "2", "--out", tmp_path)
+    assert other.returncode == 0
+    assert set(times) < set(tmp_path.glob("*.json"))  # other settings, another file
+    assert "lam=3" in other.stdout
+
+
+def test_a_mistake_is_one_line_and_exit_2_in_a_real_shell(tmp_path):
+    for arguments in ((*QUICK, "--lam", "nan", "--out", tmp_path), ("comprae",)):
+        done = command(*arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--methods", "ewc,magic"), "method is 'magic': choose among baseline, ewc, mas"),
+        (("--lam", "-1"), "λ is -1.0: choose a number, 0 (off) or larger"),
+        (("--lam", "ewc=nan"), "λ is nan"),
+        (("--lam", "ewc=much"), "λ is 'much'"),
+        (("--lam", "joint=1"), "λ is given for 'joint'"),
+        (("--preset", "huge"), "preset is 'huge': choose quick, class, full"),
+        (("--data", "emnist"), "data set is 'emnist'"),
+        (("--seeds", "0,x"), "seed is 'x'"),
+        (("--epochs", "0"), "epochs is 0"),
+        (("--epochs", "many"), "many"),
+        (("--device", "abacus"), "device abacus cannot be used"),
+        (("--out", "/proc/nowhere"), "/proc/nowhere cannot be written to"),
+        (("--out", __file__), "cannot be written to"),
+        (("--colour", "red"), "--colour"),
+    ],
+)
+def test_what_the_user_got_wrong_is_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["cl_helpers", *QUICK, "--out", str(tmp_path), *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(tmp_path):
+    arguments = [sys.executable, "-m", "cl_helpers", *QUICK, "--epochs", "6", "--out", tmp_path]
+    child = subprocess.Popen(
+        [*arguments, "--methods", "baseline,ewc"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("ewc*.checkpoint")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 130, err.decode()
+    assert b"Traceback" not in err
+    assert b"baseline" in out  # the table of what is finished
+    assert [p.name.split("-")[0] for p in tmp_path.glob("*.json")] == ["baseline"]
+
+    done = command(*QUICK, "--epochs", 6, "--methods", "baseline,ewc", "--out", tmp_path)
+    assert done.returncode == 0
+    (path,) = tmp_path.glob("ewc*.json")
+    resumed = cl.Run.load(path)
+    whole = command(*QUICK, "--epochs", 6, "--methods", "ewc", "--out", tmp_path / "whole")
+    assert whole.returncode == 0
+    (other,) = (tmp_path / "whole").glob("ewc*.json")
+    np.testing.assert_array_equal(resumed.accuracy, cl.Run.load(other).accuracy)
+
+
+def test_info_says_what_machine_and_times_to_expect(tmp_path):
+    done = command("info", CL_DATA=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    for word in (torch.__version__, str(tmp_path), "not there", "preset class", "a method"):
+        assert word in done.stdout
+
+
+def test_info_names_damaged_data(tmp_path):
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    done = command("info", CL_DATA=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "damaged" in done.stdout
+
+
+def test_table_is_mean_and_deviation_over_seeds():
+    runs = [a_run(seed=0), a_run(seed=1, accuracy=((0.9, 0.1), (0.5, 0.8))), a_run("mas", lam=1.0)]
+    frame = table(runs)
+    assert list(frame.index) == ["ewc lam=100", "mas lam=1"]
+    row = frame.loc["ewc lam=100"]
+    assert row["average_accuracy", "mean"] == pytest.approx(0.70)
+    assert row["average_accuracy", "sd"] == pytest.approx(pd.Series([0.75, 0.65]).std())
+    assert row["forgetting", "mean"] == pytest.approx(0.3)
+
+
+def test_file_names_tell_settings_apart(few):
+    tasks = cl.permuted(few, 2)
+    names = {
+        run_name(cl.EWC(), tasks, seed=0, epochs=1),
+        run_name(cl.EWC(), tasks, seed=1, epochs=1),
+        run_name(cl.EWC(), tasks, seed=0, epochs=2),
+        run_name(cl.EWC(fisher="true"), tasks, seed=0, epochs=1),
+        run_name(cl.EWC(), tasks[:1], seed=0, epochs=1),
+    }
+    assert len(names) == 5
+    assert run_name(cl.EWC(), tasks, seed=0, epochs=1) in names
+
+
+def test_tuning_never_sees_the_test_set(digits, tmp_path, monkeypatch):
+    """The test images are poisoned: whoever looked at them would score nothing."""
+    from cl_helpers import tuning
+
+    monkeypatch.setattr(tuning, "N_VALIDATION", 300)
+    monkeypatch.setitem(GRID, "ewc", [{"lam": [0.0, 20.0]}])
+    poisoned = digits.first(1400, 100)
+    object.__setattr__(poisoned, "test_labels", torch.full((100,), -1))
+    runs = tune("ewc", cl.permuted(poisoned, 2), tmp_path, epochs=3, lr=1e-3, progress=False)
+    assert [r.average_accuracy for r in runs] == sorted(
+        (r.average_accuracy for r in runs), reverse=True
+    )
+    assert runs[0].average_accuracy > 0.8
+    assert all(
+        json.loads(p.read_text())["config"]["n_train"] == [1100] * 2
+        for p in tmp_path.glob("*.json")
+    )
