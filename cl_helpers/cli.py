@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from . import plots
-from .comparison import compare, table
+from .comparison import FIGURES, compare, table
 from .data import DataError, data_folder, load
 from .methods import METHODS, Method
 from .models import MLP
@@ -64,7 +64,7 @@ def compare_command(
     size = pick_preset(preset)
     folder = writable(out)
     dataset = load(data)  # type: ignore[arg-type]
-    settings = size.settings | {"device": pick_device(device).type}
+    settings = size.settings(dataset) | {"device": pick_device(device).type}
     if epochs is not None:
         settings["epochs"] = epochs
     tasks = size.tasks(dataset)
@@ -92,27 +92,25 @@ def compare_command(
 @app.command("tune")
 def tune_command(
     methods: Methods = TUNED,
-    data: Data = "mnist",
-    preset: PresetName = "full",
-    epochs: Epochs = 4,
-    seed: int = 0,
     device: Device = "auto",
     out: Out = Path("runs/tuning"),
 ) -> None:
-    """Try a grid of λ (and ξ, …) for each method against held-out training images."""
-    names = [name for name in pick_methods(methods, []) if name in GRID]
-    size = pick_preset(preset)
+    """Choose λ (and ξ, …): every setting of the grid, judged by held-out training images."""
+    names = list(pick_methods(methods, []))
+    for name in names:
+        if name not in GRID:
+            raise ValueError(f"{name} has nothing to tune: choose among {', '.join(GRID)}")
     folder = writable(out)
-    tasks = size.tasks(load(data))  # type: ignore[arg-type]
-    settings = size.settings | {"device": pick_device(device).type}
-    if epochs is not None:
-        settings["epochs"] = epochs
-    console.print(f"{N_VALIDATION:,} training images held out; {settings['epochs']} epochs a task")
+    size = PRESETS["full"]
+    dataset = load("mnist")
+    settings = size.settings(dataset) | {"device": pick_device(device).type}
+    del settings["epochs"]  # the grid says how many
+    console.print(f"{N_VALIDATION:,} of {size.n_train:,} training images held out")
     runs: list[Run] = []
     for name in names:
-        runs += tune(name, tasks, folder, seed=seed, **settings)
-    print_table(runs)
-    write_table(runs, folder / "table.md")
+        runs += tune(name, size.tasks(dataset), folder, **settings)
+    print_table(runs, with_epochs=True)
+    write_table(runs, folder / "table.md", with_epochs=True)
 
 
 @app.command()
@@ -186,27 +184,29 @@ def writable(folder: Path) -> Path:
     return folder
 
 
-def print_table(runs: list[Run]) -> None:
+HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
+
+
+def print_table(runs: list[Run], with_epochs: bool = False) -> None:
     rich_table = Table()
     rich_table.add_column("method")
     for heading in HEADINGS:
         rich_table.add_column(heading, justify="right")
-    for name, cells in table_cells(runs):
+    for name, cells in table_cells(runs, with_epochs):
         rich_table.add_row(name, *cells)
     console.print(rich_table)
 
 
-def write_table(runs: list[Run], path: Path) -> None:
+def write_table(runs: list[Run], path: Path, with_epochs: bool = False) -> None:
     """The table as Markdown."""
     lines = [f"| method | {' | '.join(HEADINGS)} |", "| --- |" + " ---: |" * len(HEADINGS)]
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in table_cells(runs)]
+    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in table_cells(runs, with_epochs)]
     path.write_text("\n".join(lines) + "\n")
 
 
-HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
+def table_cells(runs: list[Run], with_epochs: bool) -> list[tuple[str, list[str]]]:
+    """The name and the four figures of each row, as text: mean ± standard deviation over seeds."""
 
-
-def table_cells(runs: list[Run]) -> list[tuple[str, list[str]]]:
     def cell(row, figure: str) -> str:
         scale, digits = (1, 0) if figure == "seconds" else (100, 2)
         mean, sd = scale * row[figure, "mean"], scale * row[figure, "sd"]
@@ -214,9 +214,8 @@ def table_cells(runs: list[Run]) -> list[tuple[str, list[str]]]:
             return "–"
         return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
 
-    frame = table(runs)
-    figures = frame.columns.get_level_values(0).unique()
-    return [(str(name), [cell(row, f) for f in figures]) for name, row in frame.iterrows()]
+    frame = table(runs, with_epochs)
+    return [(str(name), [cell(row, f) for f in FIGURES]) for name, row in frame.iterrows()]
 
 
 def whether_there(data: str) -> str:

@@ -65,19 +65,23 @@ def compare(
     return runs
 
 
-def table(runs: Sequence[Run]) -> pd.DataFrame:
+def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
     """One row a method and setting: mean and standard deviation over seeds of the four figures.
 
     Columns are pairs (figure, "mean" or "sd"); accuracies are fractions, not per cent.
     """
-    rows = [{"method": label(run)} | {f: getattr(run, f) for f in FIGURES} for run in runs]
+    rows = [
+        {"method": label(run, with_epochs)} | {f: getattr(run, f) for f in FIGURES} for run in runs
+    ]
     grouped = pd.DataFrame(rows).groupby("method", sort=False)
     mean, sd = grouped.mean(), grouped.std()
     return pd.concat({"mean": mean, "sd": sd}, axis=1).swaplevel(axis=1)
 
 
-def label(run: Run) -> str:
+def label(run: Run, with_epochs: bool = False) -> str:
     """The method's name and its knobs, e.g. "ewc lam=100 fisher=true"."""
     knobs = run.config["knobs"].items()
     written = [f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in knobs]
+    if with_epochs:
+        written.append(f"({run.config['epochs']} epochs)")
     return " ".join([run.config["method"], *written])

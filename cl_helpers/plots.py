@@ -66,7 +66,7 @@ def tasks(tasks: Sequence[Task]) -> Figure:
         images, _ = task.test.batch(first)
         for ax, image in zip(row, images, strict=True):
             low, high = image.min(), image.max()
-            ax.imshow(((image - low) / (high - low)).permute(1, 2, 0).cpu(), cmap="gray")
+            ax.imshow(((image - low) / (high - low)).permute(1, 2, 0).cpu().numpy(), cmap="gray")
             ax.set_xticks([]), ax.set_yticks([])
         row[0].set_ylabel(
             task.name.replace(" ", "\n"), rotation=0, ha="right", va="center", fontsize=9
@@ -98,7 +98,7 @@ def average_accuracy(runs: Sequence[Run]) -> Figure:
     ax.set_xticks(x)
     ax.set_xlabel("tasks learned")
     ax.set_ylabel("average accuracy on them")
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
     _frame(ax)
     handles, labels = ax.get_legend_handles_labels()
     best_first = np.argsort([-v for v in ends.values()], kind="stable")

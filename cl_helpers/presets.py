@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,12 +32,14 @@ class Preset:
     lr: float = 1e-4
 
     def tasks(self, dataset: Dataset) -> Sequence[Task]:
+        """Permuted tasks of this size."""
         return permuted(dataset.first(self.n_train, self.n_test), self.n_tasks)
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """For `train`."""
-        return {"epochs": self.epochs, "batch_size": self.batch_size, "lr": self.lr}
+    def settings(self, dataset: Dataset) -> dict[str, Any]:
+        """For `train`. A data set with fewer images is passed over more often: as many steps."""
+        n_train = min(self.n_train, len(dataset.train_labels))
+        epochs = math.ceil(self.epochs * self.n_train / n_train)
+        return {"epochs": epochs, "batch_size": self.batch_size, "lr": self.lr}
 
 
 PRESETS = {
@@ -44,8 +47,9 @@ PRESETS = {
     for p in (
         # A look whether everything works: seconds.
         Preset("quick", n_tasks=3, n_train=2_000, n_test=1_000, epochs=1, lr=1e-3),
-        # Forgetting and its cures on a laptop: a method in ten seconds or so.
-        Preset("class", n_tasks=5, n_train=60_000, n_test=10_000, epochs=1),
+        # Forgetting and its cures on a laptop, a method in ten seconds or so: a fifth of the images
+        # and of the epochs, made up for by a learning rate ten times the homework's.
+        Preset("class", n_tasks=5, n_train=12_800, n_test=2_000, epochs=2, lr=1e-3),
         # The homework.
         Preset("full", n_tasks=5, n_train=60_000, n_test=10_000, epochs=10),
     )

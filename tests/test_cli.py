@@ -163,10 +163,10 @@ def test_tuning_never_sees_the_test_set(digits, tmp_path, monkeypatch):
     from cl_helpers import tuning
 
     monkeypatch.setattr(tuning, "N_VALIDATION", 300)
-    monkeypatch.setitem(GRID, "ewc", [{"lam": [0.0, 20.0]}])
+    monkeypatch.setitem(GRID, "ewc", {3: [{"lam": 0.0}, {"lam": 20.0}]})
     poisoned = digits.first(1400, 100)
     object.__setattr__(poisoned, "test_labels", torch.full((100,), -1))
-    runs = tune("ewc", cl.permuted(poisoned, 2), tmp_path, epochs=3, lr=1e-3, progress=False)
+    runs = tune("ewc", cl.permuted(poisoned, 2), tmp_path, lr=1e-3, progress=False)
     assert [r.average_accuracy for r in runs] == sorted(
         (r.average_accuracy for r in runs), reverse=True
     )
