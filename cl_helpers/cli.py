@@ -36,7 +36,7 @@ ALL, TUNED = ",".join(METHODS), ",".join(GRID)
 Methods = Annotated[str, typer.Option(help="Methods, separated by commas.")]
 Data = Annotated[str, typer.Option(help="mnist, digits, cifar100 or auto (MNIST, else digits).")]
 PresetName = Annotated[str | None, typer.Option("--preset", help="quick, class or full.")]
-Epochs = Annotated[int | None, typer.Option(help="Passes over each task, instead of the preset's.")]
+Epochs = Annotated[str | None, typer.Option(help="Passes over each task, instead of the preset's.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
 Out = Annotated[Path, typer.Option(help="Folder for what comes out.")]
 
@@ -66,7 +66,7 @@ def compare_command(
     dataset = load(data)  # type: ignore[arg-type]
     settings = size.settings(dataset) | {"device": pick_device(device).type}
     if epochs is not None:
-        settings["epochs"] = epochs
+        settings["epochs"] = whole_number(epochs, "epochs")
     tasks = size.tasks(dataset)
     console.print(
         f"{dataset.name}, {len(tasks)} tasks of {len(tasks[0].train):,} images, "

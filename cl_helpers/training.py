@@ -72,22 +72,25 @@ def train(
         settings: as in `train_steps`: epochs, batch_size, lr, optimizer, momentum, lr_decay, seed,
             device, checkpoint, every.
     """
-    run = None
-    steps = train_steps(method, tasks, model, **settings)
-    with tqdm(disable=not progress, unit="step", desc=method.label, dynamic_ncols=True) as bar:
+    events = train_steps(method, tasks, model, **settings)
+    start = next(events)
+    run = start.run
+    with tqdm(
+        desc=method.label,
+        total=start.n_steps,
+        initial=start.step,
+        unit="step",
+        disable=not progress,
+        dynamic_ncols=True,
+    ) as bar:
         try:
-            for event in steps:
-                run = event.run
-                bar.total = event.n_steps
+            for event in events:
                 bar.update(event.step - bar.n)
                 if event.kind == "epoch":
                     accuracy = np.mean(run.history[-1]["accuracy"])
                     bar.set_postfix_str(f"task {event.task + 1}, accuracy {accuracy:.1%}")
         except KeyboardInterrupt:
-            if run is None:
-                raise
             tqdm.write(f"{method.label} stopped early: the run holds what was finished.")
-    assert run is not None
     return run
 
 

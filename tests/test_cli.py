@@ -80,7 +80,7 @@ def test_a_mistake_is_one_line_and_exit_2_in_a_real_shell(tmp_path):
         (("--data", "emnist"), "data set is 'emnist'"),
         (("--seeds", "0,x"), "seed is 'x'"),
         (("--epochs", "0"), "epochs is 0"),
-        (("--epochs", "many"), "many"),
+        (("--epochs", "many"), "epochs is 'many': choose a whole number"),
         (("--device", "abacus"), "device abacus cannot be used"),
         (("--out", "/proc/nowhere"), "/proc/nowhere cannot be written to"),
         (("--out", __file__), "cannot be written to"),
