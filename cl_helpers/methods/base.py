@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -17,20 +18,24 @@ from ..tasks import Task, joined
 class Method:
     """The hooks that the loop calls, in this order; by default none does anything.
 
-    A method is a dataclass whose fields are its knobs. Everything else it holds is state, which a
-    checkpoint keeps. `lam` is λ, the strength of what holds on to the past; it may be set at any
-    time and acts at the next step.
+    A method is a dataclass whose fields are its knobs. `kept` names what it stores from one task to
+    the next. `lam` is λ, the strength of what holds on to the past; it may be set at any time and
+    acts at the next step.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
+    kept: ClassVar[tuple[str, ...]] = ()
 
     lam: float = 0.0
     task: Task | None = None  # the task in training
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "lam" and not (_is_number(value) and 0 <= value < math.inf):
-            raise ValueError(f"λ is {value!r}: choose a number, 0 (off) or larger")
+        if name == "lam":
+            real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            if not (real and 0 <= value < math.inf):
+                raise ValueError(f"λ is {value!r}: choose a number, 0 (off) or larger")
+            value = float(value)
         super().__setattr__(name, value)
 
     def stages(self, tasks: Sequence[Task]) -> Sequence[Task]:
@@ -82,8 +87,8 @@ class Method:
         return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
 
     def state(self) -> dict[str, Any]:
-        """Everything but the knobs that the next task needs: tensors, numbers, names."""
-        return {k: v for k, v in vars(self).items() if k not in self.knobs and k != "task"}
+        """What the method stores between tasks, by name: all that a checkpoint needs."""
+        return {name: getattr(self, name) for name in self.kept if hasattr(self, name)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what `state()` gave."""
@@ -107,7 +112,3 @@ class Joint(Method):
 
     def stages(self, tasks: Sequence[Task]) -> Sequence[Task]:
         return [joined(tasks)]
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

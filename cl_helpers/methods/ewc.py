@@ -28,7 +28,7 @@ class EWC(Quadratic):
     name = "ewc"
     label = "EWC"
 
-    lam: float = 100.0
+    lam: float = 400.0
     fisher: Literal["empirical", "true"] = "empirical"
 
     def __post_init__(self):

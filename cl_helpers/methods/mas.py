@@ -24,7 +24,7 @@ class MAS(Quadratic):
     name = "mas"
     label = "MAS"
 
-    lam: float = 0.04
+    lam: float = 0.02
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         def squared_norm(logits, _):

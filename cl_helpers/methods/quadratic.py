@@ -8,6 +8,8 @@ their number: two numbers a weight. The methods differ only in Ω.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -18,6 +20,8 @@ from .base import Method
 
 class Quadratic(Method):
     """A method that is its Ω: subclasses say `importance_of`."""
+
+    kept: ClassVar[tuple[str, ...]] = ("tasks_held", "omega", "theta_star", "shapes")
 
     tasks_held: int = 0
     omega: Tensor  # (P,) Ω, summed over the tasks so far

@@ -31,8 +31,9 @@ class RWalk(PathIntegral):
 
     name = "rwalk"
     label = "RWalk"
+    kept = (*PathIntegral.kept, "score")
 
-    lam: float = 2.0
+    lam: float = 0.5
     alpha: float = 0.9
     interval: int = 10
     epsilon: float = 0.001

@@ -31,7 +31,7 @@ class SCP(Quadratic):
     name = "scp"
     label = "SCP"
 
-    lam: float = 50.0
+    lam: float = 25.0
     slices: int = 100
     batch_size: int = 128
     seed: int = 0

@@ -26,7 +26,7 @@ class SI(PathIntegral):
     name = "si"
     label = "SI"
 
-    lam: float = 0.2
+    lam: float = 0.4
     xi: float = 0.001
 
     def __post_init__(self):
