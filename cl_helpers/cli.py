@@ -60,11 +60,11 @@ def compare_command(
     A finished run that is in OUT already is not trained again; one that was interrupted goes on.
     """
     makers = pick_methods(methods, lam or [])
-    seed_list = [whole_number(s, "seed") for s in seeds.split(",")]
+    seed_list = list(dict.fromkeys(whole_number(s, "seed") for s in seeds.split(",")))
     size = pick_preset(preset)
     folder = writable(out)
     dataset = load(data)  # type: ignore[arg-type]
-    settings = size.settings(dataset) | {"device": pick_device(device).type}
+    settings = size.settings(dataset) | {"device": str(pick_device(device))}
     if epochs is not None:
         settings["epochs"] = whole_number(epochs, "epochs")
     tasks = size.tasks(dataset)
@@ -73,15 +73,14 @@ def compare_command(
         f"{settings['epochs']} epochs each, on {settings['device']}"
     )
     runs = compare(makers.values(), tasks, seed_list, folder, **settings)
-    runs = [run for run in runs if run.complete]
     if not runs:
         sys.exit(130)
     print_table(runs)
     write_table(runs, folder / "table.md")
-    for name, figure in {
-        "average_accuracy": plots.average_accuracy(runs),
-        "forgetting": plots.forgetting(runs),
-    }.items():
+    figures = {"average_accuracy": plots.average_accuracy(runs)}
+    if any(run.forgetting == run.forgetting for run in runs):  # joint training has none
+        figures["forgetting"] = plots.forgetting(runs)
+    for name, figure in figures.items():
         plots.save(figure, folder / f"{name}.png")
         console.print(f"{folder / name}.png: {plots.alt_text(figure)}")
     console.print(f"{folder / 'table.md'} and {len(runs)} runs (JSON) beside it")
@@ -103,12 +102,15 @@ def tune_command(
     folder = writable(out)
     size = PRESETS["full"]
     dataset = load("mnist")
-    settings = size.settings(dataset) | {"device": pick_device(device).type}
+    settings = size.settings(dataset) | {"device": str(pick_device(device))}
     del settings["epochs"]  # the grid says how many
     console.print(f"{N_VALIDATION:,} of {size.n_train:,} training images held out")
     runs: list[Run] = []
     for name in names:
-        runs += tune(name, size.tasks(dataset), folder, **settings)
+        tuned = tune(name, size.tasks(dataset), folder, **settings)
+        runs += tuned
+        if len(tuned) < sum(map(len, GRID[name].values())):  # Ctrl-C
+            sys.exit(130)
     print_table(runs, with_epochs=True)
     write_table(runs, folder / "table.md", with_epochs=True)
 
@@ -145,9 +147,9 @@ def pick_methods(names: str, lams: list[str]) -> dict[str, Callable[[], Method]]
     makers: dict[str, Callable[[], Method]] = {name: METHODS[name] for name in chosen}
     for entry in lams:
         name, _, value = entry.rpartition("=")
-        if name and name not in with_lam:
+        if (name and name not in with_lam) or not with_lam:
             raise ValueError(
-                f"λ is given for {name!r}: of these only {', '.join(with_lam)} have one"
+                f"λ is given for {name or names!r}; what has one here: {', '.join(with_lam) or '–'}"
             )
         try:
             lam = float(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from .methods import Method
 from .run import Run
-from .tasks import Task
+from .tasks import Task, fingerprint
 from .training import train
 
 FIGURES = ("average_accuracy", "forgetting", "backward_transfer", "seconds")
@@ -32,7 +33,7 @@ def run_or_load(
     run = train(method, tasks, progress=progress, checkpoint=checkpoint, **settings)
     if run.complete:
         run.save(path)
-        checkpoint.unlink()
+        checkpoint.unlink(missing_ok=True)
     return run
 
 
@@ -40,7 +41,7 @@ def run_name(method: Method, tasks: Sequence[Task], **settings: Any) -> str:
     """A file name that says what a reader looks for first, and a digest of all the rest."""
     everything = {
         "knobs": method.knobs,
-        "tasks": [(t.data, t.name, len(t.train), len(t.test)) for t in tasks],
+        "tasks": fingerprint(tasks),
         "settings": settings,
     }
     digest = hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:8]
@@ -55,14 +56,23 @@ def compare(
     folder: Path,
     **settings: Any,
 ) -> list[Run]:
-    """Train every method with every seed; stops after a run that was interrupted."""
-    runs = []
-    for make in methods:
-        for seed in seeds:
-            runs.append(run_or_load(make(), tasks, folder, seed=seed, **settings))
-            if not runs[-1].complete:
-                return runs
-    return runs
+    """Train every method with every seed. Ctrl-C ends it; the runs are those that are finished."""
+    return finished(
+        run_or_load(make(), tasks, folder, seed=seed, **settings)
+        for make in methods
+        for seed in seeds
+    )
+
+
+def finished(runs: Iterable[Run]) -> list[Run]:
+    """The runs up to the first that was interrupted."""
+    done = []
+    with suppress(KeyboardInterrupt):
+        for run in runs:
+            if not run.complete:
+                break
+            done.append(run)
+    return done
 
 
 def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:

@@ -6,6 +6,7 @@ at a time.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import queue
@@ -29,6 +30,8 @@ import torch
 import torchvision
 from torch import Tensor
 from torch.nn import functional as F
+
+from .files import replacing
 
 Name = Literal["mnist", "digits", "cifar100", "auto"]
 
@@ -198,7 +201,7 @@ def _mnist(root: Path) -> Dataset:
         _download(
             lambda folder: torchvision.datasets.MNIST(folder, download=True),
             torchvision.datasets.MNIST.mirrors,
-            [Path("MNIST/raw") / name for name in _MNIST_FILES],
+            Path("MNIST/raw"),
             raw,
         )
     for name, md5 in _MNIST_FILES.items():
@@ -240,7 +243,7 @@ def _cifar100(root: Path) -> Dataset:
                 cifar(folder, download=True)
                 _pack_cifar100(folder, folder / path.name, cure=folder)
 
-            _download(fetch, [cifar.url], [Path(path.name)], path)
+            _download(fetch, [cifar.url], Path(path.name), path)
     again = f"Delete {path} to have the data made again."
     try:
         with np.load(path, allow_pickle=False) as npz:
@@ -276,21 +279,22 @@ def _pack_cifar100(root: Path, path: Path, cure: Path) -> None:
         raise DataError(
             f"{cure} is incomplete or corrupted ({error}). Delete it to have it downloaded again."
         ) from error
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("wb") as file:
-        np.savez(
-            file,
-            train_images=train.data,
-            train_labels=np.array(train.targets, dtype=np.uint8),
-            test_images=test.data,
-            test_labels=np.array(test.targets, dtype=np.uint8),
-            class_names=np.array(train.classes),
-        )
-    os.replace(part, path)
+    try:
+        with replacing(path) as file:
+            np.savez(
+                file,
+                train_images=train.data,
+                train_labels=np.array(train.targets, dtype=np.uint8),
+                test_images=test.data,
+                test_labels=np.array(test.targets, dtype=np.uint8),
+                class_names=np.array(train.classes),
+            )
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}).") from error
 
 
 def _download(
-    fetch: Callable[[Path], object], urls: list[str], produced: list[Path], destination: Path
+    fetch: Callable[[Path], object], urls: list[str], produced: Path, destination: Path
 ) -> None:
     """Run `fetch` in a folder of its own; move what it `produced` when it is complete."""
     if not _reachable(urls):
@@ -310,11 +314,14 @@ def _download(
     socket.setdefaulttimeout(_STALL_SECONDS)
     try:
         fetch(part)
-        first = part / produced[0]
-        os.replace(first.parent if len(produced) > 1 else first, destination)
-    except FileExistsError:
-        pass  # somebody else has just finished the same download
+        try:
+            os.replace(part / produced, destination)
+        except OSError:
+            if not destination.exists():  # it does when somebody else finished the same download
+                raise
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
+            raise DataError(f"{destination} cannot be written ({error.strerror}).") from error
         reason = " ".join(str(error).split())
         raise Offline(
             f"the download to {destination} broke off ({reason}). Try again, or set CL_DATA to a "

@@ -59,6 +59,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _mean(model: nn.Module, data: Examples, of: Of, size_of: Callable, batch_size: int) -> Tensor:
     flat = flatten(model)
+    data = data.to(flat.theta.device)
     total = torch.zeros_like(flat.theta)
     layers = _linear_layers(model)
     with evaluating(model):
@@ -83,14 +84,16 @@ def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
 
 
 def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | None:
-    """Sums over the batch by parameter name; None if a layer is not used just once, on (B, n)."""
-    inputs: dict[str, list[Tensor]] = {name: [] for name in layers}
-    outputs: dict[str, list[Tensor]] = {name: [] for name in layers}
+    """Sums over the batch by parameter name.
+
+    None where the formula does not hold: a layer used twice, rows that are not samples, an input or
+    output that was overwritten in place after the layer had it.
+    """
+    seen: dict[str, list[tuple[Tensor, Tensor, int, int]]] = {name: [] for name in layers}
 
     def keep(name):
         def hook(_, args, out):
-            inputs[name].append(args[0].detach())
-            outputs[name].append(out)
+            seen[name].append((args[0].detach(), out, args[0]._version, out._version))
 
         return hook
 
@@ -100,10 +103,16 @@ def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | No
     finally:
         for hook in hooks:
             hook.remove()
-    if any(len(a) != 1 or a[0].ndim != 2 for a in inputs.values()):
+    if any(len(calls) != 1 for calls in seen.values()):
         return None
+    first = {name: calls[0] for name, calls in seen.items()}
+    for a, out, a_version, out_version in first.values():
+        rows_are_samples = a.ndim == 2 and len(a) == len(x)
+        overwritten = a._version != a_version or out._version != out_version
+        if not rows_are_samples or overwritten:
+            return None
 
-    z = [outputs[name][0] for name in layers]
+    z = [first[name][1] for name in layers]
     size_of_delta = [torch.zeros_like(o) for o in z]
     columns = scores.reshape(len(x), -1).sum(0).unbind()
     for r, column in enumerate(columns):
@@ -114,7 +123,7 @@ def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | No
     sums = {}
     for (name, layer), d in zip(layers.items(), size_of_delta, strict=True):
         if layer.weight.requires_grad:
-            sums[f"{name}.weight".lstrip(".")] = d.T @ size_of(inputs[name][0])
+            sums[f"{name}.weight".lstrip(".")] = d.T @ size_of(first[name][0])
         if layer.bias is not None and layer.bias.requires_grad:
             sums[f"{name}.bias".lstrip(".")] = d.sum(0)
     return sums

@@ -56,14 +56,13 @@ def save(figure: Figure, path: str | os.PathLike | io.BytesIO) -> None:
 
 
 def tasks(tasks: Sequence[Task]) -> Figure:
-    """One test image of each class, a row a task: the same digits as each task shows them."""
-    shown = tasks[0].classes
-    y = tasks[0].test.y
-    first = torch.stack([(y == c).nonzero()[0, 0] for c in shown])
-    figure = _figure(0.72 * len(shown) + 1.6, 0.78 * len(tasks) + 0.4)
-    axes = figure.subplots(len(tasks), len(shown), squeeze=False)
+    """The first test image of each class, a row a task: what each task shows of them."""
+    n_shown = len(tasks[0].classes)
+    figure = _figure(0.72 * n_shown + 1.6, 0.78 * len(tasks) + 0.4)
+    axes = figure.subplots(len(tasks), n_shown, squeeze=False)
     for row, task in zip(axes, tasks, strict=True):
-        images, _ = task.test.batch(first)
+        y = task.test.y
+        images, _ = task.test.batch(torch.stack([(y == c).int().argmax() for c in task.classes]))
         for ax, image in zip(row, images, strict=True):
             low, high = image.min(), image.max()
             ax.imshow(((image - low) / (high - low)).permute(1, 2, 0).cpu().numpy(), cmap="gray")
@@ -73,7 +72,7 @@ def tasks(tasks: Sequence[Task]) -> Figure:
         )
     return _described(
         figure,
-        f"The same {len(shown)} images of {tasks[0].data}, one of each class, as each of "
+        f"Images of {tasks[0].data}, the first of each of {n_shown} classes, as each of "
         f"{len(tasks)} tasks shows them, a row a task: {', '.join(t.name for t in tasks)}.",
     )
 
@@ -157,9 +156,11 @@ def forgetting(runs: Sequence[Run]) -> Figure:
         for name, group in _by_method(runs).items()
         if not np.isnan(group[0].forgetting)
     }
+    if not groups:
+        raise ValueError("there is nothing to forget: one task only, or joint training alone")
     figure = _figure(7.4, 3.6)
     ax = figure.subplots()
-    width = 0.8 / max(1, len(groups))
+    width = 0.8 / len(groups)
     hatches = ["", "//", "..", "\\\\", "xx", "--", "++"]
     for i, (name, lost) in enumerate(groups.items()):
         x = np.arange(1, lost.shape[1] + 1) + (i - (len(groups) - 1) / 2) * width

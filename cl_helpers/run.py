@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import metrics
+from .files import replacing
 
 if TYPE_CHECKING:
     from torch import nn
@@ -103,18 +103,3 @@ class Run:
 
 def _without_nan(a: NDArray) -> list:
     return [_without_nan(x) if x.ndim else None if np.isnan(x) else float(x) for x in a]
-
-
-@contextmanager
-def replacing(path: str | os.PathLike):
-    """A binary file that takes the place of `path` when it is complete, and never before."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -7,8 +7,9 @@ batch is asked for, so fifty tasks need the memory of one.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
@@ -202,6 +203,11 @@ class Task:
         off[list(self.active)] = False
         return logits.masked_fill(off, -torch.inf)
 
+    @property
+    def n_outputs(self) -> int:
+        """How many outputs a model needs for it."""
+        return 1 + max((*self.classes, *(self.active or ())))
+
     def outputs(self, logits: Tensor) -> Tensor:
         """The active columns of `logits` (B, K)."""
         return logits if self.active is None else logits[:, list(self.active)]
@@ -316,6 +322,27 @@ def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
         rest, held = order[n:].sort().values, order[:n].sort().values
         kept.append(replace(task, train=train.only(rest), test=train.only(held)))
     return kept
+
+
+def fingerprint(tasks: Sequence[Task]) -> str:
+    """A digest of what the tasks show: which rows, how transformed, which outputs compete."""
+    digest = hashlib.sha256()
+
+    def add(part) -> None:
+        if isinstance(part, Tensor):
+            digest.update(part.cpu().numpy().tobytes())
+        elif isinstance(part, Split):
+            add((part.dataset.name, part.half, len(part), part.rows, part.transform, part.relabel))
+        elif isinstance(part, tuple):
+            for each in part:
+                add(each)
+        elif is_dataclass(part):
+            add((type(part).__name__, *vars(part).values()))
+        else:
+            digest.update(repr(part).encode())
+
+    add(tuple(tasks))
+    return digest.hexdigest()[:16]
 
 
 def _view(dataset: Dataset, name: str, transform: Permute | Rotate | None) -> Task:

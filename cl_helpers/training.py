@@ -6,6 +6,7 @@ a test and a paused demo all consume the same generator: nothing else trains.
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import platform
 import time
@@ -19,12 +20,13 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from .files import replacing
 from .gradients import evaluating
 from .methods import Method
 from .models import MLP, Dropout
 from .parameters import flatten
-from .run import Run, replacing
-from .tasks import Task
+from .run import Run
+from .tasks import Task, fingerprint
 
 # Large enough for full-speed matrix products, small enough for a laptop's memory.
 EVAL_BATCH = 2000
@@ -120,7 +122,8 @@ def train_steps(
         optimizer: "adam" or "sgd"; a fresh one for every task.
         momentum: of SGD; Adam has its own.
         lr_decay: the learning rate of task t (from 0) is lr · lr_decayᵗ.
-        seed: fixes initial weights, order of data, dropout: same seed and device, same bits.
+        seed: fixes initial weights, order of data, dropout (of `models.Dropout`, not `nn.Dropout`,
+            which draws from torch's global generator): same seed and device, same bits.
         device: "cpu", "cuda", …; "auto" takes CUDA when there is one.
         checkpoint: a file written after every task. If it is there already, training goes on
             from it and ends with the same bits as if it had never stopped.
@@ -131,11 +134,16 @@ def train_steps(
     """
     _check(tasks, epochs, batch_size, lr, optimizer, momentum, lr_decay, every)
     device = pick_device(device)
-    model = MLP() if model is None else model
-    if isinstance(model, MLP) and model.is_untouched():
+    tasks = [task.to(device) for task in tasks]
+    model = mlp_for(tasks) if model is None else model
+    if type(model) is MLP and model.is_untouched():
+        if method.task is not None:
+            raise ValueError(
+                f"this {method.label} has been through a run and holds on to its weights: "
+                f"make a new one, cl.{type(method).__name__}(...), to begin with new weights"
+            )
         model.draw_weights(seed)
     model.to(device)
-    tasks = [task.to(device) for task in tasks]
     stages = method.stages(tasks)
     n_steps = epochs * sum(-(-len(stage.train) // batch_size) for stage in stages)
 
@@ -150,8 +158,10 @@ def train_steps(
         "knobs": method.knobs,
         "data": tasks[0].data,
         "tasks": [task.name for task in tasks],
+        "tasks_digest": fingerprint(tasks),
         "n_train": [len(stage.train) for stage in stages],
         "model": str(model),
+        "initial_weights_digest": _digest(flatten(model).theta),
         "epochs": epochs,
         "batch_size": batch_size,
         "lr": lr,
@@ -165,25 +175,29 @@ def train_steps(
     run = Run.empty(config, len(tasks))
     run.model, run.method = model, method
     step, first = 0, 0
-    if checkpoint is not None and Path(checkpoint).exists():
-        step, first = _resume(checkpoint, run, method, model, order, masks)
+    if checkpoint is not None:
+        Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
+        if Path(checkpoint).exists():
+            step, first = _resume(checkpoint, run, method, model, order, masks)
     clock = _Clock(run)
 
     if not first:
-        run.initial[:] = [evaluate(method, model, task) for task in tasks]
+        before = [tasks[0], *tasks[:-1]]  # the same outputs compete as in a[j − 1, j]
+        run.initial[:] = [
+            evaluate(method, model, _as_of(task, b)) for task, b in zip(tasks, before, strict=True)
+        ]
     clock.stop()
-    yield Event("start", min(first, len(stages) - 1), 0, step, n_steps, run)
+    rows = range(len(tasks) - len(stages), len(tasks))  # of the accuracy matrix: tasks seen, from 0
+    yield Event("start", rows[min(first, len(stages) - 1)], 0, step, n_steps, run)
 
-    for s, stage in enumerate(stages):
-        if s < first:
-            continue
-        t = len(tasks) - len(stages) + s  # the row of the accuracy matrix: tasks seen, from 0
+    for s in range(first, len(stages)):
+        t, stage = rows[s], stages[s]
         clock.start()
         method.begin_task(model, stage)
         flat = flatten(model)
         theta = nn.Parameter(flat.theta)
         theta.grad = flat.grad
-        opt = _optimizer(theta, optimizer, lr * lr_decay**t, momentum)
+        opt = _optimizer(theta, optimizer, lr * lr_decay**s, momentum)
 
         for epoch in range(epochs):
             began = clock.now()
@@ -233,6 +247,7 @@ def train_steps(
 @torch.no_grad()
 def evaluate(method: Method, model: nn.Module, task: Task) -> float:
     """Share of the test examples of `task` that `method.predict` gets right."""
+    task = task.to(next(model.parameters()).device)
     with evaluating(model):
         right = sum(
             (method.predict(model, x, task) == y).sum() for x, y in task.test.batches(EVAL_BATCH)
@@ -246,11 +261,21 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(device)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f'device {device!s} cannot be used ({reason}): try "cpu"') from None
     return device
+
+
+def mlp_for(tasks: Sequence[Task]) -> MLP:
+    """The homework's model, with as many inputs and outputs as the tasks ask for."""
+    x, _ = tasks[0].train.batch(torch.zeros(1, dtype=torch.long))
+    return MLP((x.numel(), 1024, 512, 256, max(task.n_outputs for task in tasks)))
+
+
+def _digest(theta: Tensor) -> str:
+    return hashlib.sha256(theta.cpu().numpy().tobytes()).hexdigest()[:16]
 
 
 def _as_of(task: Task, now: Task) -> Task:
@@ -305,7 +330,8 @@ def _save_checkpoint(path, run, method, model, order, masks, step: int, stages_d
 def _resume(path, run: Run, method: Method, model, order, masks) -> tuple[int, int]:
     """Put everything back as the checkpoint has it; returns the steps and the stages done."""
     try:
-        saved = torch.load(path, map_location=run.config["device"], weights_only=True)
+        device = next(model.parameters()).device
+        saved = torch.load(path, map_location=device, weights_only=True)
         config = saved["config"]
     except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or ["empty"])[0]
@@ -334,6 +360,9 @@ def _resume(path, run: Run, method: Method, model, order, masks) -> tuple[int, i
 def _check(tasks, epochs, batch_size, lr, optimizer, momentum, lr_decay, every) -> None:
     if not len(tasks):
         raise ValueError("there are no tasks: make some with permuted, rotated or split")
+    for task in tasks:
+        if not len(task.train) or not len(task.test):
+            raise ValueError(f"{task.name} has no examples to train on, or none to test with")
     for name, value in (("epochs", epochs), ("batch_size", batch_size), ("every", every)):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .comparison import run_or_load
+from .comparison import finished, run_or_load
 from .methods import METHODS
 from .run import Run
 from .tasks import Task, hold_out
@@ -45,11 +45,14 @@ GRID: dict[str, dict[int, list[dict[str, Any]]]] = {
 def tune(
     name: str, tasks: Sequence[Task], folder: Path, seed: int = 0, **settings: Any
 ) -> list[Run]:
-    """Train every setting of GRID[name] against held-out images; of each budget the best first."""
+    """Train every setting of GRID[name] against held-out images; of each budget the best first.
+
+    Ctrl-C ends it; the runs are those that are finished.
+    """
     held = hold_out(tasks, N_VALIDATION)
-    runs = [
+    runs = finished(
         run_or_load(METHODS[name](**knobs), held, folder, seed=seed, epochs=epochs, **settings)
         for epochs, trials in GRID[name].items()
         for knobs in trials
-    ]
+    )
     return sorted(runs, key=lambda run: (run.config["epochs"], -run.average_accuracy))

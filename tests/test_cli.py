@@ -76,6 +76,8 @@ def test_a_mistake_is_one_line_and_exit_2_in_a_real_shell(tmp_path):
         (("--lam", "ewc=nan"), "λ is nan"),
         (("--lam", "ewc=much"), "λ is 'much'"),
         (("--lam", "joint=1"), "λ is given for 'joint'"),
+        (("--lam", "1", "--methods", "baseline,joint"), "λ is given for 'baseline,joint'"),
+        (("--device", "meta"), "device meta cannot be used"),
         (("--preset", "huge"), "preset is 'huge': choose quick, class, full"),
         (("--data", "emnist"), "data set is 'emnist'"),
         (("--seeds", "0,x"), "seed is 'x'"),
@@ -145,6 +147,34 @@ def test_table_is_mean_and_deviation_over_seeds():
     assert row["forgetting", "mean"] == pytest.approx(0.3)
 
 
+def test_defaults_are_the_best_of_what_was_tuned_or_in_it():
+    for name, stages in GRID.items():
+        default = cl.METHODS[name]().knobs
+        tried = [default | setting for stage in stages.values() for setting in stage]
+        assert default in tried
+
+
+def test_ctrl_c_ends_the_tuning(few, tmp_path, monkeypatch):
+    from cl_helpers import tuning
+
+    def interrupt(self, model):
+        if self.lam == 2.0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "N_VALIDATION", 50)
+    monkeypatch.setitem(GRID, "mas", {1: [{"lam": lam} for lam in (1.0, 2.0, 3.0)]})
+    monkeypatch.setattr(cl.MAS, "after_step", interrupt)
+    runs = tune("mas", cl.permuted(few, 2), tmp_path, progress=False)
+    assert [r.config["knobs"]["lam"] for r in runs] == [1.0]
+
+
+def test_joint_alone_has_a_table_and_no_forgetting(tmp_path):
+    done = command(*QUICK, "--methods", "joint", "--seeds", "0,0", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "1 runs" in done.stdout
+    assert not (tmp_path / "forgetting.png").exists()
+
+
 def test_file_names_tell_settings_apart(few):
     tasks = cl.permuted(few, 2)
     names = {
@@ -159,7 +189,7 @@ def test_file_names_tell_settings_apart(few):
 
 
 def test_tuning_never_sees_the_test_set(digits, tmp_path, monkeypatch):
-    """The test images are poisoned: whoever looked at them would score nothing."""
+    """The test labels are poisoned: whoever looked at them would score nothing."""
     from cl_helpers import tuning
 
     monkeypatch.setattr(tuning, "N_VALIDATION", 300)
@@ -167,10 +197,7 @@ def test_tuning_never_sees_the_test_set(digits, tmp_path, monkeypatch):
     poisoned = digits.first(1400, 100)
     object.__setattr__(poisoned, "test_labels", torch.full((100,), -1))
     runs = tune("ewc", cl.permuted(poisoned, 2), tmp_path, lr=1e-3, progress=False)
-    assert [r.average_accuracy for r in runs] == sorted(
-        (r.average_accuracy for r in runs), reverse=True
-    )
-    assert runs[0].average_accuracy > 0.8
+    assert min(r.average_accuracy for r in runs) > 0.8
     assert all(
         json.loads(p.read_text())["config"]["n_train"] == [1100] * 2
         for p in tmp_path.glob("*.json")

@@ -227,6 +227,22 @@ def test_a_download_that_breaks_off_is_never_taken_for_data(
     assert len(cl.load("mnist", root).train_labels) == 60000
 
 
+def test_two_downloads_at_once_both_end_with_the_data(tmp_path, server, mnist_root, monkeypatch):
+    """Another process finishes while ours is still at it."""
+    serve(server, mnist_root, monkeypatch)
+    raw, ours = tmp_path / "MNIST" / "raw", torchvision.datasets.MNIST
+
+    class Slower(ours):
+        def download(self):
+            super().download()
+            shutil.copytree(mnist_root / "MNIST" / "raw", raw)
+
+    monkeypatch.setattr(torchvision.datasets, "MNIST", Slower)
+    monkeypatch.setattr(Slower, "raw_folder", property(lambda self: f"{self.root}/MNIST/raw"))
+    assert len(cl.load("mnist", tmp_path).train_labels) == 60000
+    assert os.listdir(tmp_path / "MNIST") == ["raw"]
+
+
 def test_a_folder_that_cannot_be_written(tmp_path, server):
     (tmp_path / "file").write_text("")
     with pytest.raises(cl.DataError, match=r"cannot be written .*Set CL_DATA"):

@@ -31,6 +31,32 @@ class WithNorm(nn.Module):
         return self.out(self.norm(x))
 
 
+class InPlace(nn.Module):
+    """Overwrites what a layer gave before the gradient comes by."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.utils.skip_init(nn.Linear, 6, 5)
+        self.b = nn.utils.skip_init(nn.Linear, 5, 4)
+        random_(self)
+
+    def forward(self, x):
+        return self.b(torch.relu_(self.a(x)))
+
+
+class RowsAreNotSamples(nn.Module):
+    """Three rows a sample for the first layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.utils.skip_init(nn.Linear, 2, 3)
+        self.b = nn.utils.skip_init(nn.Linear, 9, 4)
+        random_(self)
+
+    def forward(self, x):
+        return self.b(torch.tanh(self.a(x.reshape(-1, 2))).reshape(-1, 9))
+
+
 def frozen():
     model = mlp()
     model[0].requires_grad_(False)
@@ -43,6 +69,8 @@ MODELS = {
     "a layer used twice": (Twice, (6,)),
     "a layer norm": (WithNorm, (6,)),
     "a frozen layer": (frozen, (6,)),
+    "an operation in place": (InPlace, (6,)),
+    "rows that are not samples": (RowsAreNotSamples, (6,)),
 }
 
 

@@ -87,7 +87,18 @@ def test_a_saved_figure_carries_its_text(tmp_path, draw):
     assert Image.open(tmp_path / "figure.png").text["Description"] == plots.alt_text(figure)
 
 
+def test_split_tasks_show_their_own_classes(few):
+    tasks = cl.split(few, 2)
+    figure = plots.tasks(tasks)
+    shown = np.asarray(figure.axes[5].images[0].get_array()).squeeze()  # third row, second: a five
+    first = (few.test_labels == 5).nonzero()[0, 0]
+    x = few.normalise(few.test_images[first : first + 1])[0, 0]
+    np.testing.assert_allclose(shown, (x - x.min()) / (x.max() - x.min()), atol=1e-6)
+
+
 def test_nothing_to_draw_is_said():
+    with pytest.raises(ValueError, match="nothing to forget"):
+        plots.forgetting(RUNS[3:])
     unfinished = a_run(accuracy=((0.9, np.nan), (np.nan, np.nan)))
     with pytest.raises(ValueError, match="no complete run"):
         plots.average_accuracy([unfinished])

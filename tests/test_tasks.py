@@ -116,6 +116,25 @@ def test_mask_leaves_only_active_outputs(few):
         cl.split(few, 2, scenario="task")[1].mask(logits[:, :3])
 
 
+def test_fingerprints_tell_tasks_apart(few):
+    from cl_helpers.tasks import fingerprint
+
+    different = [
+        cl.permuted(few, 2),
+        cl.permuted(few, 2, seed=1),
+        cl.permuted(few, 3),
+        cl.rotated(few, 2),
+        cl.rotated(few, 2, degrees=5),
+        cl.split(few, 2, scenario="task"),
+        cl.split(few, 2, scenario="class"),
+        hold_out(cl.permuted(few, 2), 10),
+        hold_out(cl.permuted(few, 2), 10, seed=1),
+        [joined(cl.permuted(few, 2))],
+    ]
+    assert len({fingerprint(t) for t in different}) == len(different)
+    assert fingerprint(cl.permuted(few, 2)) == fingerprint(different[0])
+
+
 def test_joined_holds_all_examples_of_all_tasks(few):
     tasks = cl.permuted(few, 3)
     union = joined(tasks)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -221,6 +222,17 @@ def test_class_il_is_judged_among_the_classes_seen(few):
     run = cl.train(cl.Baseline(), cl.split(few, 2, scenario="class"), cl.MLP(SIZES), **SETTINGS)
     assert run.accuracy[0, 1] == 0
     assert run.accuracy[0, 0] > 0.5
+    assert run.forward_transfer == 0  # before and after: the right output never competes
+
+
+@pytest.mark.parametrize("scenario", ["task", "domain", "class"])
+@pytest.mark.parametrize("name", cl.METHODS)
+def test_every_method_runs_in_every_scenario(few, scenario, name):
+    tasks = cl.split(few, 5, scenario=scenario)
+    run = cl.train(cl.METHODS[name](), tasks, cl.MLP(SIZES), **SETTINGS)
+    assert run.complete
+    assert run.average_accuracy > 0.3
+    assert all(torch.isfinite(p).all() for p in run.model.parameters())
 
 
 def test_evaluation_leaves_the_mode_alone(few):
@@ -283,6 +295,21 @@ def test_resuming_after_kill_9_gives_the_uninterrupted_bits(few, tmp_path, name,
             cl.METHODS[name](**knobs), few, cl.MLP(SIZES, dropout=0.2), seed=3, **settings
         )
 
+    def first_event():
+        return next(
+            cl.train_steps(
+                cl.METHODS[name](**knobs),
+                cl.permuted(few, 3),
+                cl.MLP(SIZES, dropout=0.2),
+                epochs=2,
+                batch_size=32,
+                lr=1e-3,
+                seed=3,
+                checkpoint=path,
+            )
+        )
+
+    assert (first_event().step, first_event().task) == (20, 1)
     whole, resumed = run(), run(checkpoint=path)
     assert torch.equal(weights(resumed), weights(whole))
     assert same_json(resumed, whole, tmp_path)
@@ -290,11 +317,10 @@ def test_resuming_after_kill_9_gives_the_uninterrupted_bits(few, tmp_path, name,
         again = resumed.method.state()[key]
         assert torch.equal(value, again) if torch.is_tensor(value) else value == again
 
-    began = time.perf_counter()
-    finished = run(checkpoint=path)  # nothing left to do
+    assert first_event().step == first_event().n_steps  # nothing left to do
+    finished = run(checkpoint=path)
     assert same_json(finished, whole, tmp_path)
     assert torch.equal(weights(finished), weights(whole))
-    assert time.perf_counter() - began < 30
 
 
 def test_a_checkpoint_of_another_run_is_refused_and_kept(few, tmp_path):
@@ -307,6 +333,11 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(few, tmp_path):
         run_of(cl.EWC(), few, checkpoint=path, lr=0.1)
     with pytest.raises(ValueError, match="method = 'ewc', not 'mas'"):
         run_of(cl.MAS(), few, checkpoint=path)
+    with pytest.raises(ValueError, match="initial_weights_digest"):
+        run_of(cl.EWC(), few, cl.MLP(SIZES, seed=5), checkpoint=path)
+    other = cl.permuted(few, 3, seed=9)
+    with pytest.raises(ValueError, match="tasks_digest"):
+        cl.train(cl.EWC(), other, cl.MLP(SIZES), checkpoint=path, **SETTINGS)
     assert path.read_bytes() == before
 
 
@@ -355,9 +386,9 @@ def test_a_paused_run_does_not_age(few):
     steps = cl.train_steps(cl.Baseline(), cl.permuted(few, 1), cl.MLP(SIZES), epochs=1, every=1)
     for event in steps:
         if event.kind == "step":
-            time.sleep(0.2)
-    assert event.run.seconds < 0.2 * event.n_steps
-    assert event.run.history[0]["seconds"] < 0.2 * event.n_steps
+            time.sleep(3)
+    assert event.run.seconds < 3 * event.n_steps
+    assert event.run.history[0]["seconds"] < 3 * event.n_steps
 
 
 def test_progress_bar_shows_or_keeps_silent(few, capsys):
@@ -368,6 +399,47 @@ def test_progress_bar_shows_or_keeps_silent(few, capsys):
     assert "Baseline" in shown
     assert "60/60" in shown
     assert "task 3, accuracy" in shown
+
+
+def test_the_default_model_has_the_size_that_the_tasks_ask_for(few):
+    wide = replace(few, class_names=tuple(map(str, range(12))))
+    run = cl.train(cl.Baseline(), cl.permuted(wide, 1), epochs=1, progress=False)
+    assert run.model.sizes == (784, 1024, 512, 256, 12)
+    assert cl.train(cl.Baseline(), cl.permuted(few, 1), epochs=1, progress=False).model.sizes == (
+        784,
+        1024,
+        512,
+        256,
+        10,
+    )
+
+
+def test_a_used_method_is_refused_for_new_weights_and_goes_on_with_its_own(few):
+    method = cl.EWC()
+    run = run_of(method, few)
+    with pytest.raises(ValueError, match=r"this EWC has been through a run.*cl.EWC\(...\)"):
+        run_of(method, few)
+    more = run_of(method, few, run.model, n_tasks=1)
+    assert more.complete
+    assert method.tasks_held == 4
+
+
+def test_joint_training_has_the_first_tasks_learning_rate(few):
+    slow, plain = (run_of(cl.Joint(), few, optimizer="sgd", lr_decay=d) for d in (1e-9, 1.0))
+    assert torch.equal(weights(slow), weights(plain))
+
+
+def test_a_penalty_of_ones_own_counts(few):
+    class Small(cl.Baseline):
+        lam = 2.0
+
+        def penalty(self, model):
+            return sum(p.square().sum() for p in model.parameters())
+
+    model, method = cl.MLP(SIZES), Small()
+    x, y = cl.permuted(few, 1)[0].train.batch(torch.arange(5))
+    expected = F.cross_entropy(model(x), y) + 2 * method.penalty(model)
+    torch.testing.assert_close(method.loss(model, x, y), expected)
 
 
 @pytest.mark.parametrize(
@@ -387,6 +459,11 @@ def test_progress_bar_shows_or_keeps_silent(few, capsys):
 def test_bad_arguments_are_named_with_their_cure(few, wrong, message):
     with pytest.raises(ValueError, match=message):
         run_of(cl.Baseline(), few, **wrong)
+
+
+def test_empty_halves_are_named(few):
+    with pytest.raises(ValueError, match="permutation 1 has no examples to train on"):
+        cl.train(cl.Baseline(), cl.permuted(few.first(10, 0), 1), progress=False)
 
 
 def test_no_tasks_is_an_error():

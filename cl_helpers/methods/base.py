@@ -53,7 +53,8 @@ class Method:
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """What is minimised: L(θ) + λ · penalty(θ), a 0-dim tensor."""
-        return self.task_loss(model, x, y)
+        loss = self.task_loss(model, x, y)
+        return loss + self.lam * self.penalty(model) if self.lam else loss
 
     def backward(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """Add the gradient of `loss` to `.grad`; returns the task loss.

@@ -45,7 +45,7 @@ class Quadratic(Method):
         return loss + self.acting_lam * self.penalty(model) if self.is_pulling() else loss
 
     def backward(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        # The penalty's gradient is known, λ Ω (θ − θ*), and costs a tenth of tracing it.
+        # The gradient of `penalty` is known, λ Ω (θ − θ*), and costs an eighth of tracing it.
         task_loss = self.task_loss(model, x, y)
         task_loss.backward()
         if self.is_pulling():

@@ -46,7 +46,7 @@ class SCP(Quadratic):
         omega = torch.zeros_like(flat.theta)
         n_batches = 0
         with evaluating(model):
-            for x, _ in task.train.batches(self.batch_size):
+            for x, _ in task.train.to(omega.device).batches(self.batch_size):
                 phi = task.outputs(model(x)).mean(0)
                 if not n_batches:
                     directions = self.directions(len(phi)).to(phi)
