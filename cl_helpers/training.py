@@ -137,7 +137,7 @@ def train_steps(
     tasks = [task.to(device) for task in tasks]
     model = mlp_for(tasks) if model is None else model
     if type(model) is MLP and model.is_untouched():
-        if method.task is not None:
+        if method.kept and method.task is not None:
             raise ValueError(
                 f"this {method.label} has been through a run and holds on to its weights: "
                 f"make a new one, cl.{type(method).__name__}(...), to begin with new weights"
