@@ -6,19 +6,9 @@ at a time.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-import queue
-import shutil
-import socket
 import sys
-import tempfile
-import threading
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -31,13 +21,10 @@ import torchvision
 from torch import Tensor
 from torch.nn import functional as F
 
+from .download import DataError, Offline, download
 from .files import replacing
 
 Name = Literal["mnist", "digits", "cifar100", "auto"]
-
-# How long to look for the network before doing without it, and to wait for a stalled download.
-_CONNECT_SECONDS = 5.0
-_STALL_SECONDS = 20.0
 
 # MD5 of the files as published, unpacked.
 _MNIST_FILES = {
@@ -53,14 +40,6 @@ _CIFAR_ARRAYS = {
     "test_labels": (10000,),
     "class_names": (100,),
 }
-
-
-class DataError(RuntimeError):
-    """Data that is missing, damaged or out of reach; the message names the file and the cure."""
-
-
-class Offline(DataError):
-    """The data set is not on disk and its server does not answer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +177,7 @@ def _digits() -> Dataset:
 def _mnist(root: Path) -> Dataset:
     raw = root / "MNIST" / "raw"
     if not raw.exists():
-        _download(
+        download(
             lambda folder: torchvision.datasets.MNIST(folder, download=True),
             torchvision.datasets.MNIST.mirrors,
             Path("MNIST/raw"),
@@ -243,7 +222,7 @@ def _cifar100(root: Path) -> Dataset:
                 cifar(folder, download=True)
                 _pack_cifar100(folder, folder / path.name, cure=folder)
 
-            _download(fetch, [cifar.url], Path(path.name), path)
+            download(fetch, [cifar.url], Path(path.name), path)
     again = f"Delete {path} to have the data made again."
     try:
         with np.load(path, allow_pickle=False) as npz:
@@ -291,64 +270,3 @@ def _pack_cifar100(root: Path, path: Path, cure: Path) -> None:
             )
     except OSError as error:
         raise DataError(f"{path} cannot be written ({error.strerror}).") from error
-
-
-def _download(
-    fetch: Callable[[Path], object], urls: list[str], produced: Path, destination: Path
-) -> None:
-    """Run `fetch` in a folder of its own; move what it `produced` when it is complete."""
-    if not _reachable(urls):
-        raise Offline(
-            f"{destination} does not exist and {urls[0]} does not answer. Connect to the "
-            "network once, or set CL_DATA to a folder that has the data."
-        )
-    try:
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=".download-", dir=destination.parent))
-    except OSError as error:
-        raise DataError(
-            f"{destination.parent} cannot be written ({error.strerror}). "
-            "Set CL_DATA to a folder that can."
-        ) from error
-    timeout = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_STALL_SECONDS)
-    try:
-        fetch(part)
-        try:
-            os.replace(part / produced, destination)
-        except OSError:
-            if not destination.exists():  # it does when somebody else finished the same download
-                raise
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EACCES, errno.EROFS):
-            raise DataError(f"{destination} cannot be written ({error.strerror}).") from error
-        reason = " ".join(str(error).split())
-        raise Offline(
-            f"the download to {destination} broke off ({reason}). Try again, or set CL_DATA to a "
-            "folder that has the data."
-        ) from error
-    finally:
-        socket.setdefaulttimeout(timeout)
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _reachable(urls: list[str]) -> bool:
-    """Does one of the servers answer soon? Looking up a name can hang: hence threads."""
-    answers: queue.Queue[bool] = queue.Queue()
-
-    def ask(url: str) -> None:
-        try:
-            urllib.request.urlopen(url, timeout=_CONNECT_SECONDS).close()
-            answers.put(True)
-        except urllib.error.HTTPError:
-            answers.put(True)  # a folder without an index, but a server
-        except OSError:
-            answers.put(False)
-
-    for url in urls:
-        threading.Thread(target=ask, args=(url,), daemon=True).start()
-    deadline = time.monotonic() + _CONNECT_SECONDS
-    try:
-        return any(answers.get(timeout=max(0, deadline - time.monotonic())) for _ in urls)
-    except queue.Empty:
-        return False

@@ -52,6 +52,13 @@ class Run:
         return cls(config, np.full((n_tasks, n_tasks), np.nan), np.full(n_tasks, np.nan))
 
     @property
+    def learner(self) -> tuple[nn.Module, Method]:
+        """The model and the method, of a run that was not read from a file."""
+        if self.model is None or self.method is None:
+            raise ValueError("a run read from a file has no model and no method")
+        return self.model, self.method
+
+    @property
     def complete(self) -> bool:
         """Was the last task finished?"""
         return not np.isnan(self.accuracy[-1]).any()

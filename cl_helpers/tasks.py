@@ -1,172 +1,25 @@
 """A data set becomes a sequence of tasks.
 
-No task holds images. A task is a view: which rows of the data set, seen through which permutation
-or rotation, with which outputs of the model in play. The transform is applied to a batch when the
-batch is asked for, so fifty tasks need the memory of one.
+No task holds images. A task is two views of the data set, to train on and to test with, and says
+which outputs of the model are in play: fifty tasks need the memory of one.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass, replace
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as vision
+
+from .examples import Examples, Permute, Rotate, Split, Union
 
 if TYPE_CHECKING:
     from .data import Dataset
 
 Scenario = Literal["task", "domain", "class"]
-
-
-@dataclass(frozen=True)
-class Permute:
-    """Show the pixels in another order: pixel i of the result is pixel `order[i]` of the image."""
-
-    order: Tensor
-
-    def __call__(self, images: Tensor) -> Tensor:
-        return images.flatten(2)[:, :, self.order].view_as(images)
-
-    def to(self, device: torch.device) -> Permute:
-        return Permute(self.order.to(device))
-
-
-@dataclass(frozen=True)
-class Rotate:
-    """Turn the image counter-clockwise by `degrees`, the corners filled with black."""
-
-    degrees: float
-
-    def __call__(self, images: Tensor) -> Tensor:
-        return vision.rotate(images, self.degrees, vision.InterpolationMode.BILINEAR)
-
-    def to(self, device: torch.device) -> Rotate:
-        return self
-
-
-class Examples(Protocol):
-    """What training asks of a task's data: its size, and the examples at given positions."""
-
-    def __len__(self) -> int: ...
-
-    @property
-    def x(self) -> Tensor: ...
-
-    @property
-    def y(self) -> Tensor: ...
-
-    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) float and labels (B,) long at the positions `index` (B,) long."""
-        ...
-
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]: ...
-
-    def to(self, device: torch.device) -> Examples: ...
-
-
-class _Batches:
-    def batches(self: Examples, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All examples, in order, `size` at a time; the last batch may be smaller."""
-        for index in torch.arange(len(self)).split(size):
-            yield self.batch(index)
-
-
-@dataclass(frozen=True)
-class Split(_Batches):
-    """The training or the test half of a task, as the model sees it.
-
-    Args:
-        dataset: where the images live; shared by all tasks.
-        half: "train" or "test".
-        rows: (N,) long, the rows of that half that belong to the task; None for all.
-        transform: applied to the raw bytes, before they are normalised; None for none.
-        relabel: (n_classes,) long, what the model sees for each label; None for the same.
-    """
-
-    dataset: Dataset
-    half: Literal["train", "test"]
-    rows: Tensor | None = None
-    transform: Permute | Rotate | None = None
-    relabel: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.dataset.labels(self.half) if self.rows is None else self.rows)
-
-    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        index = index.to(self.dataset.device)
-        rows = index if self.rows is None else self.rows[index]
-        images, labels = self.dataset.images(self.half)[rows], self.dataset.labels(self.half)[rows]
-        if self.transform is not None:
-            images = self.transform(images)
-        if self.relabel is not None:
-            labels = self.relabel[labels]
-        return self.dataset.normalise(images), labels
-
-    @property
-    def x(self) -> Tensor:
-        """All images as the model sees them, (N, C, H, W) float: made on demand, not kept."""
-        return self.batch(torch.arange(len(self)))[0]
-
-    @property
-    def y(self) -> Tensor:
-        """All labels as the model sees them, (N,) long."""
-        labels = self.dataset.labels(self.half)
-        labels = labels if self.rows is None else labels[self.rows]
-        return labels if self.relabel is None else self.relabel[labels]
-
-    def only(self, positions: Tensor) -> Split:
-        """The examples at `positions` (M,) of this split, as a split of their own."""
-        return replace(self, rows=positions if self.rows is None else self.rows[positions])
-
-    def to(self, device: torch.device) -> Split:
-        def move(part):
-            return None if part is None else part.to(device)
-
-        return replace(
-            self,
-            dataset=self.dataset.to(device),
-            rows=move(self.rows),
-            transform=move(self.transform),
-            relabel=move(self.relabel),
-        )
-
-
-@dataclass(frozen=True)
-class Union(_Batches):
-    """Several splits read as one: position i of the second follows the last of the first."""
-
-    splits: tuple[Examples, ...]
-
-    def __len__(self) -> int:
-        return sum(len(s) for s in self.splits)
-
-    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        xs, ys, where = [], [], []
-        start = 0
-        for split in self.splits:
-            here = ((index >= start) & (index < start + len(split))).nonzero().squeeze(1)
-            x, y = split.batch(index[here] - start)
-            xs.append(x)
-            ys.append(y)
-            where.append(here)
-            start += len(split)
-        back = torch.cat(where).argsort().to(xs[0].device)
-        return torch.cat(xs)[back], torch.cat(ys)[back]
-
-    def to(self, device: torch.device) -> Union:
-        return Union(tuple(s.to(device) for s in self.splits))
-
-    @property
-    def x(self) -> Tensor:
-        return torch.cat([s.x for s in self.splits])
-
-    @property
-    def y(self) -> Tensor:
-        return torch.cat([s.y for s in self.splits])
 
 
 @dataclass(frozen=True)

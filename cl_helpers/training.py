@@ -7,7 +7,6 @@ a test and a paused demo all consume the same generator: nothing else trains.
 from __future__ import annotations
 
 import hashlib
-import pickle
 import platform
 import time
 from collections.abc import Generator, Sequence
@@ -20,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .files import replacing
+from .checkpoint import resume, save
 from .gradients import evaluating
 from .methods import Method
 from .models import MLP, Dropout
@@ -178,13 +177,13 @@ def train_steps(
     if checkpoint is not None:
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
         if Path(checkpoint).exists():
-            step, first = _resume(checkpoint, run, method, model, order, masks)
+            step, first = resume(checkpoint, run, (order, masks))
     clock = _Clock(run)
 
     if not first:
         before = [tasks[0], *tasks[:-1]]  # the same outputs compete as in a[j − 1, j]
         run.initial[:] = [
-            evaluate(method, model, _as_of(task, b)) for task, b in zip(tasks, before, strict=True)
+            evaluate(method, model, as_of(b, task)) for b, task in zip(before, tasks, strict=True)
         ]
     clock.stop()
     rows = range(len(tasks) - len(stages), len(tasks))  # of the accuracy matrix: tasks seen, from 0
@@ -221,9 +220,7 @@ def train_steps(
                     "task": t,
                     "epoch": epoch,
                     "lam": method.lam,
-                    "accuracy": [
-                        evaluate(method, model, _as_of(task, stage)) for task in tasks[: t + 1]
-                    ],
+                    "accuracy": [evaluate(method, model, as_of(stage, j)) for j in tasks[: t + 1]],
                     "seconds": clock.now() - began,
                 }
             )
@@ -235,11 +232,11 @@ def train_steps(
         method.end_task(model, stage)
         run.end_task_seconds += clock.now() - began
         run.accuracy[t, : t + 2] = [
-            evaluate(method, model, _as_of(task, stage)) for task in tasks[: t + 2]
+            evaluate(method, model, as_of(stage, j)) for j in tasks[: t + 2]
         ]
         clock.stop()
         if checkpoint is not None:
-            _save_checkpoint(checkpoint, run, method, model, order, masks, step, s + 1)
+            save(checkpoint, run, (order, masks), step, stages_done=s + 1)
         yield Event("task", t, epochs - 1, step, n_steps, run, loss)
     return run
 
@@ -278,7 +275,7 @@ def _digest(theta: Tensor) -> str:
     return hashlib.sha256(theta.cpu().numpy().tobytes()).hexdigest()[:16]
 
 
-def _as_of(task: Task, now: Task) -> Task:
+def as_of(now: Task, task: Task) -> Task:
     """`task` asked after `now` was learned: with Class-IL, all classes seen by then compete."""
     return replace(task, active=now.active) if task.scenario == "class" else task
 
@@ -305,56 +302,6 @@ class _Clock:
     def stop(self) -> None:
         self.run.seconds = self.now()
         self.start()
-
-
-def _save_checkpoint(path, run, method, model, order, masks, step: int, stages_done: int) -> None:
-    content = {
-        "config": run.config,
-        "stages_done": stages_done,
-        "step": step,
-        "accuracy": run.accuracy.tolist(),
-        "initial": run.initial.tolist(),
-        "history": run.history,
-        "seconds": run.seconds,
-        "end_task_seconds": run.end_task_seconds,
-        "model": model.state_dict(),
-        "method": method.state(),
-        "lam": method.lam,
-        "order": order.get_state(),
-        "masks": masks.get_state(),
-    }
-    with replacing(path) as file:
-        torch.save(content, file)
-
-
-def _resume(path, run: Run, method: Method, model, order, masks) -> tuple[int, int]:
-    """Put everything back as the checkpoint has it; returns the steps and the stages done."""
-    try:
-        device = next(model.parameters()).device
-        saved = torch.load(path, map_location=device, weights_only=True)
-        config = saved["config"]
-    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or ["empty"])[0]
-        raise ValueError(
-            f"{path} is not a checkpoint that can be read ({reason}): delete it to start over"
-        ) from error
-    for key, value in run.config.items():
-        if config.get(key) != value and key != "versions":
-            raise ValueError(
-                f"{path} belongs to a run with {key} = {config.get(key)!r}, not {value!r}: "
-                "give another file, or delete it to start over"
-            )
-    model.load_state_dict(saved["model"])
-    method.restore(saved["method"])
-    if "lam" in method.knobs:
-        method.lam = saved["lam"]
-    run.accuracy[:] = saved["accuracy"]
-    run.initial[:] = saved["initial"]
-    run.history[:] = saved["history"]
-    run.seconds, run.end_task_seconds = saved["seconds"], saved["end_task_seconds"]
-    order.set_state(saved["order"].cpu())
-    masks.set_state(saved["masks"].cpu())
-    return saved["step"], saved["stages_done"]
 
 
 def _check(tasks, epochs, batch_size, lr, optimizer, momentum, lr_decay, every) -> None:

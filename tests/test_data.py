@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 import numpy as np
 import pytest
@@ -196,7 +197,7 @@ def test_a_network_that_swallows_everything_does_not_hang(tmp_path, monkeypatch)
     def swallow(url, timeout):
         time.sleep(60)
 
-    monkeypatch.setattr(data.urllib.request, "urlopen", swallow)
+    monkeypatch.setattr(urllib.request, "urlopen", swallow)
     began = time.perf_counter()
     assert cl.load("auto", tmp_path).name == "digits"
     assert time.perf_counter() - began < 10

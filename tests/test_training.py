@@ -350,7 +350,7 @@ def test_a_damaged_checkpoint_is_named(few, tmp_path, content):
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
-    from cl_helpers.run import replacing
+    from cl_helpers.files import replacing
 
     path = tmp_path / "file"
     path.write_bytes(b"old")

@@ -1,0 +1,77 @@
+"""A run in training, on disk: written between tasks, taken up again to the same bits."""
+
+from __future__ import annotations
+
+import os
+import pickle
+
+import torch
+
+from .files import replacing
+from .run import Run
+
+
+def save(
+    path: str | os.PathLike,
+    run: Run,
+    generators: tuple[torch.Generator, ...],
+    step: int,
+    stages_done: int,
+) -> None:
+    """Write all that the rest of the run depends on, whole or not at all."""
+    model, method = run.learner
+    content = {
+        "config": run.config,
+        "step": step,
+        "stages_done": stages_done,
+        "accuracy": run.accuracy.tolist(),
+        "initial": run.initial.tolist(),
+        "history": run.history,
+        "seconds": run.seconds,
+        "end_task_seconds": run.end_task_seconds,
+        "model": model.state_dict(),
+        "method": method.state(),
+        "lam": method.lam,
+        "generators": [generator.get_state() for generator in generators],
+    }
+    with replacing(path) as file:
+        torch.save(content, file)
+
+
+def resume(
+    path: str | os.PathLike, run: Run, generators: tuple[torch.Generator, ...]
+) -> tuple[int, int]:
+    """Put everything back as `save` found it.
+
+    Returns:
+        The steps and the stages that are done.
+
+    Raises:
+        ValueError: the file cannot be read, or belongs to another run.
+    """
+    model, method = run.learner
+    try:
+        device = next(model.parameters()).device
+        saved = torch.load(path, map_location=device, weights_only=True)
+        config = saved["config"]
+    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or ["empty"])[0]
+        raise ValueError(
+            f"{path} is not a checkpoint that can be read ({reason}): delete it to start over"
+        ) from error
+    for key, value in run.config.items():
+        if config.get(key) != value and key != "versions":
+            raise ValueError(
+                f"{path} belongs to a run with {key} = {config.get(key)!r}, not {value!r}: "
+                "give another file, or delete it to start over"
+            )
+    model.load_state_dict(saved["model"])
+    method.restore(saved["method"])
+    if "lam" in method.knobs:
+        method.lam = saved["lam"]
+    run.accuracy[:], run.initial[:] = saved["accuracy"], saved["initial"]
+    run.history[:] = saved["history"]
+    run.seconds, run.end_task_seconds = saved["seconds"], saved["end_task_seconds"]
+    for generator, state in zip(generators, saved["generators"], strict=True):
+        generator.set_state(state.cpu())
+    return saved["step"], saved["stages_done"]
