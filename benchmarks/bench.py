@@ -27,6 +27,7 @@ from torchvision import transforms
 
 import cl_helpers as cl
 from cl_helpers.data import Dataset, data_folder
+from cl_helpers.methods import Quadratic
 from cl_helpers.training import train_steps
 
 OUT = Path("runs/bench.json")
@@ -106,9 +107,9 @@ def second_task(name: str, dataset: Dataset) -> Callable[[], float]:
 # --- Ω over the whole data set ---
 
 
-def omega(method: cl.Method, dataset: Dataset) -> Callable[[], float]:
+def omega(method: Quadratic, dataset: Dataset) -> Callable[[], float]:
     task, model = cl.permuted(dataset, 1)[0], cl.MLP()
-    return lambda: timed(lambda: method.importance_of(model, task))  # type: ignore[attr-defined]
+    return lambda: timed(lambda: method.importance_of(model, task))
 
 
 def main() -> None:

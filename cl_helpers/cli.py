@@ -62,7 +62,7 @@ def compare_command(
     seed_list = list(dict.fromkeys(whole_number(s, "seed") for s in seeds.split(",")))
     size = pick_preset(preset)
     folder = writable(out)
-    dataset = load(data)  # type: ignore[arg-type]
+    dataset = load(data)
     settings = size.settings(dataset) | {"device": str(pick_device(device))}
     if epochs is not None:
         settings["epochs"] = whole_number(epochs, "epochs")
@@ -225,7 +225,7 @@ def whether_there(data: str) -> str:
         there = folder / ("MNIST/raw" if data == "mnist" else "cifar100.npz")
         if not there.exists():
             return "not there; downloaded when first needed"
-        load(data)  # type: ignore[arg-type]
+        load(data)
         return "there, checked"
     except DataError as error:
         return f"damaged: {error}"

@@ -24,8 +24,6 @@ from torch.nn import functional as F
 from .download import DataError, Offline, download
 from .files import replacing
 
-Name = Literal["mnist", "digits", "cifar100", "auto"]
-
 # MD5 of the files as published, unpacked.
 _MNIST_FILES = {
     "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
@@ -101,7 +99,7 @@ class Dataset:
         return self._copies[device]
 
 
-def load(name: Name = "auto", root: str | os.PathLike | None = None) -> Dataset:
+def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:
     """Load a data set: from disk, else by download, else (for "auto") the embedded digits.
 
     Args:
