@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from .methods import Method
+from .methods import METHODS, Method
 from .run import Run
 from .tasks import Task, fingerprint
 from .training import train
@@ -89,9 +89,11 @@ def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
 
 
 def label(run: Run, with_epochs: bool = False) -> str:
-    """The method's name and its knobs, e.g. "ewc lam=100 fisher=true"."""
-    knobs = run.config["knobs"].items()
-    written = [f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in knobs]
+    """The method's name, λ and every other knob that is not at its default: "ewc lam=100"."""
+    name, knobs = run.config["method"], run.config["knobs"]
+    default = METHODS[name]().knobs if name in METHODS else {}
+    told = {k: v for k, v in knobs.items() if k == "lam" or default.get(k) != v}
+    words = [f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in told.items()]
     if with_epochs:
-        written.append(f"({run.config['epochs']} epochs)")
-    return " ".join([run.config["method"], *written])
+        words.append(f"({run.config['epochs']} epochs)")
+    return " ".join([name, *words])
