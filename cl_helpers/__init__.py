@@ -6,7 +6,8 @@ from .methods import EWC, MAS, METHODS, SCP, SI, Baseline, Joint, Method, RWalk
 from .models import MLP
 from .run import Run
 from .tasks import Task, permuted, rotated, split
-from .training import Event, evaluate, train, train_steps
+from .evaluation import evaluate
+from .training import Event, train, train_steps
 
 __all__ = [
     "EWC",

@@ -24,7 +24,8 @@ from .methods import METHODS, Method
 from .presets import PRESETS, pick_preset
 from .run import Run
 from .tasks import permuted
-from .training import pick_device, train
+from .settings import pick_device
+from .training import train
 from .tuning import GRID, N_VALIDATION, tune
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
@@ -24,7 +25,8 @@ class Permute:
     order: Tensor
 
     def __call__(self, images: Tensor) -> Tensor:
-        return images.flatten(2)[:, :, self.order].view_as(images)
+        pixels = images.flatten(2).float()  # floats are moved faster than bytes
+        return pixels.index_select(2, self.order).view(images.shape)
 
     def to(self, device: torch.device) -> Permute:
         return Permute(self.order.to(device))
@@ -49,6 +51,9 @@ class Examples(Protocol):
     def __len__(self) -> int: ...
 
     @property
+    def device(self) -> torch.device: ...
+
+    @property
     def x(self) -> Tensor: ...
 
     @property
@@ -66,7 +71,7 @@ class Examples(Protocol):
 class _Batches:
     def batches(self: Examples, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples, in order, `size` at a time; the last batch may be smaller."""
-        for index in torch.arange(len(self)).split(size):
+        for index in torch.arange(len(self), device=self.device).split(size):
             yield self.batch(index)
 
 
@@ -91,10 +96,15 @@ class Split(_Batches):
     def __len__(self) -> int:
         return len(self.dataset.labels(self.half) if self.rows is None else self.rows)
 
+    @property
+    def device(self) -> torch.device:
+        return self.dataset.device
+
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        index = index.to(self.dataset.device)
+        index = index.to(self.device)
         rows = index if self.rows is None else self.rows[index]
-        images, labels = self.dataset.images(self.half)[rows], self.dataset.labels(self.half)[rows]
+        images = self.dataset.images(self.half).index_select(0, rows)
+        labels = self.dataset.labels(self.half).index_select(0, rows)
         if self.transform is not None:
             images = self.transform(images)
         if self.relabel is not None:
@@ -139,18 +149,41 @@ class Union(_Batches):
     def __len__(self) -> int:
         return sum(len(s) for s in self.splits)
 
+    @property
+    def device(self) -> torch.device:
+        return self.splits[0].device
+
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        index = index.to(self.device)
+        # On the CPU each split is asked for its own examples only. A GPU would have to wait for
+        # their number: there every split shows all positions, and its own are taken from it.
+        ask = self._everywhere if index.is_cuda else self._where_it_is
+        return ask(index)
+
+    def _where_it_is(self, index: Tensor) -> tuple[Tensor, Tensor]:
         xs, ys, where = [], [], []
-        start = 0
-        for split in self.splits:
+        for start, split in zip(self.starts, self.splits, strict=True):
             here = ((index >= start) & (index < start + len(split))).nonzero().squeeze(1)
             x, y = split.batch(index[here] - start)
             xs.append(x)
             ys.append(y)
             where.append(here)
-            start += len(split)
-        back = torch.cat(where).argsort().to(xs[0].device)
+        back = torch.cat(where).argsort()
         return torch.cat(xs)[back], torch.cat(ys)[back]
+
+    def _everywhere(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = self.splits[0].batch(index.clamp(max=len(self.splits[0]) - 1))
+        for start, split in zip(self.starts[1:], self.splits[1:], strict=True):
+            x_here, y_here = split.batch((index - start).clamp(0, len(split) - 1))
+            here = index >= start
+            x = torch.where(here.view(-1, *[1] * (x.ndim - 1)), x_here, x)
+            y = torch.where(here, y_here, y)
+        return x, y
+
+    @property
+    def starts(self) -> list[int]:
+        """The position of the first example of each split."""
+        return list(accumulate((len(s) for s in self.splits[:-1]), initial=0))
 
     def to(self, device: torch.device) -> Union:
         return Union(tuple(s.to(device) for s in self.splits))

@@ -7,6 +7,7 @@ and computed, once instead of once a layer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 import torch
@@ -16,12 +17,16 @@ from torch import Tensor, nn
 class Flat:
     """θ and g of one model; writing to either changes the model.
 
+    Args:
+        model: whose parameters move into the vector.
+        memory: (P,) and (P,), where θ and g are to live; None for vectors of their own.
+
     Attributes:
         theta: (P,) all trainable parameters, in the order of `model.named_parameters()`.
         shapes: parameter name -> shape.
     """
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, memory: tuple[Tensor, Tensor] | None = None):
         named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         if not named:
             raise ValueError(f"{type(model).__name__} has no parameter that can be trained")
@@ -30,8 +35,9 @@ class Flat:
             raise ValueError(f"the parameters differ in type or device: {sorted(map(str, kinds))}")
         self.shapes = {n: p.shape for n, p in named.items()}
         self.parameters = list(named.values())
-        self.theta = torch.cat([p.detach().reshape(-1) for p in self.parameters])
-        self._grad = torch.zeros_like(self.theta)
+        theta = torch.cat([p.detach().reshape(-1) for p in self.parameters])
+        self.theta, self._grad = memory or (theta, torch.zeros_like(theta))
+        self.theta.copy_(theta)
         self._theta_views = list(unflatten(self.theta, self.shapes).values())
         self._grad_views = list(unflatten(self._grad, self.shapes).values())
         for p, view in zip(self.parameters, self._theta_views, strict=True):
@@ -66,7 +72,37 @@ def flatten(model: nn.Module) -> Flat:
     return flat
 
 
+class Stack:
+    """θ and g of S models of one shape, as two matrices with a row a model.
+
+    A step of the optimiser moves all models at once; each model, and each method that holds on to
+    it, goes on seeing its own row as its θ.
+
+    Attributes:
+        theta, grad: (S, P).
+        parameters: parameter name -> (S, …), views of `theta` that autograd differentiates by, with
+            `.grad` a view of `grad`: for `torch.func.functional_call` under `vmap`.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]):
+        flats = [flatten(model) for model in models]
+        shapes = flats[0].shapes
+        if len(models) == 1:
+            self.theta, self.grad = flats[0].theta[None], flats[0].grad[None]
+        else:
+            self.theta = torch.stack([flat.theta for flat in flats])
+            self.grad = torch.zeros_like(self.theta)
+            for model, *memory in zip(models, self.theta, self.grad, strict=True):
+                _flat[model] = Flat(model, (memory[0], memory[1]))
+        self.parameters = {n: nn.Parameter(v) for n, v in unflatten(self.theta, shapes).items()}
+        for name, grad in unflatten(self.grad, shapes).items():
+            self.parameters[name].grad = grad
+
+
 def unflatten(vector: Tensor, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
-    """The pieces of `vector` (P,) that belong to each parameter, as views in its shape."""
-    pieces = vector.split([shape.numel() for shape in shapes.values()])
-    return {n: v.view(s) for (n, s), v in zip(shapes.items(), pieces, strict=True)}
+    """The pieces of `vector` (…, P) that belong to each parameter, as views (…, its shape)."""
+    pieces = vector.split([shape.numel() for shape in shapes.values()], -1)
+    return {
+        name: piece.view(*vector.shape[:-1], *shape)
+        for (name, shape), piece in zip(shapes.items(), pieces, strict=True)
+    }

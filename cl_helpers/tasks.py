@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -52,8 +53,7 @@ class Task:
                 f"{self.name} uses output {max(self.active)}, but the model has only "
                 f"{logits.shape[-1]} outputs: give the model {max(self.active) + 1} outputs"
             )
-        off = torch.ones(logits.shape[-1], dtype=torch.bool, device=logits.device)
-        off[list(self.active)] = False
+        off = _inactive(self.active, logits.shape[-1], logits.device)
         return logits.masked_fill(off, -torch.inf)
 
     @property
@@ -196,6 +196,14 @@ def fingerprint(tasks: Sequence[Task]) -> str:
 
     add(tuple(tasks))
     return digest.hexdigest()[:16]
+
+
+@lru_cache(maxsize=64)
+def _inactive(active: tuple[int, ...], n_outputs: int, device: torch.device) -> Tensor:
+    """(n_outputs,) bool, made once: a training step should not send anything to the device."""
+    off = torch.ones(n_outputs, dtype=torch.bool)
+    off[list(active)] = False
+    return off.to(device)
 
 
 def _view(dataset: Dataset, name: str, transform: Permute | Rotate | None) -> Task:

@@ -1,7 +1,8 @@
 """The one training loop.
 
 `train_steps` does the work and yields what happens; `train` drains it. The progress bar, a widget,
-a test and a paused demo all consume the same generator: nothing else trains.
+a test and a paused demo all consume the same generator: nothing else trains. A sweep drains it for
+several models that take their steps together.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import platform
 import time
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,15 +23,15 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .checkpoint import resume, save
-from .gradients import evaluating
+from .evaluation import accuracies, as_of
 from .methods import Method
 from .models import MLP, Dropout
 from .parameters import flatten
+from .precision import products
 from .run import Run
+from .settings import Settings, at_least_one, pick_device
+from .steps import Recorded, Step
 from .tasks import Task, fingerprint
-
-# Large enough for full-speed matrix products, small enough for a laptop's memory.
-EVAL_BATCH = 2000
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class Event:
         kind: "start" (nothing trained yet), "step" (every few), "epoch" or "task" (one ended).
         task, epoch: where training is, from 0; in a "start" event those that come next.
         step, n_steps: steps done so far and in the whole run.
-        run: the run so far, the same object in every event.
-        loss: task loss of the latest batch, 0-dim, or None; reading it makes a GPU wait.
+        runs: the run so far of each model in training, the same objects in every event.
+        losses: (S,) task loss of each in the latest batch, or None; reading it makes a GPU wait.
     """
 
     kind: Literal["start", "step", "epoch", "task"]
@@ -48,8 +51,18 @@ class Event:
     epoch: int
     step: int
     n_steps: int
-    run: Run
-    loss: Tensor | None = None
+    runs: tuple[Run, ...]
+    losses: Tensor | None = None
+
+    @property
+    def run(self) -> Run:
+        """The run, where one model is in training."""
+        return self.runs[0]
+
+    @property
+    def loss(self) -> Tensor | None:
+        """Task loss of the latest batch, 0-dim."""
+        return None if self.losses is None else self.losses[0]
 
 
 def train(
@@ -70,8 +83,8 @@ def train(
         model: trained in place, from the weights it has. None, or an `MLP()` as it was made, takes
             its initial weights from `seed`.
         progress: show a progress bar with the time left.
-        settings: as in `train_steps`: epochs, batch_size, lr, optimizer, momentum, lr_decay, seed,
-            device, checkpoint, every.
+        settings: those of `Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay, seed,
+            device, precision, cuda_graph), and `checkpoint` and `every` of `train_steps`.
     """
     events = train_steps(method, tasks, model, **settings)
     start = next(events)
@@ -100,40 +113,178 @@ def train_steps(
     tasks: Sequence[Task],
     model: nn.Module | None = None,
     *,
-    epochs: int = 10,
-    batch_size: int = 128,
-    lr: float = 1e-4,
-    optimizer: Literal["adam", "sgd"] = "adam",
-    momentum: float = 0.0,
-    lr_decay: float = 1.0,
-    seed: int = 0,
-    device: str | torch.device = "auto",
     checkpoint: str | Path | None = None,
     every: int = 10,
-) -> Generator[Event, None, Run]:
+    **settings: Any,
+) -> Generator[Event, None, None]:
     """Train, one event at a time. Between events `method.lam` may be changed: the next step obeys.
 
     Args:
         method, tasks, model: as in `train`.
-        epochs: passes over each task's training data.
-        batch_size: examples a step.
-        lr: learning rate of the first task; the default is the homework's.
-        optimizer: "adam" or "sgd"; a fresh one for every task.
-        momentum: of SGD; Adam has its own.
-        lr_decay: the learning rate of task t (from 0) is lr · lr_decayᵗ.
-        seed: fixes initial weights, order of data, dropout (of `models.Dropout`, not `nn.Dropout`,
-            which draws from torch's global generator): same seed and device, same bits.
-        device: "cpu", "cuda", …; "auto" takes CUDA when there is one.
         checkpoint: a file written after every task. If it is there already, training goes on
             from it and ends with the same bits as if it had never stopped.
         every: steps between two "step" events.
+        settings: those of `Settings`: epochs, batch_size, lr, optimizer, momentum, lr_decay, seed,
+            device, precision, cuda_graph.
 
     Raises:
         ValueError: a setting makes no sense; the message says which, and what would.
     """
-    _check(tasks, epochs, batch_size, lr, optimizer, momentum, lr_decay, every)
-    device = pick_device(device)
+    how = Settings(**settings)
+    return train_together([method], tasks, [model], how, [how.seed], checkpoint, every)
+
+
+def train_together(
+    methods: Sequence[Method],
+    tasks: Sequence[Task],
+    models: Sequence[nn.Module | None],
+    settings: Settings,
+    seeds: Sequence[int],
+    checkpoint: str | Path | None = None,
+    every: int = 10,
+) -> Generator[Event, None, None]:
+    """Train S models of one shape at once, each with a method and a seed of its own.
+
+    More than one only where `steps.can_be_stacked`, and without a checkpoint.
+    """
+    _check(tasks)
+    at_least_one("every", every)
+    device = pick_device(settings.device)
     tasks = [task.to(device) for task in tasks]
+    models = [
+        _initial(method, model, tasks, seed).to(device)
+        for method, model, seed in zip(methods, models, seeds, strict=True)
+    ]
+    stages = methods[0].stages(tasks)
+    n_steps = settings.epochs * sum(-(-len(s.train) // settings.batch_size) for s in stages)
+    orders = [torch.Generator().manual_seed(seed) for seed in seeds]
+    masks = torch.Generator(device).manual_seed(seeds[0])  # models that draw them are not stacked
+    for model in models:
+        for module in model.modules():
+            if isinstance(module, Dropout):
+                module.generator = masks
+    runs = tuple(
+        _new_run(method, model, tasks, stages, settings, seed, device, len(models))
+        for method, model, seed in zip(methods, models, seeds, strict=True)
+    )
+    step, first = 0, 0
+    if checkpoint is not None:
+        Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
+        if Path(checkpoint).exists():
+            step, first = resume(checkpoint, runs[0], (orders[0], masks))
+
+    def event(kind, task, epoch, losses=None) -> Event:
+        losses = None if losses is None else losses.clone()  # the next step may write over it
+        return Event(kind, task, epoch, step, n_steps, runs, losses)
+
+    def accuracies_after(now: Task, seen: Sequence[Task]) -> list[list[float]]:
+        return accuracies(methods, models, [as_of(now, task) for task in seen])
+
+    with _Work(runs, partial(products, settings.precision, device)) as work:
+        if not first:
+            before = [tasks[0], *tasks[:-1]]  # the same outputs compete as in a[j − 1, j]
+            asked = [as_of(b, task) for b, task in zip(before, tasks, strict=True)]
+            for run, row in zip(runs, accuracies(methods, models, asked), strict=True):
+                run.initial[:] = row
+        rows = range(len(tasks) - len(stages), len(tasks))  # of the accuracy matrix: tasks seen
+        with work.paused():
+            yield event("start", rows[min(first, len(stages) - 1)], 0)
+
+        for s in range(first, len(stages)):
+            t, stage = rows[s], stages[s]
+            for method, model in zip(methods, models, strict=True):
+                method.begin_task(model, stage)
+            take_step: Step | Recorded = Step(
+                methods, models, stage.train, partial(settings.optimizer_of, stage=s)
+            )
+            if device.type == "cuda" and settings.cuda_graph:
+                take_step = Recorded(take_step, [masks])
+            taken = 0
+
+            for epoch in range(settings.epochs):
+                began = work.seconds
+                for model in models:
+                    model.train()
+                shuffled = [torch.randperm(len(stage.train), generator=g) for g in orders]
+                for index in torch.stack(shuffled).to(device).split(settings.batch_size, 1):
+                    for method in methods:
+                        method.begin_step()
+                    losses = take_step(index)
+                    step, taken = step + 1, taken + 1
+                    for method, model in zip(methods, models, strict=True):
+                        if method.interval and taken % method.interval == 0:
+                            method.after_interval(model)
+                    if step % every == 0:
+                        with work.paused():
+                            yield event("step", t, epoch, losses)
+
+                for run, method, row in zip(
+                    runs, methods, accuracies_after(stage, tasks[: t + 1]), strict=True
+                ):
+                    run.history.append(
+                        {
+                            "task": t,
+                            "epoch": epoch,
+                            "lam": method.lam,
+                            "accuracy": row,
+                            "seconds": work.seconds - began,
+                        }
+                    )
+                with work.paused():
+                    yield event("epoch", t, epoch, losses)
+
+            began = work.seconds
+            for method, model in zip(methods, models, strict=True):
+                method.end_task(model, stage)
+            ended = work.seconds
+            for run, row in zip(runs, accuracies_after(stage, tasks[: t + 2]), strict=True):
+                run.end_task_seconds += ended - began
+                run.accuracy[t, : t + 2] = row
+            with work.paused():
+                if checkpoint is not None:
+                    save(checkpoint, runs[0], (orders[0], masks), step, stages_done=s + 1)
+                yield event("task", t, settings.epochs - 1, losses)
+
+
+class _Work:
+    """Adds the time spent inside to `run.seconds`, shared among the runs; nothing while paused.
+
+    Matrix products are made at the precision asked for, also only inside.
+    """
+
+    def __init__(self, runs: Sequence[Run], precisely: partial):
+        self.runs, self.precisely = runs, precisely
+
+    def __enter__(self) -> _Work:
+        self.since = time.perf_counter()
+        self.precision = self.precisely()
+        self.precision.__enter__()
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.precision.__exit__(None, None, None)
+        seconds = self.seconds
+        for run in self.runs:
+            run.seconds = seconds
+
+    @property
+    def seconds(self) -> float:
+        """A run's share so far."""
+        return self.runs[0].seconds + (time.perf_counter() - self.since) / len(self.runs)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        self.__exit__()
+        try:
+            yield
+        finally:
+            self.__enter__()
+
+
+def _initial(
+    method: Method, model: nn.Module | None, tasks: Sequence[Task], seed: int
+) -> nn.Module:
+    """The model as training begins: with weights from the seed, unless it has its own."""
     model = mlp_for(tasks) if model is None else model
     if type(model) is MLP and model.is_untouched():
         if method.kept and method.task is not None:
@@ -142,16 +293,10 @@ def train_steps(
                 f"make a new one, cl.{type(method).__name__}(...), to begin with new weights"
             )
         model.draw_weights(seed)
-    model.to(device)
-    stages = method.stages(tasks)
-    n_steps = epochs * sum(-(-len(stage.train) // batch_size) for stage in stages)
+    return model
 
-    order, masks = torch.Generator(), torch.Generator(device)
-    order.manual_seed(seed), masks.manual_seed(seed)
-    for module in model.modules():
-        if isinstance(module, Dropout):
-            module.generator = masks
 
+def _new_run(method, model, tasks, stages, settings: Settings, seed, device, together) -> Run:
     config = {
         "method": method.name,
         "knobs": method.knobs,
@@ -160,109 +305,16 @@ def train_steps(
         "tasks_digest": fingerprint(tasks),
         "n_train": [len(stage.train) for stage in stages],
         "model": str(model),
-        "initial_weights_digest": _digest(flatten(model).theta),
-        "epochs": epochs,
-        "batch_size": batch_size,
-        "lr": lr,
-        "optimizer": optimizer,
-        "momentum": momentum,
-        "lr_decay": lr_decay,
+        "initial_weights_digest": digest(flatten(model).theta),
+        **vars(settings),
         "seed": seed,
         "device": device.type,
+        "together": together,
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
     }
     run = Run.empty(config, len(tasks))
     run.model, run.method = model, method
-    step, first = 0, 0
-    if checkpoint is not None:
-        Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
-        if Path(checkpoint).exists():
-            step, first = resume(checkpoint, run, (order, masks))
-    clock = _Clock(run)
-
-    if not first:
-        before = [tasks[0], *tasks[:-1]]  # the same outputs compete as in a[j − 1, j]
-        run.initial[:] = [
-            evaluate(method, model, as_of(b, task)) for b, task in zip(before, tasks, strict=True)
-        ]
-    clock.stop()
-    rows = range(len(tasks) - len(stages), len(tasks))  # of the accuracy matrix: tasks seen, from 0
-    yield Event("start", rows[min(first, len(stages) - 1)], 0, step, n_steps, run)
-
-    for s in range(first, len(stages)):
-        t, stage = rows[s], stages[s]
-        clock.start()
-        method.begin_task(model, stage)
-        flat = flatten(model)
-        theta = nn.Parameter(flat.theta)
-        theta.grad = flat.grad
-        opt = _optimizer(theta, optimizer, lr * lr_decay**s, momentum)
-
-        for epoch in range(epochs):
-            began = clock.now()
-            model.train()
-            shuffled = torch.randperm(len(stage.train), generator=order).to(device)
-            for batch in shuffled.split(batch_size):
-                x, y = stage.train.batch(batch)
-                flat.grad.zero_()
-                loss = method.backward(model, x, y)
-                method.after_backward(model)
-                opt.step()
-                method.after_step(model)
-                step += 1
-                if step % every == 0:
-                    clock.stop()
-                    yield Event("step", t, epoch, step, n_steps, run, loss)
-                    clock.start()
-
-            run.history.append(
-                {
-                    "task": t,
-                    "epoch": epoch,
-                    "lam": method.lam,
-                    "accuracy": [evaluate(method, model, as_of(stage, j)) for j in tasks[: t + 1]],
-                    "seconds": clock.now() - began,
-                }
-            )
-            clock.stop()
-            yield Event("epoch", t, epoch, step, n_steps, run, loss)
-            clock.start()
-
-        began = clock.now()
-        method.end_task(model, stage)
-        run.end_task_seconds += clock.now() - began
-        run.accuracy[t, : t + 2] = [
-            evaluate(method, model, as_of(stage, j)) for j in tasks[: t + 2]
-        ]
-        clock.stop()
-        if checkpoint is not None:
-            save(checkpoint, run, (order, masks), step, stages_done=s + 1)
-        yield Event("task", t, epochs - 1, step, n_steps, run, loss)
     return run
-
-
-@torch.no_grad()
-def evaluate(method: Method, model: nn.Module, task: Task) -> float:
-    """Share of the test examples of `task` that `method.predict` gets right."""
-    task = task.to(next(model.parameters()).device)
-    with evaluating(model):
-        right = sum(
-            (method.predict(model, x, task) == y).sum() for x, y in task.test.batches(EVAL_BATCH)
-        )
-    return int(right) / len(task.test)
-
-
-def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """The device meant: "auto" is CUDA when there is one, else the CPU."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(device)
-        torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f'device {device!s} cannot be used ({reason}): try "cpu"') from None
-    return device
 
 
 def mlp_for(tasks: Sequence[Task]) -> MLP:
@@ -271,54 +323,14 @@ def mlp_for(tasks: Sequence[Task]) -> MLP:
     return MLP((x.numel(), 1024, 512, 256, max(task.n_outputs for task in tasks)))
 
 
-def _digest(theta: Tensor) -> str:
+def digest(theta: Tensor) -> str:
+    """16 characters that stand for these weights."""
     return hashlib.sha256(theta.cpu().numpy().tobytes()).hexdigest()[:16]
 
 
-def as_of(now: Task, task: Task) -> Task:
-    """`task` asked after `now` was learned: with Class-IL, all classes seen by then compete."""
-    return replace(task, active=now.active) if task.scenario == "class" else task
-
-
-def _optimizer(theta: nn.Parameter, name: str, lr: float, momentum: float):
-    if name == "adam":
-        return torch.optim.Adam([theta], lr=lr, fused=True)
-    return torch.optim.SGD([theta], lr=lr, momentum=momentum, fused=True)
-
-
-class _Clock:
-    """Adds the time between `start` and `stop` to `run.seconds`: a paused run does not age."""
-
-    def __init__(self, run: Run):
-        self.run = run
-        self.start()
-
-    def start(self) -> None:
-        self.since = time.perf_counter()
-
-    def now(self) -> float:
-        return self.run.seconds + time.perf_counter() - self.since
-
-    def stop(self) -> None:
-        self.run.seconds = self.now()
-        self.start()
-
-
-def _check(tasks, epochs, batch_size, lr, optimizer, momentum, lr_decay, every) -> None:
+def _check(tasks: Sequence[Task]) -> None:
     if not len(tasks):
         raise ValueError("there are no tasks: make some with permuted, rotated or split")
     for task in tasks:
         if not len(task.train) or not len(task.test):
             raise ValueError(f"{task.name} has no examples to train on, or none to test with")
-    for name, value in (("epochs", epochs), ("batch_size", batch_size), ("every", every)):
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
-    if optimizer not in ("adam", "sgd"):
-        raise ValueError(f'optimizer is {optimizer!r}: choose "adam" or "sgd"')
-    if optimizer == "adam" and momentum:
-        raise ValueError(f'momentum is {momentum}, but Adam has its own: choose optimizer="sgd"')
-    if not 0 <= momentum < 1:
-        raise ValueError(f"momentum is {momentum}: choose 0 ≤ momentum < 1")
-    for name, value in (("lr", lr), ("lr_decay", lr_decay)):
-        if not 0 < value < float("inf"):
-            raise ValueError(f"{name} is {value}: choose a number above 0")

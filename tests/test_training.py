@@ -14,7 +14,6 @@ import torch
 from torch.nn import functional as F
 
 import cl_helpers as cl
-from cl_helpers.training import evaluate
 
 SIZES = (784, 16, 10)
 SETTINGS = {"epochs": 2, "batch_size": 32, "lr": 1e-3, "progress": False}
@@ -214,7 +213,7 @@ def test_what_is_evaluated_and_when(few):
         np.testing.assert_array_equal(run.history[2 * t + 1]["accuracy"], run.accuracy[t, : t + 1])
     untrained = cl.MLP(SIZES, seed=0)
     for j, task in enumerate(cl.permuted(few, 3)):
-        assert run.initial[j] == evaluate(cl.Baseline(), untrained, task)
+        assert run.initial[j] == cl.evaluate(cl.Baseline(), untrained, task)
 
 
 def test_class_il_is_judged_among_the_classes_seen(few):
@@ -239,7 +238,7 @@ def test_evaluation_leaves_the_mode_alone(few):
     model = cl.MLP(SIZES, dropout=0.5)
     model.train()
     task = cl.permuted(few, 1)[0]
-    assert evaluate(cl.Baseline(), model, task) == evaluate(cl.Baseline(), model, task)
+    assert cl.evaluate(cl.Baseline(), model, task) == cl.evaluate(cl.Baseline(), model, task)
     assert model.training
 
 

@@ -20,6 +20,10 @@ class InMemory:
     def __len__(self):
         return len(self.x)
 
+    @property
+    def device(self):
+        return self.x.device
+
     def batch(self, index):
         return self.x[index], self.y[index]
 

@@ -28,6 +28,8 @@ class Method:
     kept: ClassVar[tuple[str, ...]] = ()
 
     lam: float = 0.0
+    acting_lam: Tensor  # λ of the step in progress, 0-dim, beside the model's parameters
+    interval: int = 0  # steps from one `after_interval` to the next; 0: it is never called
     task: Task | None = None  # the task in training
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -45,6 +47,11 @@ class Method:
     def begin_task(self, model: nn.Module, task: Task) -> None:
         """Before the first step of `task`."""
         self.task = task
+        self.acting_lam = torch.tensor(self.lam).to(next(model.parameters()))
+
+    def begin_step(self) -> None:
+        """λ as it stands now acts on the whole step, whatever happens to `lam` meanwhile."""
+        self.acting_lam.fill_(self.lam)
 
     def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """L(θ) on images `x` (B, …) and labels `y` (B,): cross-entropy over the active outputs."""
@@ -56,24 +63,25 @@ class Method:
         loss = self.task_loss(model, x, y)
         return loss + self.lam * self.penalty(model) if self.lam else loss
 
-    def backward(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """Add the gradient of `loss` to `.grad`; returns the task loss.
+    def traced_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        """The part of `loss` that autograd is to differentiate; `after_backward` adds the rest.
 
-        The loop calls this, not `loss`: a method may know its gradient better than autograd does.
+        A method may know some of its gradient better than autograd does.
         """
-        loss = self.loss(model, x, y)
-        loss.backward()
-        return loss.detach()
+        return self.loss(model, x, y)
 
     def penalty(self, model: nn.Module) -> Tensor:
         """What λ multiplies, a 0-dim tensor."""
         return torch.zeros((), device=next(model.parameters()).device)
 
     def after_backward(self, model: nn.Module) -> None:
-        """The gradient of `loss` is in `.grad`, the step not yet taken."""
+        """The gradient of `traced_loss` is in `.grad`, the step not yet taken."""
 
     def after_step(self, model: nn.Module) -> None:
         """The parameters have moved; `.grad` is still that of before."""
+
+    def after_interval(self, model: nn.Module) -> None:
+        """Another `interval` steps of this task have been taken."""
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         """After the last step of `task`."""

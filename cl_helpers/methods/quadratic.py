@@ -27,7 +27,6 @@ class Quadratic(Method):
     omega: Tensor  # (P,) Ω, summed over the tasks so far
     theta_star: Tensor  # (P,) θ*, where the last task ended
     shapes: dict[str, torch.Size]  # by parameter name
-    acting_lam: float = 0.0  # λ of the step in progress, whatever happens to `lam` meanwhile
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         """(P,) Ω of the task just learned, from its training data alone."""
@@ -40,23 +39,14 @@ class Quadratic(Method):
         theta = torch.cat([p.reshape(-1) for p in flatten(model).parameters])
         return 0.5 * (self.omega * (theta - self.theta_star).square()).sum()
 
-    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        loss = self.task_loss(model, x, y)
-        return loss + self.acting_lam * self.penalty(model) if self.is_pulling() else loss
+    def traced_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        return self.task_loss(model, x, y)
 
-    def backward(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        # The gradient of `penalty` is known, λ Ω (θ − θ*), and costs an eighth of tracing it.
-        task_loss = self.task_loss(model, x, y)
-        task_loss.backward()
-        if self.is_pulling():
+    def after_backward(self, model: nn.Module) -> None:
+        # The gradient of λ · penalty is known, λ Ω (θ − θ*), and costs an eighth of tracing it.
+        if self.tasks_held:
             flat = flatten(model)
-            flat.grad.addcmul_(self.omega, flat.theta - self.theta_star, value=self.acting_lam)
-        return task_loss.detach()
-
-    def is_pulling(self) -> bool:
-        """Does the step that begins now have a penalty?"""
-        self.acting_lam = self.lam if self.tasks_held else 0.0
-        return self.acting_lam > 0
+            flat.grad.addcmul_(self.omega, (flat.theta - self.theta_star).mul_(self.acting_lam))
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         flat = flatten(model)
@@ -83,26 +73,22 @@ class PathIntegral(Quadratic):
         super().begin_task(model, task)
         self.theta_start = flatten(model).theta.clone()
         self.theta_before = self.theta_start.clone()
+        self.g = torch.zeros_like(self.theta_start)
 
     def after_backward(self, model: nn.Module) -> None:
-        flat = flatten(model)
-        if self.acting_lam:  # g is of the task loss alone: take λ Ω (θ − θ*) out again
-            back = self.theta_star - flat.theta
-            self.g = torch.addcmul(flat.grad, self.omega, back, value=self.acting_lam)
-        else:
-            self.g = flat.grad.clone()
+        self.g.copy_(flatten(model).grad)  # of the task loss alone, before the penalty pulls
+        super().after_backward(model)
 
     def after_step(self, model: nn.Module) -> None:
         theta = flatten(model).theta
-        self.accumulate(self.g, theta - self.theta_before, theta)
+        self.accumulate(self.g, theta - self.theta_before)
         self.theta_before.copy_(theta)
 
-    def accumulate(self, g: Tensor, step: Tensor, theta: Tensor) -> None:
+    def accumulate(self, g: Tensor, step: Tensor) -> None:
         """One step was taken.
 
         Args:
             g: (P,) gradient of the task loss before the step.
             step: (P,) the move, Δθ.
-            theta: (P,) where it led.
         """
         raise NotImplementedError(f"{type(self).__name__} must say what it does at each step")

@@ -49,31 +49,25 @@ class RWalk(PathIntegral):
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
         self.fisher = torch.zeros_like(self.theta_start)  # F
+        self.fall = torch.zeros_like(self.theta_start)  # ΔL
+        self.stretch_start = self.theta_start.clone()
         self.new_score = torch.zeros_like(self.theta_start)
         if not self.tasks_held:
             self.score = torch.zeros_like(self.theta_start)  # s
-        self.open_stretch(self.theta_start)
 
-    def open_stretch(self, theta: Tensor) -> None:
-        self.steps = 0
-        self.stretch_start = theta.clone()
-        self.fall = torch.zeros_like(theta)  # ΔL
-
-    def accumulate(self, g: Tensor, step: Tensor, theta: Tensor) -> None:
+    def accumulate(self, g: Tensor, step: Tensor) -> None:
         self.fisher.mul_(self.alpha).addcmul_(g, g, value=1 - self.alpha)
         self.fall.addcmul_(g, step, value=-1)
-        self.steps += 1
-        if self.steps == self.interval:
-            self.close_stretch(theta)
 
-    def close_stretch(self, theta: Tensor) -> None:
+    def after_interval(self, model: nn.Module) -> None:
+        theta = self.theta_before
         distance = 0.5 * self.fisher * (theta - self.stretch_start).square()
         self.new_score += (self.fall / (distance + self.epsilon)).relu()
-        self.open_stretch(theta)
+        self.stretch_start.copy_(theta)
+        self.fall.zero_()
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
-        if self.steps:
-            self.close_stretch(self.theta_before)
+        self.after_interval(model)  # the last stretch may be a short one
         self.score = 0.5 * (self.score + self.new_score)
         return scaled(self.fisher) + scaled(self.score)
 

@@ -37,7 +37,7 @@ class SI(PathIntegral):
         super().begin_task(model, task)
         self.path = torch.zeros_like(self.theta_start)
 
-    def accumulate(self, g: Tensor, step: Tensor, theta: Tensor) -> None:
+    def accumulate(self, g: Tensor, step: Tensor) -> None:
         self.path.addcmul_(g, step, value=-1)
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:

@@ -1,0 +1,46 @@
+"""How many test examples a model gets right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from .gradients import evaluating
+from .methods import Method
+from .tasks import Task
+
+# Large enough for full-speed matrix products, small enough for the memory: of a laptop, of a GPU.
+BATCH = {"cpu": 2_000, "cuda": 10_000}
+
+
+def evaluate(method: Method, model: nn.Module, task: Task) -> float:
+    """Share of the test examples of `task` that `method.predict` gets right."""
+    task = task.to(next(model.parameters()).device)
+    return accuracies([method], [model], [task])[0][0]
+
+
+@torch.no_grad()
+def accuracies(
+    methods: Sequence[Method], models: Sequence[nn.Module], tasks: Sequence[Task]
+) -> list[list[float]]:
+    """Of each model on each task; a GPU is waited for once, at the end."""
+    device = next(models[0].parameters()).device
+    right = torch.zeros(len(models), len(tasks), dtype=torch.long, device=device)
+    with ExitStack() as stack:
+        for model in models:
+            stack.enter_context(evaluating(model))
+        for t, task in enumerate(tasks):
+            for x, y in task.test.batches(BATCH.get(device.type, BATCH["cpu"])):
+                for m, (method, model) in enumerate(zip(methods, models, strict=True)):
+                    right[m, t] += (method.predict(model, x, task) == y).sum()
+    sizes = torch.tensor([len(task.test) for task in tasks], dtype=torch.double)
+    return (right.cpu() / sizes).tolist()
+
+
+def as_of(now: Task, task: Task) -> Task:
+    """`task` asked after `now` was learned: with Class-IL, all classes seen by then compete."""
+    return replace(task, active=now.active) if task.scenario == "class" else task

@@ -1,0 +1,74 @@
+"""Float32 matrix products as fast as the device can make them.
+
+Most of a training step is matrix products, and PyTorch's default is not the fastest way to one:
+
+* on CUDA, tensor cores (TF32) read 10 bits of each factor's fraction instead of 23 and add up in
+  float32: several times faster, and harmless to training;
+* on a CPU with AVX-512, oneDNN's kernels can be twice as fast as the default's. They are asked for
+  as bfloat16 products; where the processor has none of those (no AMX), what runs is plain float32,
+  rounded as always. That is tried out first, and elsewhere they are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from threading import Lock
+from typing import Any, Literal
+
+import torch
+
+Precision = Literal["fast", "full"]
+
+_lock = Lock()
+_users: dict[str, int] = {"cpu": 0, "cuda": 0}
+_before: dict[str, str] = {}
+
+
+@contextmanager
+def products(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Matrix products on `device` at this precision: "fast" as above, "full" as PyTorch is set.
+
+    PyTorch keeps one setting for the whole process: it is put back when the last user has left.
+    """
+    kind = device.type
+    fast = precision == "fast" and (kind == "cuda" or (kind == "cpu" and _onednn_is_exact()))
+    if not fast:
+        yield
+        return
+    backend = _backend(kind)
+    with _lock:
+        if not _users[kind]:
+            _before[kind] = backend.fp32_precision
+            backend.fp32_precision = "tf32" if kind == "cuda" else "bf16"
+        _users[kind] += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users[kind] -= 1
+            if not _users[kind]:
+                backend.fp32_precision = _before[kind]
+
+
+def _backend(kind: str) -> Any:
+    return torch.backends.cuda.matmul if kind == "cuda" else torch.backends.mkldnn.matmul
+
+
+@cache
+def _onednn_is_exact() -> bool:
+    """Are the products that oneDNN makes in its bfloat16 mode as good as float32 here?"""
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(256, 256, generator=generator) for _ in range(2))
+    backend = _backend("cpu")
+    before = backend.fp32_precision
+    try:
+        backend.fp32_precision = "bf16"
+        product = a @ b
+    except RuntimeError:
+        return False
+    finally:
+        backend.fp32_precision = before
+    exact = a.double() @ b.double()
+    return bool((product - exact).abs().max() < 1e-4)  # bfloat16 is off by 0.1, float32 by 1e-5

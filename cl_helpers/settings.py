@@ -1,0 +1,89 @@
+"""How to train: the arguments that `train`, `train_steps` and `sweep` have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from .precision import Precision
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    Args:
+        epochs: passes over each task's training data.
+        batch_size: examples a step.
+        lr: learning rate of the first task; the default is the homework's.
+        optimizer: "adam" or "sgd"; a fresh one for every task.
+        momentum: of SGD; Adam has its own.
+        lr_decay: the learning rate of task t (from 0) is lr · lr_decayᵗ.
+        seed: fixes initial weights, order of data, dropout (of `models.Dropout`, not `nn.Dropout`,
+            which draws from torch's global generator): same seed and device, same bits.
+        device: "cpu", "cuda", …; "auto" takes CUDA when there is one.
+        precision: "fast" lets CUDA's tensor cores make the matrix products (TF32), and a CPU take
+            its fastest float32 kernels; "full" is float32 as PyTorch is set.
+        cuda_graph: record the training step and replay it, where the device is CUDA.
+
+    Raises:
+        ValueError: a setting makes no sense; the message says which, and what would.
+    """
+
+    epochs: int = 10
+    batch_size: int = 128
+    lr: float = 1e-4
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: float = 0.0
+    lr_decay: float = 1.0
+    seed: int = 0
+    device: str | torch.device = "auto"
+    precision: Precision = "fast"
+    cuda_graph: bool = True
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            at_least_one(name, getattr(self, name))
+        if self.optimizer not in ("adam", "sgd"):
+            raise ValueError(f'optimizer is {self.optimizer!r}: choose "adam" or "sgd"')
+        if self.optimizer == "adam" and self.momentum:
+            raise ValueError(
+                f'momentum is {self.momentum}, but Adam has its own: choose optimizer="sgd"'
+            )
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum is {self.momentum}: choose 0 ≤ momentum < 1")
+        for name in ("lr", "lr_decay"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is {getattr(self, name)}: choose a number above 0")
+        if self.precision not in ("fast", "full"):
+            raise ValueError(f'precision is {self.precision!r}: choose "fast" or "full"')
+
+    def optimizer_of(self, theta: torch.nn.Parameter, stage: int) -> torch.optim.Optimizer:
+        """For the parameters `theta`, in stage 0, 1, …
+
+        The learning rate is a tensor beside them, so that a recorded step reads it anew.
+        """
+        lr = torch.tensor(self.lr * self.lr_decay**stage, device=theta.device)
+        if self.optimizer == "adam":
+            return torch.optim.Adam([theta], lr=lr, fused=True, capturable=theta.is_cuda)
+        return torch.optim.SGD([theta], lr=lr, momentum=self.momentum, fused=True)
+
+
+def at_least_one(name: str, value: object) -> None:
+    """Raise unless `value` is a whole number, 1 or more."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
+
+
+def pick_device(device: str | torch.device = "auto") -> torch.device:
+    """The device meant: "auto" is CUDA when there is one, else the CPU."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(device)
+        torch.zeros(1, device=device).item()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'device {device!s} cannot be used ({reason}): try "cpu"') from None
+    return device
