@@ -42,15 +42,19 @@ class Flat:
         self._grad_views = list(unflatten(self._grad, self.shapes).values())
         for p, view in zip(self.parameters, self._theta_views, strict=True):
             p.data = view
+        self._bring_in_gradients()
 
     @property
     def grad(self) -> Tensor:
         """(P,) the gradient that is in the parameters' `.grad`; zero where there is none."""
+        self._bring_in_gradients()
+        return self._grad
+
+    def _bring_in_gradients(self) -> None:
         for p, view in zip(self.parameters, self._grad_views, strict=True):
             if p.grad is not view:
                 view.zero_() if p.grad is None else view.copy_(p.grad)
                 p.grad = view
-        return self._grad
 
     def is_current(self, model: nn.Module) -> bool:
         """False once a parameter has other memory (`model.to(...)`), was replaced or frozen."""
@@ -80,8 +84,8 @@ class Stack:
 
     Attributes:
         theta, grad: (S, P).
-        parameters: parameter name -> (S, …), views of `theta` that autograd differentiates by, with
-            `.grad` a view of `grad`: for `torch.func.functional_call` under `vmap`.
+        parameters: parameter name -> (S, …), views of `theta` that autograd can differentiate by:
+            for `torch.func.functional_call` under `vmap`.
     """
 
     def __init__(self, models: Sequence[nn.Module]):
@@ -92,11 +96,9 @@ class Stack:
         else:
             self.theta = torch.stack([flat.theta for flat in flats])
             self.grad = torch.zeros_like(self.theta)
-            for model, *memory in zip(models, self.theta, self.grad, strict=True):
-                _flat[model] = Flat(model, (memory[0], memory[1]))
+            for model, theta, grad in zip(models, self.theta, self.grad, strict=True):
+                _flat[model] = Flat(model, (theta, grad))
         self.parameters = {n: nn.Parameter(v) for n, v in unflatten(self.theta, shapes).items()}
-        for name, grad in unflatten(self.grad, shapes).items():
-            self.parameters[name].grad = grad
 
 
 def unflatten(vector: Tensor, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:

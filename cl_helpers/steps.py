@@ -85,10 +85,10 @@ class Step:
         def traced_loss(parameters, x, y):
             return method.traced_loss(partial(functional_call, model, parameters), x, y)
 
-        losses = vmap(traced_loss)(
-            self.stack.parameters, x.unflatten(0, index.shape), y.view(index.shape)
-        )
-        losses.sum().backward()
+        parameters = self.stack.parameters
+        losses = vmap(traced_loss)(parameters, x.unflatten(0, index.shape), y.view(index.shape))
+        grads = torch.autograd.grad(losses.sum(), list(parameters.values()))
+        torch.cat([g.flatten(1) for g in grads], 1, out=self.stack.grad)
         return losses.detach()
 
 
