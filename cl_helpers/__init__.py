@@ -2,11 +2,12 @@
 
 from . import metrics, plots, presets, tasks
 from .data import DataError, Dataset, load
+from .evaluation import evaluate
 from .methods import EWC, MAS, METHODS, SCP, SI, Baseline, Joint, Method, RWalk
 from .models import MLP
 from .run import Run
+from .sweep import sweep
 from .tasks import Task, permuted, rotated, split
-from .evaluation import evaluate
 from .training import Event, train, train_steps
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "presets",
     "rotated",
     "split",
+    "sweep",
     "tasks",
     "train",
     "train_steps",

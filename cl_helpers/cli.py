@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import torchvision
@@ -18,13 +18,14 @@ from rich.console import Console
 from rich.table import Table
 
 from . import plots
-from .comparison import FIGURES, compare, table
+from .comparison import FIGURES, table
 from .data import DataError, data_folder, load
 from .methods import METHODS, Method
 from .presets import PRESETS, pick_preset
 from .run import Run
-from .tasks import permuted
 from .settings import pick_device
+from .sweep import sweep
+from .tasks import permuted
 from .training import train
 from .tuning import GRID, N_VALIDATION, tune
 
@@ -38,6 +39,12 @@ Data = Annotated[str, typer.Option(help="mnist, digits, cifar100 or auto (MNIST,
 PresetName = Annotated[str | None, typer.Option("--preset", help="quick, class or full.")]
 Epochs = Annotated[str | None, typer.Option(help="Passes over each task, instead of the preset's.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or auto.")]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="local (a process a core), a number of processes, or a Dask scheduler's address."
+    ),
+]
 Out = Annotated[Path, typer.Option(help="Folder for what comes out.")]
 
 
@@ -53,9 +60,10 @@ def compare_command(
         typer.Option(help="λ: a number for all methods, or METHOD=NUMBER; may be given again."),
     ] = None,
     device: Device = "auto",
+    engine: Engine = "local",
     out: Out = Path("runs"),
 ) -> None:
-    """Train methods one after the other; leave a table, a figure and every run in OUT.
+    """Train methods side by side; leave a table, two figures and every run in OUT.
 
     A finished run that is in OUT already is not trained again; one that was interrupted goes on.
     """
@@ -64,7 +72,7 @@ def compare_command(
     size = pick_preset(preset)
     folder = writable(out)
     dataset = load(data)
-    settings = size.settings(dataset) | {"device": str(pick_device(device))}
+    settings: dict[str, Any] = size.settings(dataset) | {"device": str(pick_device(device))}
     if epochs is not None:
         settings["epochs"] = whole_number(epochs, "epochs")
     tasks = size.tasks(dataset)
@@ -72,7 +80,8 @@ def compare_command(
         f"{dataset.name}, {len(tasks)} tasks of {len(tasks[0].train):,} images, "
         f"{settings['epochs']} epochs each, on {settings['device']}"
     )
-    runs = compare(makers.values(), tasks, seed_list, folder, **settings)
+    settings |= {"seeds": seed_list, "folder": folder, "engine": pick_engine(engine)}
+    runs = sweep([make() for make in makers.values()], tasks, **settings)
     if not runs:
         sys.exit(130)
     print_table(runs)
@@ -92,6 +101,7 @@ def compare_command(
 def tune_command(
     methods: Methods = TUNED,
     device: Device = "auto",
+    engine: Engine = "local",
     out: Out = Path("runs/tuning"),
 ) -> None:
     """Choose λ (and ξ, …): every setting of the grid, judged by held-out training images."""
@@ -103,6 +113,7 @@ def tune_command(
     size = PRESETS["full"]
     dataset = load("mnist")
     settings = size.settings(dataset) | {"device": str(pick_device(device))}
+    settings["engine"] = pick_engine(engine)
     del settings["epochs"]  # the grid says how many
     console.print(f"{N_VALIDATION:,} of {size.n_train:,} training images held out")
     runs: list[Run] = []
@@ -159,6 +170,11 @@ def pick_methods(names: str, lams: list[str]) -> dict[str, Callable[[], Method]]
             makers[each] = partial(METHODS[each], **{"lam": lam})
             makers[each]()  # says at once what is wrong with it
     return makers
+
+
+def pick_engine(text: str) -> str | int:
+    """What `sweep` is to take: a number of processes, or the name of something."""
+    return int(text) if text.lstrip("-").isdigit() else text
 
 
 def whole_number(text: str, what: str) -> int:

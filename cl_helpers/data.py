@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +50,7 @@ class Dataset:
         train_labels, test_labels: (N,) long.
         class_names: the label's name by label.
         mean, std: (C, 1, 1) float, of the training images scaled to [0, 1]; what `normalise` uses.
+        source: name, folder, and how many training and test images, if `load` can give it again.
     """
 
     name: str
@@ -60,7 +61,8 @@ class Dataset:
     class_names: tuple[str, ...]
     mean: Tensor
     std: Tensor
-    _copies: dict[torch.device, Dataset] = field(default_factory=dict, repr=False)
+    source: tuple[str, str | None, int, int] | None = field(default=None, init=False)
+    _copies: dict[torch.device, Dataset] = field(default_factory=dict, init=False, repr=False)
 
     def images(self, half: Literal["train", "test"]) -> Tensor:
         return self.train_images if half == "train" else self.test_images
@@ -78,14 +80,21 @@ class Dataset:
 
     def first(self, n_train: int, n_test: int) -> Dataset:
         """The first `n_train` training and `n_test` test images: a view, for quick looks."""
-        return replace(
+        part = replace(
             self,
             train_images=self.train_images[:n_train],
             train_labels=self.train_labels[:n_train],
             test_images=self.test_images[:n_test],
             test_labels=self.test_labels[:n_test],
-            _copies={},
         )
+        return part if self.source is None else _from(self.source[:2], part)
+
+    def __reduce__(self):
+        # What is sent to another process: where the images are, not the images. A data set that
+        # `load` did not make, or that `replace` has changed, has no source and is sent whole.
+        if self.source is not None:
+            return _once, self.source
+        return Dataset, tuple(getattr(self, f.name) for f in fields(self) if f.init)
 
     def to(self, device: torch.device) -> Dataset:
         """The data set on `device`; the same copy at every call."""
@@ -95,7 +104,7 @@ class Dataset:
             moved: dict[str, Any] = {
                 k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)
             }
-            self._copies[device] = replace(self, **moved, _copies={})
+            self._copies[device] = replace(self, **moved)
         return self._copies[device]
 
 
@@ -115,12 +124,12 @@ def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:
     if name not in ("mnist", "digits", "cifar100", "auto"):
         raise ValueError(f'data set is {name!r}: choose "mnist", "digits", "cifar100" or "auto"')
     if name == "digits":
-        return _digits()
+        return _from(("digits", None), _digits())
     folder = data_folder(root)
     if name == "cifar100":
-        return _cifar100(folder)
+        return _from((name, str(folder.absolute())), _cifar100(folder))
     try:
-        return _mnist(folder)
+        return _from(("mnist", str(folder.absolute())), _mnist(folder))
     except Offline as reason:
         if name == "mnist":
             raise
@@ -128,7 +137,22 @@ def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:
             f"No MNIST: {reason} Going on with scikit-learn's embedded digits, enlarged to 28×28.",
             file=sys.stderr,
         )
-        return _digits()
+        return _from(("digits", None), _digits())
+
+
+def _from(where: tuple[str, str | None], data: Dataset) -> Dataset:
+    """`data` as it is, knowing that it is the first part of what `load(*where)` gives."""
+    known = replace(data)
+    source = (*where, len(data.train_labels), len(data.test_labels))
+    object.__setattr__(known, "source", source)  # not by `replace`: whoever changes data drops it
+    return known
+
+
+@cache
+def _once(name: str, folder: str | None, n_train: int, n_test: int) -> Dataset:
+    """The data set from that source, loaded once a process, wherever this machine has it."""
+    there = folder if folder is not None and Path(folder).exists() else None
+    return load(name, there).first(n_train, n_test)
 
 
 def data_folder(root: str | os.PathLike | None = None) -> Path:

@@ -20,22 +20,22 @@ BATCH = {"cpu": 2_000, "cuda": 10_000}
 def evaluate(method: Method, model: nn.Module, task: Task) -> float:
     """Share of the test examples of `task` that `method.predict` gets right."""
     task = task.to(next(model.parameters()).device)
-    return accuracies([method], [model], [task])[0][0]
+    return accuracies([(method, model)], [task])[0][0]
 
 
 @torch.no_grad()
 def accuracies(
-    methods: Sequence[Method], models: Sequence[nn.Module], tasks: Sequence[Task]
+    learners: Sequence[tuple[Method, nn.Module]], tasks: Sequence[Task]
 ) -> list[list[float]]:
-    """Of each model on each task; a GPU is waited for once, at the end."""
-    device = next(models[0].parameters()).device
-    right = torch.zeros(len(models), len(tasks), dtype=torch.long, device=device)
+    """Of each method and model on each task; a GPU is waited for once, at the end."""
+    device = next(learners[0][1].parameters()).device
+    right = torch.zeros(len(learners), len(tasks), dtype=torch.long, device=device)
     with ExitStack() as stack:
-        for model in models:
+        for _, model in learners:
             stack.enter_context(evaluating(model))
         for t, task in enumerate(tasks):
             for x, y in task.test.batches(BATCH.get(device.type, BATCH["cpu"])):
-                for m, (method, model) in enumerate(zip(methods, models, strict=True)):
+                for m, (method, model) in enumerate(learners):
                     right[m, t] += (method.predict(model, x, task) == y).sum()
     sizes = torch.tensor([len(task.test) for task in tasks], dtype=torch.double)
     return (right.cpu() / sizes).tolist()

@@ -53,7 +53,8 @@ def products(precision: Precision, device: torch.device) -> Iterator[None]:
 
 
 def _backend(kind: str) -> Any:
-    return torch.backends.cuda.matmul if kind == "cuda" else torch.backends.mkldnn.matmul
+    backends: Any = torch.backends
+    return backends.cuda.matmul if kind == "cuda" else backends.mkldnn.matmul
 
 
 @cache

@@ -49,38 +49,38 @@ class Step:
 
     def __init__(
         self,
-        methods: Sequence[Method],
-        models: Sequence[nn.Module],
+        learners: Sequence[tuple[Method, nn.Module]],
         examples: Examples,
         optimizer: Callable[[nn.Parameter], torch.optim.Optimizer],
     ):
-        self.methods, self.models, self.examples = methods, models, examples
-        self.stack = Stack(models)
+        self.learners, self.examples = learners, examples
+        self.stack = Stack([model for _, model in learners])
         theta = nn.Parameter(self.stack.theta)
         theta.grad = self.stack.grad
         self.optimizer = optimizer(theta)
-        self.backward = self._alone if len(models) == 1 else self._together
+        self.backward = self._alone if len(learners) == 1 else self._together
 
     def __call__(self, index: Tensor) -> Tensor:
         """Step on the examples at `index` (S, B), a row a model; returns their losses (S,)."""
         self.stack.grad.zero_()
         losses = self.backward(index)
-        for method, model in zip(self.methods, self.models, strict=True):
+        for method, model in self.learners:
             method.after_backward(model)
         self.optimizer.step()
-        for method, model in zip(self.methods, self.models, strict=True):
+        for method, model in self.learners:
             method.after_step(model)
         return losses
 
     def _alone(self, index: Tensor) -> Tensor:
+        method, model = self.learners[0]
         x, y = self.examples.batch(index[0])
-        loss = self.methods[0].traced_loss(self.models[0], x, y)
+        loss = method.traced_loss(model, x, y)
         loss.backward()
         return loss.detach()[None]
 
     def _together(self, index: Tensor) -> Tensor:
+        method, model = self.learners[0]  # any of them: the traced loss is the same for all
         x, y = self.examples.batch(index.flatten())
-        method, model = self.methods[0], self.models[0]  # any: the traced loss is the same for all
 
         def traced_loss(parameters, x, y):
             return method.traced_loss(partial(functional_call, model, parameters), x, y)
@@ -101,6 +101,7 @@ class Recorded:
 
     def __init__(self, step: Step, generators: Sequence[torch.Generator] = ()):
         self.step, self.generators = step, generators
+        self.methods = [method for method, _ in step.learners]
         self.stream = torch.cuda.Stream()
         self.plain_steps = 0
         self.reason = ""
@@ -115,11 +116,11 @@ class Recorded:
         return self.plain(index)
 
     def plain(self, index: Tensor) -> Tensor:
-        before = attributes(self.step.methods)
+        before = attributes(self.methods)
         with _on(self.stream):
             losses = self.step(index)
         self.plain_steps += 1
-        rebound = before.items() ^ attributes(self.step.methods).items()
+        rebound = before.items() ^ attributes(self.methods).items()
         if rebound and self.plain_steps > 1:  # the first may still set things up
             self.refuse(f"a step changes {', '.join(sorted({name for name, _ in rebound}))}")
         return losses
@@ -138,7 +139,7 @@ class Recorded:
 
     def refuse(self, reason: str) -> None:
         if not self.reason:
-            labels = ", ".join(sorted({method.label for method in self.step.methods}))
+            labels = ", ".join(sorted({method.label for method in self.methods}))
             warnings.warn(
                 f"{labels}: steps are taken one kernel at a time, not as a CUDA graph ({reason})",
                 stacklevel=1,

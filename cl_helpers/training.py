@@ -12,7 +12,7 @@ import platform
 import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -151,21 +151,21 @@ def train_together(
     at_least_one("every", every)
     device = pick_device(settings.device)
     tasks = [task.to(device) for task in tasks]
-    models = [
-        _initial(method, model, tasks, seed).to(device)
+    learners = [
+        (method, _initial(method, model, tasks, seed).to(device))
         for method, model, seed in zip(methods, models, seeds, strict=True)
     ]
     stages = methods[0].stages(tasks)
     n_steps = settings.epochs * sum(-(-len(s.train) // settings.batch_size) for s in stages)
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     masks = torch.Generator(device).manual_seed(seeds[0])  # models that draw them are not stacked
-    for model in models:
+    for _, model in learners:
         for module in model.modules():
             if isinstance(module, Dropout):
                 module.generator = masks
     runs = tuple(
-        _new_run(method, model, tasks, stages, settings, seed, device, len(models))
-        for method, model, seed in zip(methods, models, seeds, strict=True)
+        _new_run(*learner, tasks, stages, replace(settings, seed=seed, device=device), len(seeds))
+        for learner, seed in zip(learners, seeds, strict=True)
     )
     step, first = 0, 0
     if checkpoint is not None:
@@ -177,68 +177,57 @@ def train_together(
         losses = None if losses is None else losses.clone()  # the next step may write over it
         return Event(kind, task, epoch, step, n_steps, runs, losses)
 
-    def accuracies_after(now: Task, seen: Sequence[Task]) -> list[list[float]]:
-        return accuracies(methods, models, [as_of(now, task) for task in seen])
-
     with _Work(runs, partial(products, settings.precision, device)) as work:
         if not first:
             before = [tasks[0], *tasks[:-1]]  # the same outputs compete as in a[j − 1, j]
             asked = [as_of(b, task) for b, task in zip(before, tasks, strict=True)]
-            for run, row in zip(runs, accuracies(methods, models, asked), strict=True):
+            for run, row in zip(runs, accuracies(learners, asked), strict=True):
                 run.initial[:] = row
-        rows = range(len(tasks) - len(stages), len(tasks))  # of the accuracy matrix: tasks seen
+        skipped = len(tasks) - len(stages)  # rows of the accuracy matrix that joint training lacks
         with work.paused():
-            yield event("start", rows[min(first, len(stages) - 1)], 0)
+            yield event("start", skipped + min(first, len(stages) - 1), 0)
 
         for s in range(first, len(stages)):
-            t, stage = rows[s], stages[s]
-            for method, model in zip(methods, models, strict=True):
+            t, stage = skipped + s, stages[s]
+            now = [as_of(stage, task) for task in tasks]
+            for method, model in learners:
                 method.begin_task(model, stage)
-            take_step: Step | Recorded = Step(
-                methods, models, stage.train, partial(settings.optimizer_of, stage=s)
-            )
-            if device.type == "cuda" and settings.cuda_graph:
-                take_step = Recorded(take_step, [masks])
+            plain = Step(learners, stage.train, partial(settings.optimizer_of, stage=s))
+            graph = device.type == "cuda" and settings.cuda_graph
+            take_step = Recorded(plain, [masks]) if graph else plain
             taken = 0
 
             for epoch in range(settings.epochs):
                 began = work.seconds
-                for model in models:
+                for _, model in learners:
                     model.train()
                 shuffled = [torch.randperm(len(stage.train), generator=g) for g in orders]
                 for index in torch.stack(shuffled).to(device).split(settings.batch_size, 1):
-                    for method in methods:
+                    for method, _ in learners:
                         method.begin_step()
                     losses = take_step(index)
                     step, taken = step + 1, taken + 1
-                    for method, model in zip(methods, models, strict=True):
+                    for method, model in learners:
                         if method.interval and taken % method.interval == 0:
                             method.after_interval(model)
                     if step % every == 0:
                         with work.paused():
                             yield event("step", t, epoch, losses)
 
-                for run, method, row in zip(
-                    runs, methods, accuracies_after(stage, tasks[: t + 1]), strict=True
-                ):
-                    run.history.append(
-                        {
-                            "task": t,
-                            "epoch": epoch,
-                            "lam": method.lam,
-                            "accuracy": row,
-                            "seconds": work.seconds - began,
-                        }
-                    )
+                rows = accuracies(learners, now[: t + 1])
+                seconds = work.seconds - began
+                for run, method, row in zip(runs, methods, rows, strict=True):
+                    this = {"task": t, "epoch": epoch, "lam": method.lam}
+                    run.history.append(this | {"accuracy": row, "seconds": seconds})
                 with work.paused():
                     yield event("epoch", t, epoch, losses)
 
             began = work.seconds
-            for method, model in zip(methods, models, strict=True):
+            for method, model in learners:
                 method.end_task(model, stage)
-            ended = work.seconds
-            for run, row in zip(runs, accuracies_after(stage, tasks[: t + 2]), strict=True):
-                run.end_task_seconds += ended - began
+            seconds = work.seconds - began
+            for run, row in zip(runs, accuracies(learners, now[: t + 2]), strict=True):
+                run.end_task_seconds += seconds
                 run.accuracy[t, : t + 2] = row
             with work.paused():
                 if checkpoint is not None:
@@ -296,7 +285,14 @@ def _initial(
     return model
 
 
-def _new_run(method, model, tasks, stages, settings: Settings, seed, device, together) -> Run:
+def _new_run(
+    method: Method,
+    model: nn.Module,
+    tasks: Sequence[Task],
+    stages: Sequence[Task],
+    settings: Settings,
+    together: int,
+) -> Run:
     config = {
         "method": method.name,
         "knobs": method.knobs,
@@ -307,8 +303,7 @@ def _new_run(method, model, tasks, stages, settings: Settings, seed, device, tog
         "model": str(model),
         "initial_weights_digest": digest(flatten(model).theta),
         **vars(settings),
-        "seed": seed,
-        "device": device.type,
+        "device": torch.device(settings.device).type,
         "together": together,
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
     }

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .comparison import finished, run_or_load
 from .methods import METHODS
 from .run import Run
+from .sweep import sweep
 from .tasks import Task, hold_out
 
 N_VALIDATION = 10_000
@@ -42,17 +42,17 @@ GRID: dict[str, dict[int, list[dict[str, Any]]]] = {
 }
 
 
-def tune(
-    name: str, tasks: Sequence[Task], folder: Path, seed: int = 0, **settings: Any
-) -> list[Run]:
+def tune(name: str, tasks: Sequence[Task], folder: Path, **how: Any) -> list[Run]:
     """Train every setting of GRID[name] against held-out images; of each budget the best first.
 
-    Ctrl-C ends it; the runs are those that are finished.
+    `how`: the other arguments of `sweep`. Ctrl-C ends it; the runs are those that are finished.
     """
     held = hold_out(tasks, N_VALIDATION)
-    runs = finished(
-        run_or_load(METHODS[name](**knobs), held, folder, seed=seed, epochs=epochs, **settings)
-        for epochs, trials in GRID[name].items()
-        for knobs in trials
-    )
-    return sorted(runs, key=lambda run: (run.config["epochs"], -run.average_accuracy))
+    runs: list[Run] = []
+    for epochs, trials in GRID[name].items():
+        methods = [METHODS[name](**knobs) for knobs in trials]
+        tried = sweep(methods, held, folder=folder, epochs=epochs, **how)
+        runs += sorted(tried, key=lambda run: -run.average_accuracy)
+        if len(tried) < len(trials):
+            break
+    return runs

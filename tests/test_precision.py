@@ -1,0 +1,64 @@
+"""Fast products: as exact as promised, and nobody else's setting is changed."""
+
+import threading
+
+import pytest
+import torch
+
+from cl_helpers.precision import products
+
+CPU = torch.device("cpu")
+
+
+def setting():
+    return torch.backends.mkldnn.matmul.fp32_precision
+
+
+@pytest.mark.parametrize("shape", [(128, 784, 1024), (1, 5, 3), (1000, 256, 10)])
+def test_fast_products_on_a_cpu_are_float32_products(shape):
+    n, k, m = shape
+    generator = torch.Generator().manual_seed(1)
+    a, b = (torch.randn(s, generator=generator) for s in ((n, k), (k, m)))
+    with products("fast", CPU):
+        product = a @ b
+    exact = a.double() @ b.double()
+    bound = k * torch.finfo(torch.float32).eps * (a.abs().double() @ b.abs().double())
+    assert ((product - exact).abs() <= bound).all()  # Higham 2002, eq. 3.13
+
+
+def test_the_setting_is_put_back_also_after_an_error_and_by_the_last_of_several_threads():
+    before = setting()
+    with products("full", CPU):
+        assert setting() == before
+    with pytest.raises(KeyError), products("fast", CPU):
+        raise KeyError
+    assert setting() == before
+
+    inside, leave = threading.Event(), threading.Event()
+
+    def other():
+        with products("fast", CPU):
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=other)
+    with products("fast", CPU):
+        thread.start()
+        inside.wait(10)
+        during = setting()
+    assert setting() == during  # the other thread is still at work
+    leave.set()
+    thread.join()
+    assert setting() == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_tf32_is_a_switch():
+    cuda = torch.device("cuda")
+    a = torch.randn(512, 512, device=cuda, generator=torch.Generator(cuda).manual_seed(0))
+    exact = a.double() @ a.double()
+    errors = {}
+    for precision in ("full", "fast"):
+        with products(precision, cuda):
+            errors[precision] = (a @ a - exact).abs().max().item()
+    assert errors["full"] < 1e-3 < errors["fast"] < 1

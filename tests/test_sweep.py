@@ -1,0 +1,302 @@
+"""Sweeps: each member is the run it would be alone, wherever it is trained and whoever dies."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from dask.distributed import Client, KilledWorker, LocalCluster
+
+import cl_helpers as cl
+from cl_helpers import data
+from cl_helpers.settings import Settings
+from cl_helpers.sweep import Chunk, Member
+
+SIZES = (784, 16, 10)
+HOW = {"epochs": 2, "batch_size": 32, "lr": 1e-3, "progress": False}
+GRID = {"lam": [0.0, 5.0], "seeds": [0, 1]}
+
+
+@pytest.fixture(scope="module")
+def tasks(few):
+    return cl.permuted(few, 2)
+
+
+@pytest.fixture(scope="module")
+def alone(tasks):
+    """EWC with each λ and seed, trained one by one."""
+    return [
+        cl.train(cl.EWC(lam=lam), tasks, cl.MLP(SIZES), seed=seed, **HOW)
+        for lam in GRID["lam"]
+        for seed in GRID["seeds"]
+    ]
+
+
+def sweep(tasks, methods=None, **how):
+    return cl.sweep(methods or cl.EWC(), tasks, cl.MLP(SIZES), **(HOW | GRID | how))
+
+
+def assert_same(runs, others, atol=0.011):
+    """The same runs, but for one test image of a hundred that may fall to either side."""
+    assert len(runs) == len(others)
+    for a, b in zip(runs, others, strict=True):
+        assert {k: a.config[k] for k in a.config if k != "together"} == {
+            k: b.config[k] for k in b.config if k != "together"
+        }
+        np.testing.assert_allclose(a.accuracy, b.accuracy, atol=atol)
+        np.testing.assert_allclose(a.initial, b.initial, atol=atol)
+        for now, then in zip(a.history, b.history, strict=True):
+            assert (now["task"], now["epoch"], now["lam"]) == (
+                then["task"],
+                then["epoch"],
+                then["lam"],
+            )
+            np.testing.assert_allclose(now["accuracy"], then["accuracy"], atol=atol)
+
+
+# --- in this process ---
+
+
+@pytest.mark.parametrize("together", [1, 3, None])
+def test_each_member_is_the_run_it_would_be_alone(tasks, alone, together):
+    runs = sweep(tasks, engine=1, together=together)
+    assert_same(runs, alone, atol=0.0 if together == 1 else 0.011)
+    assert [r.config["knobs"]["lam"] for r in runs] == [0.0, 0.0, 5.0, 5.0]
+    assert [r.config["seed"] for r in runs] == [0, 1, 0, 1]
+    assert {r.config["together"] for r in runs} == {1: {1}, 3: {2}, None: {4}}[together]
+    assert all(r.model is None and r.method is None for r in runs)
+
+
+def test_methods_are_swept_in_turn_and_left_as_they_were(tasks):
+    methods = [cl.Baseline(), cl.SI(lam=3.0), cl.Joint()]
+    runs = sweep(tasks, methods, lam=None, seeds=[4], engine=1)
+    assert [r.config["method"] for r in runs] == ["baseline", "si", "joint"]
+    assert [r.config["together"] for r in runs] == [2, 2, 1]
+    assert runs[1].config["knobs"]["lam"] == 3.0
+    assert methods[1].task is None
+    one_by_one = [cl.train(m, tasks, cl.MLP(SIZES), seed=4, **HOW) for m in methods]
+    assert_same(runs, one_by_one)
+
+
+def test_a_model_that_draws_random_numbers_is_trained_alone(tasks):
+    runs = cl.sweep(cl.EWC(), tasks, cl.MLP(SIZES, dropout=0.5), engine=1, **GRID, **HOW)
+    one = cl.train(cl.EWC(lam=5.0), tasks, cl.MLP(SIZES, dropout=0.5), seed=1, **HOW)
+    assert {r.config["together"] for r in runs} == {1}
+    np.testing.assert_array_equal(runs[3].accuracy, one.accuracy)
+
+
+def test_a_model_with_weights_of_its_own_begins_with_them_in_every_run(tasks):
+    model = cl.MLP(SIZES, seed=5)
+    before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+    runs = cl.sweep(cl.EWC(), tasks, model, engine=1, **GRID, **HOW)
+    assert len({r.config["initial_weights_digest"] for r in runs}) == 1
+    assert torch.equal(torch.cat([p.detach().flatten() for p in model.parameters()]), before)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"engine": 0}, "engine is 0: choose a whole number, 1 or more"),
+        ({"engine": "tcp://127.0.0.1:9"}, "no Dask scheduler answers there"),
+        ({"engine": "nonsense"}, "engine is 'nonsense', and no Dask scheduler"),
+        ({"together": 0}, "together is 0"),
+        ({"seed": 3}, r"seed is 3, but a sweep has several: seeds=\[…\]"),
+        ({"methods": cl.Baseline()}, "Baseline has no λ"),
+        ({"lam": [-1.0]}, "λ is -1.0"),
+        ({"epochs": 0}, "epochs is 0"),
+    ],
+)
+def test_bad_arguments_are_named(tasks, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        sweep(tasks, **wrong)
+
+
+# --- on disk ---
+
+
+class Forbidden(cl.EWC):
+    """Nobody trains it: its file is there."""
+
+    def begin_task(self, model, task):
+        raise AssertionError("trained again")
+
+
+def test_what_is_on_disk_is_not_trained_again(tasks, tmp_path, alone):
+    first = sweep(tasks, folder=tmp_path, lam=[0.0], engine=1)
+    assert len(list(tmp_path.glob("ewc-lam0-seed*.json"))) == 2
+    with pytest.raises(AssertionError, match="trained again"):
+        sweep(tasks, Forbidden(), lam=[1.0], folder=tmp_path, engine=1)
+    again = sweep(tasks, Forbidden(), lam=[0.0], folder=tmp_path, engine=1)
+    assert_same(again, first, atol=0.0)
+    assert_same(sweep(tasks, folder=tmp_path, engine=1), alone)
+    assert len(list(tmp_path.iterdir())) == 4  # no checkpoint is left
+
+
+def test_files_tell_settings_tasks_models_and_knobs_apart(few, tmp_path):
+    tasks, how = cl.permuted(few, 2), {**HOW, "epochs": 1, "engine": 1, "folder": tmp_path}
+    variants = [
+        (cl.EWC(), tasks, cl.MLP(SIZES), {}),
+        (cl.EWC(fisher="true"), tasks, cl.MLP(SIZES), {}),
+        (cl.EWC(), tasks[:1], cl.MLP(SIZES), {}),
+        (cl.EWC(), tasks, cl.MLP((784, 17, 10)), {}),
+        (cl.EWC(), tasks, cl.MLP(SIZES, seed=1), {}),
+        (cl.EWC(), tasks, cl.MLP(SIZES), {"lr": 1e-2}),
+        (cl.EWC(), tasks, cl.MLP(SIZES), {"precision": "full"}),
+        (cl.EWC(), tasks, cl.MLP(SIZES), {"seeds": [7]}),
+    ]
+    for n, (method, on, model, more) in enumerate(variants, start=1):
+        for _ in range(2):
+            cl.sweep(method, on, model, **(how | more))
+            assert len(list(tmp_path.iterdir())) == n
+    cl.sweep(cl.EWC(), tasks, cl.MLP(SIZES), **how, device="cpu", batch_size=128 // 4)
+    assert len(list(tmp_path.iterdir())) == n  # said or left to the default: the same run
+
+
+KILLED = """
+import sys
+import cl_helpers as cl
+tasks = cl.permuted(cl.load("digits").first(300, 100), 2)
+cl.sweep(cl.EWC(), tasks, cl.MLP((784, 16, 10)), lam=[0.0, 5.0], seeds=[0, 1], epochs=2,
+         batch_size=32, lr=1e-3, folder=sys.argv[1], engine=1, together=1)
+"""
+
+
+def test_a_sweep_killed_half_way_goes_on_where_it_was(tasks, tmp_path, alone):
+    child = subprocess.Popen([sys.executable, "-c", KILLED, tmp_path], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("*.json"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.001)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    assert 2 <= len(finished) <= 4
+    assert_same(sweep(tasks, folder=tmp_path, engine=1), alone)
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+# --- in local processes ---
+
+
+class Mortal(cl.EWC):
+    """Kills the process it is trained in, as often as there are files to delete."""
+
+    lives = ""
+
+    def begin_task(self, model, task):
+        super().begin_task(model, task)
+        if self.tasks_held and self.lam:
+            for life in os.listdir(self.lives):
+                with suppress(FileNotFoundError):  # somebody else's
+                    os.remove(os.path.join(self.lives, life))
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Faulty(cl.EWC):
+    def end_task(self, model, task):
+        raise ZeroDivisionError("in the student's own method")
+
+
+def mortal(folder, lives):
+    """In a class of its own, so that cloudpickle sends the folder along with it."""
+    folder.mkdir()
+    for life in range(lives):
+        (folder / str(life)).touch()
+    return type("Mortal", (Mortal,), {"lives": str(folder)})()
+
+
+def test_local_processes_give_the_same_runs(tasks, alone, tmp_path):
+    runs = sweep(tasks, engine=2, folder=tmp_path)
+    assert_same(runs, alone)
+    assert {r.config["together"] for r in runs} == {2}
+    assert len(list(tmp_path.glob("*.json"))) == 4
+
+
+def test_a_local_process_that_dies_costs_time_not_results(tasks, alone, tmp_path):
+    method = mortal(tmp_path / "lives", 1)
+    runs = sweep(tasks, method, engine=2, together=1, folder=tmp_path / "runs")
+    assert not os.listdir(tmp_path / "lives")
+    assert_same(runs, alone, atol=0.0)
+
+
+def test_processes_that_die_again_and_again_are_given_up(tasks, tmp_path):
+    with pytest.raises(Exception, match="process"):
+        sweep(tasks, mortal(tmp_path / "lives", 99), lam=[5.0], engine=2, together=1)
+
+
+@pytest.mark.parametrize("engine", [1, 2])
+def test_an_error_in_a_run_comes_out(tasks, engine):
+    with pytest.raises(ZeroDivisionError, match="in the student's own method"):
+        sweep(tasks, Faulty(), engine=engine)
+
+
+@pytest.mark.parametrize("shape", [{}, {"n_tasks": 10}])
+def test_the_data_set_is_not_sent_along(digits, shape):
+    member = Member(cl.EWC(), 0, None)
+    chunk = Chunk([member], cl.permuted(digits, **shape), cl.MLP(SIZES), Settings())
+    sent = pickle.dumps(chunk)
+    assert len(sent) < 200_000 < digits.train_images.numel()
+    (one, *_, other) = pickle.loads(sent).tasks
+    assert one.train.dataset is other.train.dataset
+    assert torch.equal(one.train.dataset.train_images, digits.train_images)
+    assert torch.equal(one.test.dataset.test_labels, digits.test_labels)
+
+
+def test_a_part_of_the_data_arrives_as_that_part_and_changed_data_as_changed(digits):
+    part = pickle.loads(pickle.dumps(digits.first(100, 50).first(200, 20)))
+    assert torch.equal(part.train_images, digits.train_images[:100])
+    assert torch.equal(part.test_labels, digits.test_labels[:20])
+    changed = replace(digits.first(100, 50), train_labels=torch.zeros(100, dtype=torch.long))
+    arrived = pickle.loads(pickle.dumps(changed))
+    assert not arrived.train_labels.any()
+    assert torch.equal(arrived.test_images, digits.test_images[:50])
+
+
+# --- on a Dask cluster ---
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes on this machine."""
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def times_loaded():
+    return data._once.cache_info().misses
+
+
+def test_a_cluster_gives_the_same_runs_and_loads_the_data_once(cluster, tasks, alone, tmp_path):
+    runs = sweep(tasks, engine=cluster.scheduler_address, together=1, folder=tmp_path)
+    assert_same(runs, alone)
+    assert len(list(tmp_path.glob("*.json"))) == 4
+    with Client(cluster) as client:
+        assert_same(sweep(tasks, engine=client), alone)  # a Client is as good as an address
+        assert set(client.run(times_loaded).values()) == {1}
+
+
+def test_a_worker_killed_in_mid_run_costs_time_not_results(cluster, tasks, alone, tmp_path):
+    method = mortal(tmp_path / "lives", 1)
+    runs = sweep(tasks, method, engine=cluster.scheduler_address, together=1, folder=tmp_path)
+    assert not os.listdir(tmp_path / "lives")
+    assert_same(runs, alone, atol=0.0)
+
+
+def test_what_kills_every_worker_is_an_error_and_not_an_endless_wait(cluster, tasks, tmp_path):
+    with pytest.raises(KilledWorker):
+        sweep(
+            tasks,
+            mortal(tmp_path / "lives", 99),
+            lam=[5.0],
+            seeds=[0],
+            engine=cluster.scheduler_address,
+        )
