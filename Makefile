@@ -16,8 +16,8 @@ test: .venv/ready
 compare: .venv/ready
 	python -m cl_helpers compare $(preset)
 
-bench: .venv/ready
-	python benchmarks/bench.py
+bench: .venv/ready .avalanche/ready
+	python benchmarks/bench.py $(SECTION)
 
 lint: .venv/ready
 	ruff check .
@@ -35,5 +35,11 @@ results: .venv/ready
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+# Avalanche, to be measured against, in an environment of its own.
+.avalanche/ready:
+	$(PYTHON) -m venv .avalanche
+	.avalanche/bin/python -m pip install --quiet avalanche-lib==0.6.0
+	touch $@
+
 clean:
-	rm -rf .venv build *.egg-info
+	rm -rf .venv .avalanche build *.egg-info

@@ -1,191 +1,184 @@
 """How fast is the loop? Always beside something, in the same run, on the same machine.
 
-    make bench
+    make bench                                    # everything
+    .venv/bin/python benchmarks/bench.py epoch    # one section; the others keep their figures
 
-prints a table and writes it to runs/bench.json. Each figure is a median of repeats that take turns,
-so that a machine that slows down slows all of them. Nothing here is a test: timings are no reason
-to fail.
+prints tables and writes them to runs/bench.json. Each figure is a median of repeats that take
+turns. Nothing here is a test: timings are no reason to fail.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import platform
-import time
-from collections.abc import Callable
+import sys
+from functools import partial
 from pathlib import Path
-from statistics import median
+from typing import Any
 
+import growth
 import torch
-import torchvision
+from loops import (
+    AVALANCHE,
+    avalanches_run,
+    omega,
+    our_epoch,
+    our_run,
+    products_alone,
+    second_task,
+    usual_epoch,
+)
 from rich.console import Console
 from rich.table import Table
-from torch import nn
-from torch.utils.data import DataLoader
-from torchvision import transforms
+from timing import in_turns, machine, timed
 
 import cl_helpers as cl
-from cl_helpers.data import Dataset, data_folder
-from cl_helpers.methods import Quadratic
-from cl_helpers.training import train_steps
+from cl_helpers.presets import PRESETS
+from cl_helpers.settings import pick_device
 
 OUT = Path("runs/bench.json")
+DEVICE = pick_device("auto")
+SIX = ("baseline", "ewc", "mas", "si", "rwalk", "scp")
+
+Figures = dict[str, Any]
 
 
-def in_turns(things: dict[str, Callable[[], float]], repeats: int) -> dict[str, float]:
-    """Median over `repeats` rounds of what each thing returns, in seconds."""
-    seconds: dict[str, list[float]] = {name: [] for name in things}
-    for _ in range(repeats):
-        for name, thing in things.items():
-            seconds[name].append(thing())
-    return {name: median(values) for name, values in seconds.items()}
-
-
-def timed(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-# --- an epoch: ours and the usual loop ---
-
-
-def our_epoch(dataset: Dataset) -> float:
-    run = cl.train(
-        cl.Baseline(), cl.permuted(dataset, 2)[1:], epochs=1, device="cpu", progress=False
-    )
-    return run.history[0]["seconds"]
-
-
-def usual_epoch(n_train: int, workers: int) -> float:
-    """A data set with transforms, a DataLoader and Adam, as tutorials and the homework have it."""
-    order = torch.randperm(784, generator=torch.Generator().manual_seed(0))
-    see = transforms.Compose(
-        [
-            transforms.ToTensor(),
-            transforms.Normalize((0.1307,), (0.3081,)),
-            transforms.Lambda(lambda x: x.view(-1)[order].view(1, 28, 28)),
-        ]
-    )
-    data = torchvision.datasets.MNIST(data_folder(), train=True, transform=see)
-    part = torch.utils.data.Subset(data, range(n_train))
-    loader = DataLoader(part, batch_size=128, shuffle=True, num_workers=workers)
-    model = cl.MLP()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
-    criterion = nn.CrossEntropyLoss()
-
-    def epoch():
-        for x, y in loader:
-            optimizer.zero_grad()
-            criterion(model(x), y).backward()
-            optimizer.step()
-
-    return timed(epoch)
-
-
-# --- a step: with a penalty and without ---
-
-
-def second_task(name: str, dataset: Dataset) -> Callable[[], float]:
-    """Seconds a step of the second task, where the penalty pulls."""
-
-    def measure() -> float:
-        method = cl.METHODS[name]()
-        began, seconds, n_steps = 0.0, 0.0, 0
-        for event in train_steps(method, cl.permuted(dataset, 2), epochs=1, device="cpu", every=1):
-            if event.kind == "step" and event.task == 1:
-                if n_steps:
-                    seconds += time.perf_counter() - began
-                n_steps += 1
-            began = time.perf_counter()
-        return seconds / (n_steps - 1)
-
-    return measure
-
-
-# --- Ω over the whole data set ---
-
-
-def omega(method: Quadratic, dataset: Dataset) -> Callable[[], float]:
-    task, model = cl.permuted(dataset, 1)[0], cl.MLP()
-    return lambda: timed(lambda: method.importance_of(model, task))
-
-
-def main() -> None:
+def epoch() -> Figures:
+    """One epoch of the baseline, 60,000 images, batch 128, in seconds."""
     mnist = cl.load("mnist")
     n = len(mnist.train_labels)
     no_test = mnist.first(n, 1)
-    small = mnist.first(6400, 1)
-
-    epochs = in_turns(
+    return in_turns(
         {
-            "ours": lambda: our_epoch(no_test),
-            "DataLoader": lambda: usual_epoch(n, 0),
-            "DataLoader, 2 workers": lambda: usual_epoch(n, 2),
-        },
-        repeats=3,
-    )
-    steps = in_turns({m: second_task(m, small) for m in cl.METHODS if m != "joint"}, repeats=5)
-    omegas = in_turns(
-        {
-            "an epoch of training": lambda: our_epoch(no_test),
-            "EWC, empirical Fisher": omega(cl.EWC(), mnist),
-            "EWC, true Fisher": omega(cl.EWC(fisher="true"), mnist),
-            "MAS": omega(cl.MAS(), mnist),
-            "SCP, 100 slices": omega(cl.SCP(slices=100), mnist),
+            "matrix products alone": lambda: products_alone(n, DEVICE),
+            "ours": lambda: our_epoch(no_test, DEVICE),
+            'ours, precision="full"': lambda: our_epoch(no_test, DEVICE, precision="full"),
+            "DataLoader": lambda: usual_epoch(n, 0, DEVICE),
+            "DataLoader, 2 workers": lambda: usual_epoch(n, 2, DEVICE),
         },
         repeats=3,
     )
 
-    console = Console()
-    for title, unit, scale, figures in (
-        (f"one epoch, {n:,} images, batch 128", "s", 1, epochs),
-        ("one step of the second task", "ms", 1e3, steps),
-        (f"Ω over {n:,} images", "s", 1, omegas),
-    ):
-        first = next(iter(figures.values()))
-        table = Table("", f"{unit}, median", "ratio", title=title, title_justify="left")
-        for name, seconds in figures.items():
-            table.add_row(name, f"{scale * seconds:.2f}", f"{seconds / first:.2f}")
-        console.print(table)
 
+def step() -> Figures:
+    """One step of the second task, where the penalty pulls, in seconds."""
+    small = cl.load("mnist").first(12_800, 1)
+    return in_turns({name: second_task(name, small, DEVICE) for name in SIX}, repeats=5)
+
+
+def importance() -> Figures:
+    """Ω over 60,000 images, in seconds."""
+    mnist = cl.load("mnist")
+    no_test = mnist.first(len(mnist.train_labels), 1)
+    return in_turns(
+        {
+            "an epoch of training": lambda: our_epoch(no_test, DEVICE),
+            "EWC, empirical Fisher": omega(cl.EWC(), mnist, DEVICE),
+            "EWC, true Fisher": omega(cl.EWC(fisher="true"), mnist, DEVICE),
+            "MAS": omega(cl.MAS(), mnist, DEVICE),
+            "SCP, 100 slices": omega(cl.SCP(slices=100), mnist, DEVICE),
+        },
+        repeats=3,
+    )
+
+
+def avalanche() -> Figures:
+    """2 tasks × 2 epochs of 60,000 images, on the CPU: Avalanche's seconds and ours."""
+    if not AVALANCHE.exists():
+        raise SystemExit(f"{AVALANCHE} is not there: make bench sets it up")
+    mnist = cl.load("mnist")
+    names = ("baseline", "ewc", "si", "mas")
+    ours = {name: partial(our_run, name, mnist, 2, 2) for name in names}
+    theirs = {f"Avalanche's {name}": partial(avalanches_run, name, 2, 2) for name in names}
+    return in_turns(ours | theirs, repeats=3)
+
+
+def sweeping() -> Figures:
+    """2 methods × 8 λ × 4 seeds, preset class: the sweep, and the sum of its 64 parts, in seconds.
+
+    Of the parts, every method with its smallest and largest λ is timed, alone.
+    """
+    mnist = cl.load("mnist")
+    preset = PRESETS["class"]
+    tasks, settings = preset.tasks(mnist), preset.settings(mnist) | {"progress": False}
+    grid = {"ewc": [25.0 * 2**n for n in range(8)], "si": [0.0125 * 2**n for n in range(8)]}
+
+    def whole() -> None:
+        for name, lam in grid.items():
+            cl.sweep(cl.METHODS[name](), tasks, lam=lam, seeds=range(4), device=DEVICE, **settings)
+
+    def part(name: str, lam: float) -> float:
+        return timed(lambda: cl.train(cl.METHODS[name](lam=lam), tasks, device=DEVICE, **settings))
+
+    def parts() -> float:
+        return sum(16 * part(name, lam) for name in grid for lam in (grid[name][0], grid[name][-1]))
+
+    before, sweep, after = parts(), timed(whole), parts()
+    return {"the sum of its parts": (before + after) / 2, "the sweep": sweep}
+
+
+def homework() -> Figures:
+    """Six methods, 5 tasks × 10 epochs, full MNIST, and 16 λ of EWC at once; needs a GPU."""
+    if DEVICE.type != "cuda":
+        raise SystemExit("homework takes half an hour without a GPU: it is only run on CUDA")
+    mnist = cl.load("mnist")
+    preset = PRESETS["full"]
+    tasks, settings = preset.tasks(mnist), preset.settings(mnist) | {"progress": False}
+    figures = {n: timed(lambda n=n: cl.train(cl.METHODS[n](), tasks, **settings)) for n in SIX}
+    figures["all six"] = sum(figures.values())
+    lam = [25.0 * 1.5**n for n in range(16)]
+    figures["16 λ of EWC"] = timed(lambda: cl.sweep(cl.EWC(), tasks, lam=lam, **settings))
+    return figures
+
+
+def growing() -> Figures:
+    """Exponents p of cost ∝ nᵖ over the larger half of n; the points are in the JSON."""
+    points = {
+        "tasks": growth.with_tasks(),
+        "parameters": growth.with_parameters(DEVICE),
+        "models": growth.with_models(DEVICE),
+    }
+    OUT.with_name("growth.json").write_text(json.dumps(points, indent=1) + "\n")
+    growth.picture(points, OUT.with_name("growth.png"))
+    total = {"models": [float(n) for n in points["models"]["models"]]} | {
+        way: [n * s for n, s in zip(points["models"]["models"], points["models"][way], strict=True)]
+        for way in ("together", "alone")
+    }
+    return {
+        f"{name} against {of}": p
+        for of, curves in (points | {"models": total}).items()
+        for name, p in growth.exponents(curves, of).items()
+    }
+
+
+SECTIONS = {f.__name__: f for f in (epoch, step, importance, avalanche, sweeping, growing)}
+if DEVICE.type == "cuda":
+    SECTIONS["homework"] = homework
+
+
+def show(title: str, figures: Figures) -> None:
+    first = next(iter(figures.values()))
+    table = Table("", "median", "ratio", title=title, title_justify="left")
+    for name, value in figures.items():
+        table.add_row(name, f"{value:.4g}", f"{value / first:.2f}")
+    Console().print(table)
+
+
+def main(names: list[str]) -> None:
+    for name in names:
+        if name not in SECTIONS:
+            raise SystemExit(f"section is {name!r}: choose among {', '.join(SECTIONS)}")
     OUT.parent.mkdir(exist_ok=True)
-    OUT.write_text(
-        json.dumps(
-            {
-                "machine": {
-                    "processor": processor(),
-                    "cores": os.cpu_count(),
-                    "threads": torch.get_num_threads(),
-                    "device": "cpu",
-                },
-                "versions": {
-                    "python": platform.python_version(),
-                    "torch": str(torch.__version__),
-                    "torchvision": torchvision.__version__,
-                },
-                "seconds an epoch": epochs,
-                "seconds a step": steps,
-                "seconds for Ω": omegas,
-            },
-            indent=1,
-            ensure_ascii=False,
-        )
-        + "\n"
-    )
-    console.print(f"written to {OUT}")
-
-
-def processor() -> str:
-    """The processor's name, where the system tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    written = json.loads(OUT.read_text()) if OUT.exists() else {}
+    for name in names or SECTIONS:
+        section = SECTIONS[name]
+        title = (section.__doc__ or "").splitlines()[0]
+        figures = section()
+        show(title, figures)
+        written[name] = {"what": title, "machine": machine(), "figures": figures}
+        OUT.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n")
+    print(f"written to {OUT}")
 
 
 if __name__ == "__main__":
-    main()
+    torch.manual_seed(0)
+    main(sys.argv[1:])

@@ -170,3 +170,15 @@ def test_held_out_images_are_taken_from_training_and_never_trained_on(few):
 def test_bad_arguments_are_named(few, call, message):
     with pytest.raises(ValueError, match=message):
         call(few)
+
+
+def test_a_union_reads_the_same_whether_or_not_it_may_wait_for_the_number_of_examples(few):
+    """On a GPU each split shows every position; on the CPU only its own."""
+    for tasks in (cl.permuted(few, 3), cl.split(few, 3)):
+        union = joined(tasks).train
+        order = torch.randperm(len(union), generator=torch.Generator().manual_seed(0))
+        x, y = torch.cat([t.train.x for t in tasks]), torch.cat([t.train.y for t in tasks])
+        for ask in (union.batch, union._everywhere, union._where_it_is):
+            got_x, got_y = ask(order)
+            assert torch.equal(got_x, x[order])
+            assert torch.equal(got_y, y[order])
