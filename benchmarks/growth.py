@@ -11,7 +11,6 @@ import json
 import resource
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from matplotlib.figure import Figure
 from timing import in_turns, timed
 
 import cl_helpers as cl
-from cl_helpers.plots import save
+from cl_helpers.plots import LOOK
 from cl_helpers.settings import Settings
 from cl_helpers.training import train_together
 
@@ -119,33 +118,48 @@ def exponents(points: Points, of: str) -> dict[str, float]:
     }
 
 
-def picture(growth: dict[str, Points], path: Path) -> None:
+def picture(growth: dict[str, Points]) -> Figure:
     """Three panels, each with the line that is just proportional."""
     figure = Figure(figsize=(13, 4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    tasks, parameters, models = growth["tasks"], growth["parameters"], growth["models"]
 
-    left.plot(tasks["tasks"], tasks["whole run"], "o-", label="seconds, whole run")
-    left.plot(tasks["tasks"], tasks["kept"], "s--", label="MB that EWC keeps")
-    left.plot(tasks["tasks"], tasks["peak"], "^:", label="MB of the process, peak")
+    tasks = growth["tasks"]
+    _line(left, tasks["tasks"], tasks["whole run"], "ewc", "seconds of training")
+    _line(left, tasks["tasks"], tasks["peak"], "si", "MB, the whole process")
+    _line(left, tasks["tasks"], tasks["kept"], "mas", "MB that EWC keeps")
     left.set(xlabel="tasks", title="A run of EWC")
     _proportional(left, tasks["tasks"], tasks["whole run"])
 
-    for marker, name in zip("osD^vP", METHODS, strict=True):
-        milliseconds = 1e3 * np.array(parameters[name])
-        middle.plot(parameters["parameters"], milliseconds, f"{marker}-", label=name)
+    parameters = growth["parameters"]
+    for name in METHODS:
+        _line(middle, parameters["parameters"], 1e3 * np.array(parameters[name]), name, name)
     middle.set(xlabel="parameters", ylabel="milliseconds", title="A step of the second task")
     _proportional(middle, parameters["parameters"], 1e3 * np.array(parameters["baseline"]))
 
+    models = growth["models"]
     n = np.array(models["models"])
-    right.plot(n, n * models["together"], "o-", label="together")
-    right.plot(n, n * models["alone"], "s--", label="one after the other")
-    right.set(xlabel="models", ylabel="seconds", title="S small models, two tasks of EWC")
+    _line(right, n, n * models["together"], "ewc", "together")
+    _line(right, n, n * models["alone"], "mas", "one after the other")
+    right.set(xlabel="models", ylabel="seconds", title="Models trained, two tasks of EWC each")
+    _proportional(right, n, n * models["together"])
+
     for panel in (left, middle, right):
         panel.set(xscale="log", yscale="log")
         panel.grid(alpha=0.3)
         panel.legend(fontsize="small", frameon=False)
-    save(figure, path)
+    figure.set_label(
+        "Cost against size on logarithmic axes, with a grey line that is just proportional: "
+        f"seconds of a run of EWC with {tasks['tasks'][0]:g} to {tasks['tasks'][-1]:g} tasks, and "
+        f"its memory; milliseconds of a step with {parameters['parameters'][0]:,.0f} to "
+        f"{parameters['parameters'][-1]:,.0f} parameters, a line a method; seconds for "
+        f"{n[0]} to {n[-1]} models, together and one after the other."
+    )
+    return figure
+
+
+def _line(panel: Any, n: Any, values: Any, look: str, label: str) -> None:
+    colour, marker, dashes = LOOK[look]
+    panel.plot(n, values, color=colour, marker=marker, ls=dashes, ms=4, label=label)
 
 
 def _proportional(panel: Any, n: Any, values: Any) -> None:
