@@ -5,14 +5,16 @@ The transform is applied to a batch when the batch is asked for.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional as vision
+from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from .data import Dataset
@@ -39,10 +41,25 @@ class Rotate:
     degrees: float
 
     def __call__(self, images: Tensor) -> Tensor:
-        return vision.rotate(images, self.degrees, vision.InterpolationMode.BILINEAR)
+        grid = _grid(self.degrees, *images.shape[-2:], images.device).expand(
+            len(images), -1, -1, -1
+        )
+        return F.grid_sample(images.float(), grid, align_corners=False).round_()
 
     def to(self, device: torch.device) -> Rotate:
         return self
+
+
+@cache
+def _grid(degrees: float, height: int, width: int, device: torch.device) -> Tensor:
+    """(1, H, W, 2): where each pixel of a turned image comes from, in units of half its size.
+
+    Kept, since torchvision's `rotate` makes it anew for every batch, and on the host.
+    """
+    turn, ratio = math.radians(degrees), height / width
+    cos, sin = math.cos(turn), math.sin(turn)
+    there = torch.tensor([[[cos, -sin * ratio, 0.0], [sin / ratio, cos, 0.0]]])
+    return F.affine_grid(there, [1, 1, height, width], align_corners=False).to(device)
 
 
 class Examples(Protocol):

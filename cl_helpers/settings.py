@@ -64,7 +64,7 @@ class Settings:
 
         The learning rate is a tensor beside them, so that a recorded step reads it anew.
         """
-        lr = torch.tensor(self.lr * self.lr_decay**stage, device=theta.device)
+        lr = torch.tensor(self.lr * self.lr_decay**stage).float().to(theta.device)
         if self.optimizer == "adam":
             return torch.optim.Adam([theta], lr=lr, fused=True, capturable=theta.is_cuda)
         return torch.optim.SGD([theta], lr=lr, momentum=self.momentum, fused=True)
@@ -77,13 +77,13 @@ def at_least_one(name: str, value: object) -> None:
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """The device meant: "auto" is CUDA when there is one, else the CPU."""
+    """The device meant, with its number: "auto" is CUDA when there is one, else the CPU."""
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        device = torch.device(device)
-        torch.zeros(1, device=device).item()
+        probe = torch.zeros(1, device=torch.device(device))
+        probe.item()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f'device {device!s} cannot be used ({reason}): try "cpu"') from None
-    return device
+    return probe.device

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from threading import Lock
 
 import torch
 from torch import Tensor, nn
@@ -58,12 +59,11 @@ class Step:
         theta = nn.Parameter(self.stack.theta)
         theta.grad = self.stack.grad
         self.optimizer = optimizer(theta)
-        self.backward = self._alone if len(learners) == 1 else self._together
 
     def __call__(self, index: Tensor) -> Tensor:
         """Step on the examples at `index` (S, B), a row a model; returns their losses (S,)."""
         self.stack.grad.zero_()
-        losses = self.backward(index)
+        losses = self._alone(index) if len(self.learners) == 1 else self._together(index)
         for method, model in self.learners:
             method.after_backward(model)
         self.optimizer.step()
@@ -93,49 +93,63 @@ class Step:
 
 
 class Recorded:
-    """A step as a CUDA graph. What cannot be recorded is run plainly, and a warning says so."""
+    """A step as a CUDA graph. What cannot be recorded is run plainly, and a warning says so.
+
+    A graph replays kernels on the memory they had; Python does not run again. So a step is recorded
+    only if it changes no attribute of its method but in place, and anew once one was changed
+    between steps.
+    """
 
     graph: torch.cuda.CUDAGraph | None = None
     index: Tensor  # what the graph reads
     losses: Tensor  # what it writes
+    held: dict[str, object]  # the methods' attributes as it knows them
 
     def __init__(self, step: Step, generators: Sequence[torch.Generator] = ()):
         self.step, self.generators = step, generators
         self.methods = [method for method, _ in step.learners]
-        self.stream = torch.cuda.Stream()
+        self.device = step.stack.theta.device
+        self.stream = torch.cuda.Stream(self.device)
+        self.shape: torch.Size | None = None  # of a whole batch; the last of an epoch may be short
         self.plain_steps = 0
         self.reason = ""
 
     def __call__(self, index: Tensor) -> Tensor:
-        if self.graph is None and not self.reason and self.plain_steps >= WARM_UP:
+        self.shape = self.shape or index.shape
+        if index.shape != self.shape or self.reason or self.plain_steps < WARM_UP:
+            return self.plain(index)
+        if self.graph is None or rebound(self.held, attributes(self.methods)):
             self.record(index)
-        if self.graph is not None and index.shape == self.index.shape:
-            self.index.copy_(index)
-            self.graph.replay()
-            return self.losses
-        return self.plain(index)
+        if self.graph is None:
+            return self.plain(index)
+        self.index.copy_(index)
+        self.graph.replay()
+        return self.losses
 
     def plain(self, index: Tensor) -> Tensor:
         before = attributes(self.methods)
         with _on(self.stream):
             losses = self.step(index)
         self.plain_steps += 1
-        rebound = before.items() ^ attributes(self.methods).items()
-        if rebound and self.plain_steps > 1:  # the first may still set things up
-            self.refuse(f"a step changes {', '.join(sorted({name for name, _ in rebound}))}")
+        changed = rebound(before, attributes(self.methods))
+        if changed and self.plain_steps > 1:  # the first may still set things up
+            self.refuse(f"a step changes {', '.join(changed)}")
         return losses
 
     def record(self, index: Tensor) -> None:
+        self.graph = None
         graph, self.index = torch.cuda.CUDAGraph(), index.clone()
         for generator in self.generators:
             graph.register_generator_state(generator)
+        capture = torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local")
         try:
-            with torch.cuda.graph(graph, stream=self.stream):
+            # One at a time: to begin, the whole device is waited for.
+            with _recording, torch.cuda.device(self.device), capture:
                 self.losses = self.step(self.index)
         except RuntimeError as error:
             self.refuse(str(error).splitlines()[0])
         else:
-            self.graph = graph
+            self.graph, self.held = graph, attributes(self.methods)
 
     def refuse(self, reason: str) -> None:
         if not self.reason:
@@ -144,27 +158,36 @@ class Recorded:
                 f"{labels}: steps are taken one kernel at a time, not as a CUDA graph ({reason})",
                 stacklevel=1,
             )
-        self.reason = reason
+        self.reason, self.graph = reason, None
 
 
-def attributes(methods: Sequence[Method]) -> dict[str, int]:
-    """Which object each attribute is: a step that only changes them in place can be replayed.
+_recording = Lock()
 
-    A graph replays kernels on the memory they had. Python does not run again, so whatever a step
-    counts, or binds anew, would stand still.
+
+def attributes(methods: Sequence[Method]) -> dict[str, object]:
+    """Every attribute of the methods, itself, by name.
+
+    Without λ, where the method has a `traced_loss` of its own: that reads `acting_lam`, which is
+    changed in place, while `Method.loss` reads the number.
     """
     return {
-        f"{method.label}.{name}": id(value)
+        f"{method.label}.{name}": value
         for method in methods
         for name, value in vars(method).items()
-        if name != "lam"
+        if name != "lam" or type(method).traced_loss is Method.traced_loss
     }
+
+
+def rebound(before: dict[str, object], after: dict[str, object]) -> list[str]:
+    """The names of attributes that are not the same objects any more."""
+    return sorted(n for n in {*before, *after} if before.get(n) is not after.get(n))
 
 
 @contextmanager
 def _on(stream: torch.cuda.Stream) -> Iterator[None]:
     """Work on `stream`, after what is under way and before what comes next."""
-    stream.wait_stream(torch.cuda.current_stream())
+    current = torch.cuda.current_stream(stream.device)
+    stream.wait_stream(current)
     with torch.cuda.stream(stream):
         yield
-    torch.cuda.current_stream().wait_stream(stream)
+    current.wait_stream(stream)

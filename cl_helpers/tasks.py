@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass, replace
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -198,9 +198,9 @@ def fingerprint(tasks: Sequence[Task]) -> str:
     return digest.hexdigest()[:16]
 
 
-@lru_cache(maxsize=64)
+@cache
 def _inactive(active: tuple[int, ...], n_outputs: int, device: torch.device) -> Tensor:
-    """(n_outputs,) bool, made once: a training step should not send anything to the device."""
+    """(n_outputs,) bool, made once and kept: a step should send nothing to the device."""
     off = torch.ones(n_outputs, dtype=torch.bool)
     off[list(active)] = False
     return off.to(device)

@@ -225,6 +225,8 @@ def train_together(
             began = work.seconds
             for method, model in learners:
                 method.end_task(model, stage)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
             seconds = work.seconds - began
             for run, row in zip(runs, accuracies(learners, now[: t + 2]), strict=True):
                 run.end_task_seconds += seconds

@@ -60,6 +60,9 @@ def test_rotated_turns_each_task_further(few):
     ten = cl.rotated(few, 2)[1].test.x
     bilinear = vision.rotate(few.test_images, 10.0, vision.InterpolationMode.BILINEAR)
     assert torch.equal(ten, few.normalise(bilinear))
+    wide = few.test_images[:5, :, :12]
+    theirs = vision.rotate(wide, -33.0, vision.InterpolationMode.BILINEAR)
+    assert torch.equal(cl.tasks.Rotate(-33.0)(wide), theirs.float())
 
 
 def test_no_task_copies_the_data_set(few):
