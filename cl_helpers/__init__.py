@@ -6,6 +6,7 @@ from .evaluation import evaluate
 from .methods import EWC, MAS, METHODS, SCP, SI, Baseline, Joint, Method, RWalk
 from .models import MLP
 from .run import Run
+from .settings import Settings
 from .sweep import sweep
 from .tasks import Task, permuted, rotated, split
 from .training import Event, train, train_steps
@@ -25,6 +26,7 @@ __all__ = [
     "Method",
     "RWalk",
     "Run",
+    "Settings",
     "Task",
     "evaluate",
     "load",

@@ -50,7 +50,6 @@ class Dataset:
         train_labels, test_labels: (N,) long.
         class_names: the label's name by label.
         mean, std: (C, 1, 1) float, of the training images scaled to [0, 1]; what `normalise` uses.
-        source: name, folder, and how many training and test images, if `load` can give it again.
     """
 
     name: str
@@ -61,7 +60,9 @@ class Dataset:
     class_names: tuple[str, ...]
     mean: Tensor
     std: Tensor
-    source: tuple[str, str | None, int, int] | None = field(default=None, init=False)
+    # For `source`: where `load` found it, and in which state its tensors then were.
+    _source: tuple[str, str | None, int, int] | None = field(default=None, init=False, repr=False)
+    _versions: tuple[int, ...] = field(default=(), init=False, repr=False)
     _copies: dict[torch.device, Dataset] = field(default_factory=dict, init=False, repr=False)
 
     def images(self, half: Literal["train", "test"]) -> Tensor:
@@ -89,12 +90,37 @@ class Dataset:
         )
         return part if self.source is None else _from(self.source[:2], part)
 
+    @property
+    def source(self) -> tuple[str, str | None, int, int] | None:
+        """Name, folder, and how many training and test images: what `load` would give again.
+
+        None for a data set made otherwise, or changed: by `replace` or in place.
+        """
+        return (
+            self._source if self._versions == tuple(v._version for v in self._tensors()) else None
+        )
+
+    @property
+    def digest(self) -> str:
+        """Stands for the content: all images and labels."""
+        content = hashlib.sha256()
+        for v in self._tensors():
+            content.update(v.cpu().numpy().tobytes())
+        return content.hexdigest()
+
+    def _tensors(self) -> list[Tensor]:
+        return [v for v in vars(self).values() if isinstance(v, Tensor)]
+
     def __reduce__(self):
-        # What is sent to another process: where the images are, not the images. A data set that
-        # `load` did not make, or that `replace` has changed, has no source and is sent whole.
+        # What is sent to another process: where the images are, not the images, if `load` has them.
         if self.source is not None:
             return _once, self.source
-        return Dataset, tuple(getattr(self, f.name) for f in fields(self) if f.init)
+        content = [getattr(self, f.name) for f in fields(self) if f.init]
+        return Dataset, tuple(v.clone() if isinstance(v, Tensor) else v for v in content)
+
+    def __deepcopy__(self, memo):
+        make, content = replace(self).__reduce__()  # `replace` has no source: content, cloned
+        return make(*content)
 
     def to(self, device: torch.device) -> Dataset:
         """The data set on `device`; the same copy at every call."""
@@ -144,7 +170,8 @@ def _from(where: tuple[str, str | None], data: Dataset) -> Dataset:
     """`data` as it is, knowing that it is the first part of what `load(*where)` gives."""
     known = replace(data)
     source = (*where, len(data.train_labels), len(data.test_labels))
-    object.__setattr__(known, "source", source)  # not by `replace`: whoever changes data drops it
+    object.__setattr__(known, "_source", source)  # `replace` does not take it along
+    object.__setattr__(known, "_versions", tuple(v._version for v in known._tensors()))
     return known
 
 
@@ -181,7 +208,6 @@ def _dataset(name, train_images, train_labels, test_images, test_labels, class_n
     )
 
 
-@cache
 def _digits() -> Dataset:
     from sklearn.datasets import load_digits  # here: a second and a half to import
     from sklearn.model_selection import train_test_split

@@ -1,22 +1,23 @@
 """Where the chunks of a sweep are trained: in this process, in several, or on a Dask cluster.
 
-All three are `concurrent.futures` executors: loky's local processes, which know classes made in a
-notebook, and Dask's. (joblib would hide both behind one name, but waits for ever when a chunk fails
-for good on a Dask worker.) What is added is patience: a process that dies takes no result with it,
-and what it was at is trained again.
+All are `concurrent.futures` executors: loky's local processes, which know classes that were made in
+a notebook, and Dask's. (joblib would hide both behind one name, but waits for ever when a chunk
+fails for good on a Dask worker.) What is added is patience: a process that dies takes no result
+with it, and what it was at is trained again.
 """
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import loky
 import torch
+from loky.process_executor import TerminatedWorkerError
 
 from .run import Run
 from .settings import at_least_one
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 Engine: TypeAlias = "str | int | Client"
 
 PATIENCE = 3  # times in a row that local processes may die with nothing finished in between
+MAY_GROW_TO = 64  # workers that a cluster is thought to have at some time, at least
 
 
-class Work(Protocol):
-    """What `Workers` are given: it must survive pickling."""
+class Piece(Protocol):
+    """What `Workers` are given: some runs. It must survive pickling."""
 
     def __len__(self) -> int: ...
 
@@ -41,51 +43,64 @@ class Work(Protocol):
 class Workers:
     """Args:
     n: how many.
-    executor: makes the executor they stand behind; None is this process.
+    executor: what they stand behind, given how many of them there is work for.
+    local: are they on this machine, so that one alone may as well be this process?
     """
 
     n: int
-    executor: Callable[[], Any] | None = None
+    executor: Callable[[int], Any]
+    local: bool
 
     def each(
-        self, work: Sequence[Work], report: Callable[[float], object]
+        self, work: Sequence[Piece], report: Callable[[float], object]
     ) -> Iterator[tuple[int, list[Run]]]:
         """The index and the runs of each piece of work, in the order in which they are finished.
 
         `report` hears of progress, in runs: bit by bit from this process, else when a piece ends.
         """
-        if self.executor is None:
+        n = min(self.n, len(work))
+        if self.local and n <= 1:
             for i, piece in enumerate(work):
                 yield i, piece.train(report)
             return
         left, failures = dict(enumerate(work)), 0
         while left:
             try:
-                for i, runs in _finished(self.executor(), left):
+                for i, runs in _finished(self.executor(n), left):
                     report(len(left.pop(i)))
                     failures = 0
                     yield i, runs
-            except BrokenProcessPool:
+            except TerminatedWorkerError:
                 failures += 1
                 if failures == PATIENCE:
                     raise
 
 
-def _finished(executor: Executor, work: dict[int, Work]) -> Iterator[tuple[int, list[Run]]]:
-    futures = {executor.submit(piece.train, _silent): i for i, piece in work.items()}
+def _finished(executor: Executor, work: dict[int, Piece]) -> Iterator[tuple[int, list[Run]]]:
+    futures = {executor.submit(_train, piece): i for i, piece in work.items()}
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BaseException:  # an error in a run, Ctrl-C: nobody waits for the rest
-        for future in futures:
-            future.cancel()
         if isinstance(executor, loky.ProcessPoolExecutor):
-            executor.shutdown(wait=False, kill_workers=True)
+            executor.shutdown(wait=True, kill_workers=True)
+        else:
+            for future in futures:
+                future.cancel()
         raise
 
 
-def _silent(_: float) -> None:
-    """Nobody is told of progress from another process."""
+def _train(piece: Piece) -> list[Run]:
+    """In a worker, where nobody is told of progress."""
+    try:
+        return piece.train(lambda part: None)
+    except Exception as error:
+        failure = error
+    try:
+        pickle.loads(pickle.dumps(failure))
+    except Exception:  # it cannot be sent, its words can
+        failure = RuntimeError(f"{type(failure).__name__}: {failure}")
+    raise failure
 
 
 @contextmanager
@@ -99,7 +114,7 @@ def workers(engine: Engine, device: torch.device) -> Iterator[Workers]:
         engine = 1 if device.type == "cuda" else loky.cpu_count()
     if isinstance(engine, int):
         at_least_one("engine", engine)
-        yield _processes(engine)
+        yield Workers(engine, _processes, local=True)
         return
     try:
         from dask.distributed import Client
@@ -110,24 +125,27 @@ def workers(engine: Engine, device: torch.device) -> Iterator[Workers]:
     if isinstance(engine, Client):
         yield _cluster(engine)
         return
+    unknown = (
+        f"engine is {engine!r}, and no Dask scheduler answers there: "
+        'choose "local", a number of processes, a scheduler\'s address or a dask Client'
+    )
+    if not isinstance(engine, str):
+        raise ValueError(unknown)
     try:
         client = Client(engine, timeout=5, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
-        raise ValueError(
-            f"engine is {engine!r}, and no Dask scheduler answers there ({error}): "
-            'give "local", a number of processes, a scheduler\'s address or a dask Client'
-        ) from None
+        raise ValueError(unknown) from error
     with client:
         yield _cluster(client)
 
 
-def _processes(n: int) -> Workers:
+def _processes(n: int) -> Executor:
+    """n processes that share the cores; those of the last call, if it was as many."""
     threads = str(max(1, loky.cpu_count() // n))
-    env = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), threads)
-    executor = None if n == 1 else lambda: loky.get_reusable_executor(n, env=env)
-    return Workers(n, executor)
+    env = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
+    return loky.get_reusable_executor(n, env=env)
 
 
 def _cluster(client: Client) -> Workers:
-    n = sum(client.ncores().values())  # none at first, where they stand in a queue
-    return Workers(max(1, n), lambda: client.get_executor(pure=False))
+    n = sum(client.ncores().values())
+    return Workers(max(n, MAY_GROW_TO), lambda _: client.get_executor(pure=False), local=False)

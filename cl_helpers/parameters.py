@@ -42,15 +42,16 @@ class Flat:
         self._grad_views = list(unflatten(self._grad, self.shapes).values())
         for p, view in zip(self.parameters, self._theta_views, strict=True):
             p.data = view
-        self._bring_in_gradients()
+        self.bring_in_gradients()
 
     @property
     def grad(self) -> Tensor:
         """(P,) the gradient that is in the parameters' `.grad`; zero where there is none."""
-        self._bring_in_gradients()
+        self.bring_in_gradients()
         return self._grad
 
-    def _bring_in_gradients(self) -> None:
+    def bring_in_gradients(self) -> None:
+        """Copy gradients that are elsewhere to where they belong."""
         for p, view in zip(self.parameters, self._grad_views, strict=True):
             if p.grad is not view:
                 view.zero_() if p.grad is None else view.copy_(p.grad)
@@ -91,6 +92,7 @@ class Stack:
     def __init__(self, models: Sequence[nn.Module]):
         flats = [flatten(model) for model in models]
         shapes = flats[0].shapes
+        self.models = models
         if len(models) == 1:
             self.theta, self.grad = flats[0].theta[None], flats[0].grad[None]
         else:
@@ -99,6 +101,11 @@ class Stack:
             for model, theta, grad in zip(models, self.theta, self.grad, strict=True):
                 _flat[model] = Flat(model, (theta, grad))
         self.parameters = {n: nn.Parameter(v) for n, v in unflatten(self.theta, shapes).items()}
+
+    def bring_in_gradients(self) -> None:
+        """Make `grad` what is in the models' `.grad`, where somebody put other tensors there."""
+        for model in self.models:
+            flatten(model).bring_in_gradients()
 
 
 def unflatten(vector: Tensor, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:

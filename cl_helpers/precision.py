@@ -63,13 +63,14 @@ def _onednn_is_exact() -> bool:
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(256, 256, generator=generator) for _ in range(2))
     backend = _backend("cpu")
-    before = backend.fp32_precision
-    try:
-        backend.fp32_precision = "bf16"
-        product = a @ b
-    except RuntimeError:
-        return False
-    finally:
-        backend.fp32_precision = before
+    with _lock:
+        before = backend.fp32_precision
+        try:
+            backend.fp32_precision = "bf16"
+            product = a @ b
+        except RuntimeError:
+            return False
+        finally:
+            backend.fp32_precision = before
     exact = a.double() @ b.double()
     return bool((product - exact).abs().max() < 1e-4)  # bfloat16 is off by 0.1, float32 by 1e-5

@@ -105,7 +105,9 @@ class Run:
                 content[key] = np.array(content[key], dtype=float)
             return cls(**content)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} is not a saved run ({error})") from error
+            raise ValueError(
+                f"{path} is not a saved run ({error}): delete it to train again"
+            ) from error
 
 
 def _without_nan(a: NDArray) -> list:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import torch
 
@@ -41,6 +41,15 @@ class Settings:
     device: str | torch.device = "auto"
     precision: Precision = "fast"
     cuda_graph: bool = True
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Settings:
+        """The settings given, the others at their defaults."""
+        names = [field.name for field in fields(cls)]
+        for name in given:
+            if name not in names:
+                raise ValueError(f"{name} is not a setting: choose among {', '.join(names)}")
+        return cls(**given)
 
     def __post_init__(self):
         for name in ("epochs", "batch_size"):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 from threading import Lock
 
@@ -28,8 +29,8 @@ from .parameters import Stack
 WARM_UP = 3  # plain steps before one is recorded; they count like any other
 
 
-def can_be_stacked(method: Method, model: nn.Module) -> bool:
-    """May `model` share its steps with others of its shape?
+def can_be_stacked(method: Method, model: nn.Module, x: Tensor) -> bool:
+    """May `model` share its steps with others of its shape? `x` (B, …) are images to try it with.
 
     Yes where autograd differentiates the plain task loss and the model is a function of its
     trainable parameters alone: no buffers, no random numbers, nothing frozen.
@@ -41,8 +42,19 @@ def can_be_stacked(method: Method, model: nn.Module) -> bool:
         and all(getattr(type(method), name) is getattr(kind, name) for name in decides)
         and all(p.requires_grad for p in model.parameters())
         and not any(True for _ in model.buffers())
-        and not any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
+        and _can_be_mapped(model, x)
     )
+
+
+def _can_be_mapped(model: nn.Module, x: Tensor) -> bool:
+    """Does `vmap` know what to do with the model? Not if it draws numbers, or asks for values."""
+    copy = deepcopy(model).train()  # a buffer or a counter may be written to
+    pairs = {name: torch.stack([p.detach()] * 2) for name, p in copy.named_parameters()}
+    try:
+        vmap(partial(functional_call, copy))(pairs, torch.stack([x] * 2))
+    except RuntimeError:
+        return False
+    return True
 
 
 class Step:
@@ -62,10 +74,12 @@ class Step:
 
     def __call__(self, index: Tensor) -> Tensor:
         """Step on the examples at `index` (S, B), a row a model; returns their losses (S,)."""
+        self.stack.bring_in_gradients()
         self.stack.grad.zero_()
         losses = self._alone(index) if len(self.learners) == 1 else self._together(index)
         for method, model in self.learners:
             method.after_backward(model)
+        self.stack.bring_in_gradients()
         self.optimizer.step()
         for method, model in self.learners:
             method.after_step(model)
@@ -167,14 +181,14 @@ _recording = Lock()
 def attributes(methods: Sequence[Method]) -> dict[str, object]:
     """Every attribute of the methods, itself, by name.
 
-    Without λ, where the method has a `traced_loss` of its own: that reads `acting_lam`, which is
-    changed in place, while `Method.loss` reads the number.
+    Without the λ of quadratic methods: their steps read `acting_lam`, which is changed in place,
+    while `Method.loss` reads the number.
     """
     return {
-        f"{method.label}.{name}": value
-        for method in methods
+        f"{method.label}.{name}" + f" of model {m}" * (len(methods) > 1): value
+        for m, method in enumerate(methods)
         for name, value in vars(method).items()
-        if name != "lam" or type(method).traced_loss is Method.traced_loss
+        if name != "lam" or type(method).traced_loss is not Quadratic.traced_loss
     }
 
 

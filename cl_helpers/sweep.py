@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import numbers
+from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,11 +23,12 @@ from tqdm.auto import tqdm
 
 from .engines import Engine, workers
 from .methods import Method
+from .models import MLP
 from .run import Run
 from .settings import Settings, at_least_one, pick_device
 from .steps import can_be_stacked
-from .tasks import Task, fingerprint
-from .training import digest, mlp_for, train_together
+from .tasks import Task, check_tasks, fingerprint
+from .training import digest, mlp_for, qualified_name, train_together
 
 # Vectors as long as θ that a model in training needs, at most: θ, g, Adam's two, the method's.
 VECTORS = 24
@@ -45,8 +47,9 @@ class Member:
     @property
     def checkpoint(self) -> Path | None:
         """Where the run is kept while in training; None where that folder is not there."""
-        there = self.path is not None and self.path.parent.exists()
-        return self.path.with_suffix(".checkpoint") if self.path and there else None
+        if self.path is None or not self.path.parent.exists():
+            return None
+        return self.path.with_suffix(".checkpoint")
 
 
 @dataclass(frozen=True)
@@ -93,18 +96,20 @@ def sweep(
 ) -> list[Run]:
     """Train every method with every λ and every seed; each run is what `train` would give.
 
+    That is so to the bit for runs that take their steps alone, else to the rounding of float32.
     Ctrl-C ends it; the runs are then those that are finished.
 
     Args:
-        methods: one or several; they are only copied.
+        methods: one or several, new; they are only copied.
         tasks, model: as in `train`; every run begins with a copy of the model.
         lam: λ, given to each method in turn; None leaves each its own.
         seeds: of initial weights and order of data.
-        folder: where runs are kept, and found again; None keeps them nowhere. A run that takes its
-            steps alone leaves a checkpoint there after every task, and the next call goes on
-            from it.
+        folder: where a run is kept once it has ended, and found again; None keeps it nowhere. Runs
+            that take their steps together end together; one that takes them alone leaves a
+            checkpoint there after every task, and the next call goes on from it.
         engine: "local" is one process a core, but on CUDA this process alone; a number is so many
-            processes; the address of a Dask scheduler, or a Client, is that cluster.
+            processes; the address of a Dask scheduler, or a Client, is that cluster (whose workers
+            take the device that "auto" means on this machine: say if theirs is another).
         together: the most models that take their steps together; None finds out what fits. It is
             told as `config["together"]` of each run.
         progress: show a progress bar.
@@ -116,30 +121,31 @@ def sweep(
     Raises:
         ValueError: a setting makes no sense, or the engine cannot be had.
     """
+    members_of = _members(methods, lam, seeds)
+    check_tasks(tasks)
     if "seed" in settings:
         raise ValueError(f"seed is {settings['seed']!r}, but a sweep has several: seeds=[…]")
     if together is not None:
         at_least_one("together", together)
-    how = Settings(**settings)
-    device = pick_device(how.device)
-    model = None if model is None else _light(model)
-    like = mlp_for(tasks) if model is None else model
-    name = _naming(tasks, like, replace(how, device=device.type))
-    members = [
-        Member(method, seed, None if folder is None else Path(folder) / name(method, seed))
-        for method in _with_lam([methods] if isinstance(methods, Method) else methods, lam)
-        for seed in seeds
-    ]
+    how = Settings.of(settings)
+    here = how.device == "auto" or engine == "local" or isinstance(engine, int)
+    device = pick_device(how.device) if here else torch.device(how.device)
+    how = replace(how, device=str(device) if device.index else device.type)
+    home = None if folder is None else _writable(Path(folder).absolute())
+    name = _naming(tasks, model, how)
+    members = [Member(m, seed, home and home / name(m, seed)) for m, seed in members_of]
     runs = {m: Run.load(m.path) for m in members if m.path is not None and m.path.exists()}
     left = [m for m in members if m not in runs]
-    if folder is not None:
-        Path(folder).mkdir(parents=True, exist_ok=True)
 
     with workers(engine, device) as hired:
+        like = deepcopy(model) if model is not None else mlp_for(tasks)
         size = together or how_many_fit(like, device)
-        chunks = [Chunk(group, tasks, model, how) for group in _groups(left, like, size, hired.n)]
+        x, _ = tasks[0].train.batch(torch.zeros(2, dtype=torch.long))
+        alone = [m for m in left if not can_be_stacked(m.method, like, x.cpu())]
+        groups = _groups([m for m in left if m not in alone], size, hired.n)
+        chunks = [Chunk(group, tasks, model, how) for group in [*([m] for m in alone), *groups]]
         bar = tqdm(
-            desc=f"{max(map(len, chunks), default=0)} together, {hired.n} side by side",
+            desc=f"{max(map(len, chunks), default=0)} together",
             total=float(len(members)),
             initial=len(runs),
             bar_format="{l_bar}{bar}| {n:.1f}/{total:.0f} runs [{elapsed}<{remaining}]",
@@ -148,6 +154,7 @@ def sweep(
         )
         with bar:
             try:
+                # Rounded down: tqdm does not like a sum of parts that is a hair above the total.
                 for c, done in hired.each(chunks, lambda part: bar.update(part * (1 - 1e-6))):
                     for member, run in zip(chunks[c].members, done, strict=True):
                         runs[member] = run
@@ -161,14 +168,6 @@ def sweep(
     return [runs[m] for m in members if m in runs]
 
 
-def _light(model: nn.Module) -> nn.Module:
-    """A copy whose parameters have memory of their own each: pickled, a view brings the whole."""
-    copy = deepcopy(model)
-    for p in copy.parameters():
-        p.data, p.grad = p.data.clone(), None
-    return copy
-
-
 def how_many_fit(model: nn.Module, device: torch.device) -> int:
     """How many models like this one should take their steps together on `device`."""
     n_parameters = sum(p.numel() for p in model.parameters())
@@ -178,39 +177,86 @@ def how_many_fit(model: nn.Module, device: torch.device) -> int:
     return max(1, CACHED // n_parameters)
 
 
-def _groups(
-    members: Sequence[Member], model: nn.Module, size: int, n_workers: int
-) -> list[list[Member]]:
-    """Chunks of at most `size`, alike in cost, and enough for all workers."""
-    alone = [[m] for m in members if not can_be_stacked(m.method, model)]
-    others = [m for m in members if can_be_stacked(m.method, model)]
-    n = max(-(-len(others) // size), min(n_workers, len(others)))
-    return alone + [others[i::n] for i in range(n)]
+def _groups(members: Sequence[Member], size: int, n_workers: int) -> list[list[Member]]:
+    """Groups of at most `size` of one kind of method, alike in cost, and enough for all workers."""
+    kinds: dict[type, list[Member]] = {}
+    for member in members:
+        kinds.setdefault(type(member.method), []).append(member)
+    groups = []
+    for kind in kinds.values():
+        share = -(-n_workers * len(kind) // len(members))  # of the workers
+        n = max(-(-len(kind) // size), min(share, len(kind)))
+        groups += [kind[i::n] for i in range(n)]
+    return groups
 
 
-def _with_lam(methods: Sequence[Method], lam: Sequence[float] | None) -> list[Method]:
-    if lam is None:
-        return list(methods)
-    for method in methods:
-        if "lam" not in method.knobs:
-            raise ValueError(f"{method.label} has no λ: sweep it apart, without lam")
-    return [replace(method, lam=strength) for method in methods for strength in lam]  # type: ignore
+def _members(methods: object, lam: object, seeds: object) -> list[tuple[Method, int]]:
+    """Each method, with each λ, and each seed.
+
+    Raises:
+        ValueError: one of the three is not what it should be.
+    """
+    every: list[Any] = (
+        [methods] if isinstance(methods, Method) else _listed("methods", methods, "cl.EWC()")
+    )
+    for method in every:
+        if not isinstance(method, Method):
+            raise ValueError(f"methods holds {method!r}: give methods, such as cl.EWC()")
+        if method.task is not None:
+            raise ValueError(f"this {method.label} has been through a run: make a new one")
+    if lam is not None:
+        for method in every:
+            if "lam" not in method.knobs:
+                raise ValueError(f"{method.label} has no λ: sweep it apart, without lam")
+        strengths = _listed("lam", lam, 100.0)
+        every = [replace(m, lam=strength) for m in every for strength in strengths]
+    told = [(qualified_name(m), tuple(m.knobs.items())) for m in every]
+    for method, words in zip(every, told, strict=True):
+        if told.count(words) > 1:
+            raise ValueError(f"{method} is asked for twice")
+    whole = _listed("seeds", seeds, 0)
+    for seed in whole:
+        if whole.count(seed) > 1:
+            raise ValueError(f"seeds holds {seed!r} twice")
+        if not isinstance(seed, numbers.Integral) or isinstance(seed, bool):
+            raise ValueError(f"seeds holds {seed!r}: choose whole numbers")
+    return [(method, int(seed)) for method in every for seed in whole]
+
+
+def _listed(name: str, values: object, example: object) -> list[Any]:
+    if not isinstance(values, Iterable) or not (listed := list(values)):
+        raise ValueError(f"{name} is {values!r}: give a list, {name}=[{example}]")
+    return listed
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"folder is {str(folder)!r}, which cannot be written to ({error.strerror}): "
+            "choose another"
+        ) from None
+    return folder
 
 
 def _naming(
-    tasks: Sequence[Task], model: nn.Module, settings: Settings
+    tasks: Sequence[Task], model: nn.Module | None, settings: Settings
 ) -> Callable[[Method, int], str]:
     """What files are called: by what a reader looks for first, and a digest of all the rest."""
+    like = mlp_for(tasks) if model is None else model
+    drawn = type(like) is MLP and like.is_untouched()  # then the seed says what the weights are
+    weights = None if drawn else digest(parameters_to_vector(like.parameters()).detach())
     shared = {
         "tasks": fingerprint(tasks),
-        "model": [str(model), digest(parameters_to_vector(model.parameters()).detach())],
+        "model": [qualified_name(like), str(like), weights],
         "settings": vars(settings) | {"seed": None, "cuda_graph": None},
     }
 
     def name(method: Method, seed: int) -> str:
-        everything = json.dumps({"knobs": method.knobs} | shared, sort_keys=True)
+        own = {"class": qualified_name(method), "knobs": method.knobs}
+        short = hashlib.sha256(json.dumps(own | shared, sort_keys=True).encode()).hexdigest()[:8]
         lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
-        short = hashlib.sha256(everything.encode()).hexdigest()[:8]
         return f"{method.name}{lam}-seed{seed}-{short}.json"
 
     return name

@@ -177,15 +177,30 @@ def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
     return kept
 
 
+def check_tasks(tasks: Sequence[Task]) -> None:
+    """Raise unless there are tasks, each with something to train on and to test with."""
+    if not len(tasks):
+        raise ValueError("there are no tasks: make some with permuted, rotated or split")
+    for task in tasks:
+        if not len(task.train) or not len(task.test):
+            raise ValueError(f"{task.name} has no examples to train on, or none to test with")
+
+
 def fingerprint(tasks: Sequence[Task]) -> str:
     """A digest of what the tasks show: which rows, how transformed, which outputs compete."""
     digest = hashlib.sha256()
+    contents: dict[int, str] = {}  # of data sets that say what they are by their content alone
 
     def add(part) -> None:
         if isinstance(part, Tensor):
             digest.update(part.cpu().numpy().tobytes())
         elif isinstance(part, Split):
-            add((part.dataset.name, part.half, len(part), part.rows, part.transform, part.relabel))
+            data = part.dataset
+            add((data.name, part.half, len(part), part.rows, part.transform, part.relabel))
+            if data.source is None:
+                if id(data) not in contents:
+                    contents[id(data)] = data.digest
+                add(contents[id(data)])
         elif isinstance(part, tuple):
             for each in part:
                 add(each)

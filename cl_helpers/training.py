@@ -31,7 +31,7 @@ from .precision import products
 from .run import Run
 from .settings import Settings, at_least_one, pick_device
 from .steps import Recorded, Step
-from .tasks import Task, fingerprint
+from .tasks import Task, check_tasks, fingerprint
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def train_steps(
     Raises:
         ValueError: a setting makes no sense; the message says which, and what would.
     """
-    how = Settings(**settings)
+    how = Settings.of(settings)
     return train_together([method], tasks, [model], how, [how.seed], checkpoint, every)
 
 
@@ -147,7 +147,7 @@ def train_together(
 
     More than one only where `steps.can_be_stacked`, and without a checkpoint.
     """
-    _check(tasks)
+    check_tasks(tasks)
     at_least_one("every", every)
     device = pick_device(settings.device)
     tasks = [task.to(device) for task in tasks]
@@ -203,8 +203,8 @@ def train_together(
                     model.train()
                 shuffled = [torch.randperm(len(stage.train), generator=g) for g in orders]
                 for index in torch.stack(shuffled).to(device).split(settings.batch_size, 1):
-                    for method, _ in learners:
-                        method.begin_step()
+                    for method, model in learners:
+                        method.begin_step(model)
                     losses = take_step(index)
                     step, taken = step + 1, taken + 1
                     for method, model in learners:
@@ -222,14 +222,13 @@ def train_together(
                 with work.paused():
                     yield event("epoch", t, epoch, losses)
 
-            began = work.seconds
-            for method, model in learners:
+            for run, (method, model) in zip(runs, learners, strict=True):
+                began = time.perf_counter()
                 method.end_task(model, stage)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            seconds = work.seconds - began
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+                run.end_task_seconds += time.perf_counter() - began
             for run, row in zip(runs, accuracies(learners, now[: t + 2]), strict=True):
-                run.end_task_seconds += seconds
                 run.accuracy[t, : t + 2] = row
             with work.paused():
                 if checkpoint is not None:
@@ -297,6 +296,7 @@ def _new_run(
 ) -> Run:
     config = {
         "method": method.name,
+        "class": qualified_name(method),
         "knobs": method.knobs,
         "data": tasks[0].data,
         "tasks": [task.name for task in tasks],
@@ -304,7 +304,7 @@ def _new_run(
         "n_train": [len(stage.train) for stage in stages],
         "model": str(model),
         "initial_weights_digest": digest(flatten(model).theta),
-        **vars(settings),
+        **{k: v for k, v in vars(settings).items() if k != "cuda_graph"},
         "device": torch.device(settings.device).type,
         "together": together,
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
@@ -325,9 +325,6 @@ def digest(theta: Tensor) -> str:
     return hashlib.sha256(theta.cpu().numpy().tobytes()).hexdigest()[:16]
 
 
-def _check(tasks: Sequence[Task]) -> None:
-    if not len(tasks):
-        raise ValueError("there are no tasks: make some with permuted, rotated or split")
-    for task in tasks:
-        if not len(task.train) or not len(task.test):
-            raise ValueError(f"{task.name} has no examples to train on, or none to test with")
+def qualified_name(thing: object) -> str:
+    """Of its class: two methods may share a name and knobs, and yet differ."""
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"

@@ -19,7 +19,7 @@ def by_hand(method, model, task, optimizer, steps=5, batch_size=10, before_step=
     for step in range(steps):
         x, y = task.train.batch(torch.arange(batch_size) + step)
         optimizer.zero_grad()
-        method.begin_step()
+        method.begin_step(model)
         method.traced_loss(model, x, y).backward()
         method.after_backward(model)
         if before_step is not None:
@@ -262,7 +262,7 @@ def test_the_gradient_written_down_is_the_one_autograd_finds(name):
     task_alone = gradient(F.cross_entropy(model(x), y), model)
     assert not torch.allclose(expected, task_alone, rtol=1e-3)
     model.zero_grad()
-    method.begin_step()
+    method.begin_step(model)
     method.traced_loss(model, x, y).backward()
     method.after_backward(model)
     torch.testing.assert_close(flatten(model).grad, expected)

@@ -106,17 +106,60 @@ class OwnPull(cl.EWC):
         return self.loss(model, x, y)
 
 
-def test_who_can_be_stacked():
+def test_who_can_be_stacked(few):
+    x, _ = cl.permuted(few, 1)[0].train.batch(torch.arange(2))
+
+    def stackable(method, model):
+        return can_be_stacked(method, model, x)
+
     plain = cl.MLP(SIZES)
-    assert all(can_be_stacked(cl.METHODS[name](), plain) for name in PLAIN)
-    assert not can_be_stacked(cl.Joint(), plain)
-    assert not can_be_stacked(OwnLoss(), plain)
-    assert not can_be_stacked(OwnPull(), plain)
-    assert not can_be_stacked(cl.EWC(), cl.MLP(SIZES, dropout=0.5))
-    assert not can_be_stacked(cl.EWC(), nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784)))
+    assert all(stackable(cl.METHODS[name](), plain) for name in PLAIN)
+    assert not stackable(cl.Joint(), plain)
+    assert not stackable(OwnLoss(), plain)
+    assert not stackable(OwnPull(), plain)
+    assert not stackable(cl.EWC(), cl.MLP(SIZES, dropout=0.5))
+    assert not stackable(cl.EWC(), nn.Sequential(nn.Flatten(), nn.BatchNorm1d(784)))
     frozen = cl.MLP(SIZES)
     frozen.fc1.requires_grad_(False)
-    assert not can_be_stacked(cl.EWC(), frozen)
+    assert not stackable(cl.EWC(), frozen)
+
+
+class PutsGradientsElsewhere(cl.EWC):
+    def after_backward(self, model):
+        super().after_backward(model)
+        for p in model.parameters():
+            p.grad = p.grad.clone() * self.times
+
+
+class DropsGradients(cl.EWC):
+    def after_step(self, model):
+        model.zero_grad()  # sets them to None
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_method_may_put_gradients_elsewhere(few, n):
+    """GEM, say, puts others in their place."""
+    tasks = cl.permuted(few, 2)
+    how = Settings(epochs=2, batch_size=32, optimizer="sgd", lr=0.05)
+
+    def trained(*methods):
+        models = [cl.MLP(SIZES) for _ in methods]
+        *_, last = train_together(methods, tasks, models, how, [0] * len(methods))
+        return [theta(run) for run in last.runs]
+
+    (plain,) = trained(cl.EWC(lam=2.0))
+    ends = {}
+    for times in (1.0, 0.0):
+        methods = [PutsGradientsElsewhere(lam=2.0) for _ in range(n)]
+        for method in methods:
+            method.times = times
+        ends[times] = trained(*methods)
+    start = torch.cat([p.detach().flatten() for p in cl.MLP(SIZES, seed=0).parameters()])
+    for one, none in zip(ends[1.0], ends[0.0], strict=True):
+        torch.testing.assert_close(one, plain, rtol=1e-4, atol=2e-5)
+        assert torch.equal(none, start)
+    for end in trained(*[DropsGradients(lam=2.0) for _ in range(n)]):
+        torch.testing.assert_close(end, plain, rtol=1e-4, atol=2e-5)
 
 
 # --- what a graph asks ---
@@ -141,6 +184,8 @@ def second_task(name, tasks, n=1):
             method.begin_task(model, task)
         step = Step(learners, task.train, lambda theta: Settings().optimizer_of(theta, 0))
         for i in range(3):
+            for method, model in learners:
+                method.begin_step(model)
             step(torch.arange(20).repeat(n, 1) + i)
         if task is tasks[0]:
             for method, model in learners:
@@ -203,7 +248,7 @@ def test_a_change_of_lambda_reaches_a_step_through_memory_alone(few, name):
     for lam in (0.0, 10.0, 20.0):
         flatten(model).theta.copy_(start)
         method.lam = lam
-        method.begin_step()
+        method.begin_step(model)
         assert not rebound(held, attributes([method]))
         step(torch.arange(20)[None])
         gradients.append(flatten(model).grad.clone())

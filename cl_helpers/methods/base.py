@@ -47,10 +47,12 @@ class Method:
     def begin_task(self, model: nn.Module, task: Task) -> None:
         """Before the first step of `task`."""
         self.task = task
-        self.acting_lam = torch.tensor(self.lam).to(next(model.parameters()))
 
-    def begin_step(self) -> None:
+    def begin_step(self, model: nn.Module) -> None:
         """λ as it stands now acts on the whole step, whatever happens to `lam` meanwhile."""
+        beside = next(model.parameters())
+        if not hasattr(self, "acting_lam") or self.acting_lam.device != beside.device:
+            self.acting_lam = torch.zeros((), dtype=beside.dtype, device=beside.device)
         self.acting_lam.fill_(self.lam)
 
     def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
@@ -72,7 +74,7 @@ class Method:
 
     def penalty(self, model: nn.Module) -> Tensor:
         """What λ multiplies, a 0-dim tensor."""
-        return torch.zeros((), device=next(model.parameters()).device)
+        return torch.zeros(())
 
     def after_backward(self, model: nn.Module) -> None:
         """The gradient of `traced_loss` is in `.grad`, the step not yet taken."""
