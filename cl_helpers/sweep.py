@@ -138,12 +138,11 @@ def sweep(
     left = [m for m in members if m not in runs]
 
     with workers(engine, device) as hired:
-        like = deepcopy(model) if model is not None else mlp_for(tasks)
+        like = mlp_for(tasks) if model is None else model
         size = together or how_many_fit(like, device)
-        x, _ = tasks[0].train.batch(torch.zeros(2, dtype=torch.long))
-        alone = [m for m in left if not can_be_stacked(m.method, like, x.cpu())]
-        groups = _groups([m for m in left if m not in alone], size, hired.n)
-        chunks = [Chunk(group, tasks, model, how) for group in [*([m] for m in alone), *groups]]
+        chunks = [
+            Chunk(group, tasks, model, how) for group in _groups(left, like, tasks, size, hired.n)
+        ]
         bar = tqdm(
             desc=f"{max(map(len, chunks), default=0)} together",
             total=float(len(members)),
@@ -177,15 +176,20 @@ def how_many_fit(model: nn.Module, device: torch.device) -> int:
     return max(1, CACHED // n_parameters)
 
 
-def _groups(members: Sequence[Member], size: int, n_workers: int) -> list[list[Member]]:
+def _groups(
+    members: Sequence[Member], model: nn.Module, tasks: Sequence[Task], size: int, n_workers: int
+) -> list[list[Member]]:
     """Groups of at most `size` of one kind of method, alike in cost, and enough for all workers."""
+    x, _ = tasks[0].train.batch(torch.zeros(2, dtype=torch.long))
+    x = x.to(next(model.parameters()).device)
     kinds: dict[type, list[Member]] = {}
     for member in members:
         kinds.setdefault(type(member.method), []).append(member)
     groups = []
     for kind in kinds.values():
+        most = size if can_be_stacked(kind[0].method, model, x) else 1
         share = -(-n_workers * len(kind) // len(members))  # of the workers
-        n = max(-(-len(kind) // size), min(share, len(kind)))
+        n = max(-(-len(kind) // most), min(share, len(kind)))
         groups += [kind[i::n] for i in range(n)]
     return groups
 

@@ -1,10 +1,14 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
 import torch
 
 import cl_helpers as cl
+
+# A shell's background processes ignore Ctrl-C, and so would what the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -102,10 +102,12 @@ def test_what_the_user_got_wrong_is_one_line(tmp_path, monkeypatch, capsys, argu
 
 
 def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(tmp_path):
-    arguments = [sys.executable, "-m", "cl_helpers", *QUICK, "--epochs", "6", "--out", tmp_path]
+    arguments = [sys.executable, "-m", "cl_helpers", *QUICK, "--epochs", "9", "--out", tmp_path]
     arguments += ["--engine", "1"]  # one after the other
     child = subprocess.Popen(
-        [*arguments, "--methods", "baseline,ewc"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*arguments, "--methods", "baseline,ewc"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob("ewc*.checkpoint")) and time.monotonic() < deadline:
@@ -117,11 +119,11 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(tmp_path):
     assert b"baseline" in out  # the table of what is finished
     assert [p.name.split("-")[0] for p in tmp_path.glob("*.json")] == ["baseline"]
 
-    done = command(*QUICK, "--epochs", 6, "--methods", "baseline,ewc", "--out", tmp_path)
+    done = command(*QUICK, "--epochs", 9, "--methods", "baseline,ewc", "--out", tmp_path)
     assert done.returncode == 0
     (path,) = tmp_path.glob("ewc*.json")
     resumed = cl.Run.load(path)
-    whole = command(*QUICK, "--epochs", 6, "--methods", "ewc", "--out", tmp_path / "whole")
+    whole = command(*QUICK, "--epochs", 9, "--methods", "ewc", "--out", tmp_path / "whole")
     assert whole.returncode == 0
     (other,) = (tmp_path / "whole").glob("ewc*.json")
     np.testing.assert_array_equal(resumed.accuracy, cl.Run.load(other).accuracy)

@@ -214,7 +214,7 @@ KILLED = """
 import sys
 import cl_helpers as cl
 tasks = cl.permuted(cl.load("digits").first(300, 100), 2)
-cl.sweep(cl.EWC(), tasks, cl.MLP((784, 16, 10)), lam=[0.0, 30000.0], seeds=[0, 1, 2, 3, 4], epochs=2,
+cl.sweep(cl.EWC(), tasks, cl.MLP((784, 16, 10)), lam=[0.0, 30000.0], seeds=range(5), epochs=2,
          batch_size=32, lr=1e-3, folder=sys.argv[1], engine=1, together=1)
 """
 
