@@ -52,6 +52,7 @@ def epoch() -> Figures:
         {
             "matrix products alone": lambda: products_alone(n, DEVICE),
             "ours": lambda: our_epoch(no_test, DEVICE),
+            'products alone, precision="full"': lambda: products_alone(n, DEVICE, "full"),
             'ours, precision="full"': lambda: our_epoch(no_test, DEVICE, precision="full"),
             "DataLoader": lambda: usual_epoch(n, 0, DEVICE),
             "DataLoader, 2 workers": lambda: usual_epoch(n, 2, DEVICE),

@@ -19,7 +19,7 @@ from torchvision import transforms
 import cl_helpers as cl
 from cl_helpers.data import Dataset, data_folder
 from cl_helpers.methods import Quadratic
-from cl_helpers.precision import products
+from cl_helpers.precision import Precision, products
 
 AVALANCHE = Path(".avalanche/bin/python")  # the environment that `make bench` sets up
 BATCH = 128
@@ -60,7 +60,7 @@ def usual_epoch(n_train: int, workers: int, device: torch.device) -> float:
     return timed(epoch)
 
 
-def products_alone(n_train: int, device: torch.device) -> float:
+def products_alone(n_train: int, device: torch.device, precision: Precision = "fast") -> float:
     """The floor: an epoch of nothing but the matrix products that any loop must make."""
     sizes = cl.MLP().sizes
 
@@ -77,7 +77,7 @@ def products_alone(n_train: int, device: torch.device) -> float:
                 if n:
                     d @ w  # gradient of the layer's input
 
-    with products("fast", device):
+    with products(precision, device):
         return timed(epoch)
 
 
