@@ -144,7 +144,7 @@ def sweep(
             Chunk(group, tasks, model, how) for group in _groups(left, like, tasks, size, hired.n)
         ]
         bar = tqdm(
-            desc=f"{max(map(len, chunks), default=0)} together",
+            desc=f"{max(map(len, chunks))} together" if chunks else "all there",
             total=float(len(members)),
             initial=len(runs),
             bar_format="{l_bar}{bar}| {n:.1f}/{total:.0f} runs [{elapsed}<{remaining}]",
