@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from cl_helpers.precision import products
+from cl_helpers.precision import _onednn_is_exact, products
 
 CPU = torch.device("cpu")
 
@@ -47,6 +47,7 @@ def test_the_setting_is_put_back_also_after_an_error_and_by_the_last_of_several_
         inside.wait(10)
         during = setting()
     assert setting() == during  # the other thread is still at work
+    assert (during != before) == _onednn_is_exact()
     leave.set()
     thread.join()
     assert setting() == before
