@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import loky
+import psutil
 import torch
 from loky.process_executor import TerminatedWorkerError
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 Engine: TypeAlias = "str | int | Client"
 
 PATIENCE = 3  # times in a row that local processes may die with nothing finished in between
+MEMORY = 2**30  # bytes that one takes: Python, PyTorch and MNIST
 MAY_GROW_TO = 64  # workers that a cluster is thought to have at some time, at least
 
 
@@ -111,7 +113,7 @@ def workers(engine: Engine, device: torch.device) -> Iterator[Workers]:
         ValueError: they cannot be had.
     """
     if engine == "local":
-        engine = 1 if device.type == "cuda" else loky.cpu_count()
+        engine = 1 if device.type == "cuda" else _how_many_here()
     if isinstance(engine, int):
         at_least_one("engine", engine)
         yield Workers(engine, _processes, local=True)
@@ -139,9 +141,19 @@ def workers(engine: Engine, device: torch.device) -> Iterator[Workers]:
         yield _cluster(client)
 
 
+def _how_many_here() -> int:
+    """A process a core, as long as there is memory for it."""
+    room = psutil.virtual_memory().available // MEMORY
+    return max(1, min(_cores(), room))
+
+
+def _cores() -> int:
+    return loky.cpu_count(only_physical_cores=True)
+
+
 def _processes(n: int) -> Executor:
     """n processes that share the cores; those of the last call, if it was as many."""
-    threads = str(max(1, loky.cpu_count() // n))
+    threads = str(max(1, _cores() // n))
     env = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     return loky.get_reusable_executor(n, env=env)
 

@@ -107,9 +107,10 @@ def sweep(
         folder: where a run is kept once it has ended, and found again; None keeps it nowhere. Runs
             that take their steps together end together; one that takes them alone leaves a
             checkpoint there after every task, and the next call goes on from it.
-        engine: "local" is one process a core, but on CUDA this process alone; a number is so many
-            processes; the address of a Dask scheduler, or a Client, is that cluster (whose workers
-            take the device that "auto" means on this machine: say if theirs is another).
+        engine: "local" is a process a core, if the memory allows, but on CUDA this process alone;
+            a number is so many processes; the address of a Dask scheduler, or a Client, is that
+            cluster (whose workers take the device that "auto" means on this machine: say if theirs
+            is another).
         together: the most models that take their steps together; None finds out what fits. It is
             told as `config["together"]` of each run.
         progress: show a progress bar.

@@ -19,7 +19,7 @@ from loky.process_executor import TerminatedWorkerError
 from torch import nn
 
 import cl_helpers as cl
-from cl_helpers import data
+from cl_helpers import data, engines
 from cl_helpers.settings import Settings
 from cl_helpers.sweep import Chunk, Member
 
@@ -271,6 +271,17 @@ def test_local_processes_give_the_same_runs(tasks, alone, tmp_path):
     assert {r.config["together"] for r in runs} == {2}
     assert len(list(tmp_path.glob("*.json"))) == 4
     assert list(tmp_path.glob("*.checkpoint")) == []
+
+
+@pytest.mark.parametrize(("gigabytes", "most"), [(0.5, 1), (2.5, 2), (1000, 1000)])
+def test_there_are_no_more_processes_than_memory_and_cores_for_them(monkeypatch, gigabytes, most):
+    class Memory:
+        available = int(gigabytes * 2**30)
+
+    monkeypatch.setattr(engines.psutil, "virtual_memory", lambda: Memory)
+    monkeypatch.setattr(engines.loky, "cpu_count", lambda only_physical_cores: 8)
+    with engines.workers("local", torch.device("cpu")) as hired:
+        assert hired.n == min(8, most)
 
 
 def test_a_local_process_that_dies_costs_time_not_results(tasks, alone, tmp_path):
