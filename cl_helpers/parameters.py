@@ -8,6 +8,7 @@ and computed, once instead of once a layer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import torch
@@ -49,6 +50,11 @@ class Flat:
         """(P,) the gradient that is in the parameters' `.grad`; zero where there is none."""
         self.bring_in_gradients()
         return self._grad
+
+    @cached_property
+    def scratch(self) -> Tensor:
+        """(P,) for what a step needs for a moment: memory at hand is faster than new."""
+        return torch.empty_like(self.theta)
 
     def bring_in_gradients(self) -> None:
         """Copy gradients that are elsewhere to where they belong."""

@@ -46,7 +46,8 @@ class Quadratic(Method):
         # The gradient of λ · penalty is known, λ Ω (θ − θ*), and costs an eighth of tracing it.
         if self.tasks_held:
             flat = flatten(model)
-            flat.grad.addcmul_(self.omega, (flat.theta - self.theta_star).mul_(self.acting_lam))
+            off = torch.sub(flat.theta, self.theta_star, out=flat.scratch)
+            flat.grad.addcmul_(self.omega, off.mul_(self.acting_lam))
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         flat = flatten(model)
@@ -80,15 +81,15 @@ class PathIntegral(Quadratic):
         super().after_backward(model)
 
     def after_step(self, model: nn.Module) -> None:
-        theta = flatten(model).theta
-        self.accumulate(self.g, theta - self.theta_before)
-        self.theta_before.copy_(theta)
+        flat = flatten(model)
+        self.accumulate(self.g, torch.sub(flat.theta, self.theta_before, out=flat.scratch))
+        self.theta_before.copy_(flat.theta)
 
     def accumulate(self, g: Tensor, step: Tensor) -> None:
         """One step was taken.
 
         Args:
             g: (P,) gradient of the task loss before the step.
-            step: (P,) the move, Δθ.
+            step: (P,) the move, Δθ; its memory is used again.
         """
         raise NotImplementedError(f"{type(self).__name__} must say what it does at each step")
