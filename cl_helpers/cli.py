@@ -20,6 +20,7 @@ from rich.table import Table
 from . import plots
 from .comparison import FIGURES, table
 from .data import DataError, data_folder, load
+from .files import writable
 from .methods import METHODS, Method
 from .presets import PRESETS, pick_preset
 from .run import Run
@@ -182,24 +183,6 @@ def whole_number(text: str, what: str) -> int:
         return int(text)
     except ValueError:
         raise ValueError(f"{what} is {text!r}: choose a whole number") from None
-
-
-def writable(folder: Path) -> Path:
-    """The folder, made if need be.
-
-    Raises:
-        ValueError: it cannot be made or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise ValueError(
-            f"{folder} cannot be written to ({error.strerror}): choose another folder with --out"
-        ) from None
-    return folder
 
 
 HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")

@@ -22,6 +22,7 @@ from torch.nn.utils import parameters_to_vector
 from tqdm.auto import tqdm
 
 from .engines import Engine, workers
+from .files import writable
 from .methods import Method
 from .models import MLP
 from .run import Run
@@ -132,14 +133,13 @@ def sweep(
     here = how.device == "auto" or engine == "local" or isinstance(engine, int)
     device = pick_device(how.device) if here else torch.device(how.device)
     how = replace(how, device=str(device) if device.index else device.type)
-    home = None if folder is None else _writable(Path(folder).absolute())
-    name = _naming(tasks, model, how)
-    members = [Member(m, seed, home and home / name(m, seed)) for m, seed in members_of]
+    like = mlp_for(tasks) if model is None else model
+    path = _paths(folder, tasks, like, how)
+    members = [Member(m, seed, path(m, seed)) for m, seed in members_of]
     runs = {m: Run.load(m.path) for m in members if m.path is not None and m.path.exists()}
     left = [m for m in members if m not in runs]
 
     with workers(engine, device) as hired:
-        like = mlp_for(tasks) if model is None else model
         size = together or how_many_fit(like, device)
         chunks = [
             Chunk(group, tasks, model, how) for group in _groups(left, like, tasks, size, hired.n)
@@ -234,34 +234,25 @@ def _listed(name: str, values: object, example: object) -> list[Any]:
     return listed
 
 
-def _writable(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(
-            f"folder is {str(folder)!r}, which cannot be written to ({error.strerror}): "
-            "choose another"
-        ) from None
-    return folder
-
-
-def _naming(
-    tasks: Sequence[Task], model: nn.Module | None, settings: Settings
-) -> Callable[[Method, int], str]:
-    """What files are called: by what a reader looks for first, and a digest of all the rest."""
-    like = mlp_for(tasks) if model is None else model
-    drawn = type(like) is MLP and like.is_untouched()  # then the seed says what the weights are
-    weights = None if drawn else digest(parameters_to_vector(like.parameters()).detach())
+def _paths(
+    folder: str | Path | None, tasks: Sequence[Task], model: nn.Module, settings: Settings
+) -> Callable[[Method, int], Path | None]:
+    """Where runs are kept: named by what a reader looks for first, and a digest of all the rest."""
+    if folder is None:
+        return lambda method, seed: None
+    home = writable(Path(folder).absolute())
+    drawn = type(model) is MLP and model.is_untouched()  # then the seed says what the weights are
+    weights = None if drawn else digest(parameters_to_vector(model.parameters()).detach())
     shared = {
         "tasks": fingerprint(tasks),
-        "model": [qualified_name(like), str(like), weights],
+        "model": [qualified_name(model), str(model), weights],
         "settings": vars(settings) | {"seed": None, "cuda_graph": None},
     }
 
-    def name(method: Method, seed: int) -> str:
+    def path(method: Method, seed: int) -> Path:
         own = {"class": qualified_name(method), "knobs": method.knobs}
         short = hashlib.sha256(json.dumps(own | shared, sort_keys=True).encode()).hexdigest()[:8]
         lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
-        return f"{method.name}{lam}-seed{seed}-{short}.json"
+        return home / f"{method.name}{lam}-seed{seed}-{short}.json"
 
-    return name
+    return path

@@ -163,8 +163,16 @@ def train_together(
         for module in model.modules():
             if isinstance(module, Dropout):
                 module.generator = masks
+    tasks_digest = fingerprint(tasks)
     runs = tuple(
-        _new_run(*learner, tasks, stages, replace(settings, seed=seed, device=device), len(seeds))
+        _new_run(
+            *learner,
+            tasks,
+            tasks_digest,
+            stages,
+            replace(settings, seed=seed, device=device),
+            len(seeds),
+        )
         for learner, seed in zip(learners, seeds, strict=True)
     )
     step, first = 0, 0
@@ -290,6 +298,7 @@ def _new_run(
     method: Method,
     model: nn.Module,
     tasks: Sequence[Task],
+    tasks_digest: str,
     stages: Sequence[Task],
     settings: Settings,
     together: int,
@@ -300,7 +309,7 @@ def _new_run(
         "knobs": method.knobs,
         "data": tasks[0].data,
         "tasks": [task.name for task in tasks],
-        "tasks_digest": fingerprint(tasks),
+        "tasks_digest": tasks_digest,
         "n_train": [len(stage.train) for stage in stages],
         "model": str(model),
         "initial_weights_digest": digest(flatten(model).theta),

@@ -473,7 +473,9 @@ def test_no_tasks_is_an_error():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", cl.METHODS)
 def test_cuda_agrees_with_the_cpu(few, name):
-    cpu, cuda = (run_of(cl.METHODS[name](), few, device=d) for d in ("cpu", "cuda"))
+    cpu, cuda = (
+        run_of(cl.METHODS[name](), few, device=d, precision="full") for d in ("cpu", "cuda")
+    )
     torch.testing.assert_close(weights(cuda).cpu(), weights(cpu), rtol=1e-2, atol=1e-4)
 
 
