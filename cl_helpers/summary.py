@@ -1,0 +1,123 @@
+"""Does it need labels, what does it store, what does it cost? A row a method, measured.
+
+The table grows from notebook to notebook: rows are kept in a small file in the working folder.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from .comparison import label
+from .data import Dataset
+from .files import replacing
+from .methods import Method
+from .models import MLP
+from .parameters import flatten
+from .run import Run
+from .tasks import Task, permuted
+
+FILE = Path("course_table.json")
+
+Row = dict[str, str]
+
+
+def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
+    """The table so far, with the row of `run`: labels, memory and time, each as measured.
+
+    Args:
+        run: just trained, with its model and method.
+        baseline: of the same tasks and settings, on the same machine; times are relative to it.
+        file: where the rows of earlier notebooks are; written to, if that is possible.
+
+    Raises:
+        ValueError: one of the two was stopped early, or `run` was read from a file.
+    """
+    for each in (run, baseline):
+        if not each.complete:
+            raise ValueError(f"{label(each)} was stopped early: train it to the end first")
+    model, method = run.learner
+    needs = needs_labels(method)
+    kept = _nbytes(method.state())
+    row = {
+        "Ω needs labels": "–" if needs is None else "yes" if needs else "no",
+        "kept between tasks": "all data" if _keeps_data(run) else _in_thetas(kept, model),
+        "at work in a task": _in_thetas(_nbytes(vars(method)) - kept, model),
+        "time": f"{run.seconds / baseline.seconds:.1f} × baseline",
+        "of it between tasks": f"{run.end_task_seconds / run.seconds:.0%}",
+        "average accuracy": f"{run.average_accuracy:.1%}",
+    }
+    earlier = {name: r for name, r in _read(Path(file)).items() if list(r) == list(row)}
+    rows = earlier | {label(run): row}
+    with suppress(OSError), replacing(file) as out:  # where nothing can be kept, it is only shown
+        out.write(json.dumps(rows, indent=1, ensure_ascii=False).encode())
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+
+
+def needs_labels(method: Method) -> bool | None:
+    """Does Ω change when the labels are shuffled, the weights' path being the same? None: no Ω."""
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (64, 1, 3, 3), generator=rng, dtype=torch.uint8)
+    labels = torch.randint(4, (64,), generator=rng)
+    shuffled = labels[torch.randperm(64, generator=rng)]
+    theta = flatten(_model()).theta
+    moves = [0.05 * torch.randn(theta.shape, generator=rng) for _ in range(12)]
+    omegas = [_omega(method, _task(images, y), moves) for y in (labels, shuffled)]
+    found = [omega for omega in omegas if omega is not None]
+    return not torch.equal(*found) if found else None
+
+
+def _model() -> MLP:
+    return MLP((9, 6, 4), seed=0)
+
+
+def _task(images: Tensor, labels: Tensor) -> Task:
+    half = torch.full((1, 1, 1), 0.5)
+    return permuted(Dataset("noise", images, labels, images, labels, tuple("abcd"), half, half))[0]
+
+
+def _omega(method: Method, task: Task, moves: list[Tensor]) -> Tensor | None:
+    """Ω of a method like this one after a task of the given steps, whatever the gradient says."""
+    method = type(method)(**method.knobs)
+    model = _model()
+    flat = flatten(model)
+    x, y = task.train.x, task.train.y
+    method.begin_task(model, task)
+    for move in moves:
+        method.begin_step(model)
+        flat.grad.zero_()
+        method.traced_loss(model, x, y).backward()
+        method.after_backward(model)
+        flat.theta.add_(move)
+        method.after_step(model)
+    method.end_task(model, task)
+    return getattr(method, "omega", None)
+
+
+def _nbytes(by_name: dict[str, Any]) -> int:
+    return sum(v.nbytes for v in by_name.values() if isinstance(v, Tensor))
+
+
+def _in_thetas(nbytes: int, model: torch.nn.Module) -> str:
+    """So much memory, in units of the model's weights."""
+    return f"{round(nbytes / flatten(model).theta.nbytes, 1):g} × θ"
+
+
+def _keeps_data(run: Run) -> bool:
+    """Is it trained on old tasks again? Then there are fewer stages than tasks."""
+    return len(run.config["n_train"]) < len(run.accuracy)
+
+
+def _read(file: Path) -> dict[str, Row]:
+    """The rows of earlier notebooks; none where there is no such file, or it is something else."""
+    try:
+        rows = json.loads(file.read_bytes())
+        return {name: {k: str(v) for k, v in row.items()} for name, row in rows.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}

@@ -1,0 +1,243 @@
+"""The pictures show what they say, and nothing in them is cut off or drawn over."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
+from matplotlib.patches import ConnectionPatch, Rectangle
+
+import cl_helpers as cl
+from cl_helpers import pictures, plots
+from cl_helpers.pictures import TASK_A, TASK_B
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict:
+    """Every picture, drawn once."""
+    figures = {name: getattr(pictures, name)() for name in pictures.__all__}
+    for figure in figures.values():
+        FigureCanvasAgg(figure).draw()
+    return figures
+
+
+def texts_of(figure):
+    """All that can be read, each with its place in pixels."""
+    renderer = figure.canvas.get_renderer()
+    found = []
+    for ax in figure.axes:
+        axis_texts = [ax.title, ax._left_title, ax._right_title]
+        if ax.axison:
+            axis_texts += [ax.xaxis.label, ax.yaxis.label]
+            axis_texts += [*ax.get_xticklabels(), *ax.get_yticklabels()]
+        found += [*ax.texts, *axis_texts]
+    return [(t, t.get_window_extent(renderer)) for t in found if t.get_text().strip()]
+
+
+@pytest.mark.parametrize("name", pictures.__all__)
+def test_each_can_be_read(drawn, name):
+    figure = drawn[name]
+    assert isinstance(figure, plots.Picture)
+    assert len(plots.alt_text(figure)) > 80
+    assert figure.get_facecolor() == to_rgba("white")  # legible on a dark page
+    width, height = figure.get_size_inches()
+    assert width == 8
+    assert 3 <= height <= 3.6
+    texts = texts_of(figure)
+    assert len(texts) >= 3
+    for text, box in texts:
+        assert text.get_fontsize() >= 9, text
+        inside = figure.bbox.padded(0.5)
+        assert inside.x0 <= box.x0 <= box.x1 <= inside.x1, text
+        assert inside.y0 <= box.y0 <= box.y1 <= inside.y1, text
+    for (one, a), (other, b) in combinations(texts, 2):
+        assert not a.padded(-1).overlaps(b.padded(-1)), (one, other)
+
+
+def test_start_is_the_run_it_says(drawn, digits):
+    tasks = cl.permuted(digits.first(400, 360), 5)
+    model = cl.MLP((784, 48, 10), seed=2)
+    how = {"epochs": 4, "batch_size": 25, "lr": 0.015, "seed": 2}
+    run = cl.train(cl.Baseline(), tasks, model, progress=False, **how)
+    *current, first, _ = drawn["start"].axes[0].lines
+    assert first.get_color() == pictures.A
+    np.testing.assert_allclose(first.get_ydata()[4::4], run.accuracy[:, 0])
+    for t, line in enumerate(current, start=1):
+        assert line.get_xdata()[[0, -1]].tolist() == [t, t + 1]
+        np.testing.assert_allclose(line.get_ydata()[[0, -1]], run.accuracy[[t - 1, t], t])
+    # What is to be learned from it.
+    assert run.accuracy[0, 0] - run.accuracy[-1, 0] > 0.25
+    assert np.diag(run.accuracy).min() > 0.75
+
+
+def test_permutation_moves_pixels_and_nothing_else(drawn):
+    left, right = drawn["permutation"].axes
+    before, after = (np.asarray(ax.images[0].get_array()) for ax in (left, right))
+    assert not np.array_equal(before, after)
+    one, other = (np.sort(v.reshape(-1, 3), axis=0) for v in (before, after))
+    np.testing.assert_allclose(one, other, rtol=1e-5)
+    boxes = [[p for p in ax.patches if isinstance(p, Rectangle)] for ax in (left, right)]
+    arrows = [a for a in drawn["permutation"].artists if isinstance(a, ConnectionPatch)]
+    assert len(arrows) == len(boxes[0]) == 5
+    for box, new, arrow in zip(*boxes, arrows, strict=True):
+        (c, r), (new_c, new_r) = (np.round(np.add(b.get_xy(), 0.5)).astype(int) for b in (box, new))
+        np.testing.assert_allclose(before[r, c], after[new_r, new_c], rtol=1e-5)
+        assert before[r, c].min() < 0.8  # ink, not paper
+        assert (arrow.xy1[1], arrow.xy2[1]) == (r, new_r)
+
+
+def test_model_counts(drawn):
+    ax, strip = drawn["model"].axes
+    said = [t.get_text() for t in ax.texts]
+    for n in ("802,816", "524,288", "131,072", "2,560"):  # 784 · 1024, 1024 · 512, …
+        assert f"{n}\nweights" in said
+    bars = [bar.get_width() for bar in strip.patches]
+    assert bars == [803_840, 524_800, 131_328, 2_570]  # and a bias for each unit
+    assert sum(bars) == sum(p.numel() for p in cl.MLP().parameters()) == 1_462_538
+    assert "1,462,538" in strip.get_title("left")
+
+
+def slope(f, theta, h=1e-5):
+    return np.array([(f(theta + h * e) - f(theta - h * e)) / (2 * h) for e in np.eye(len(theta))])
+
+
+def loss_a(theta):
+    """By hand: curvature 36 is 1/6 along θ₁ and 6 along θ₂."""
+    return ((theta[..., 0] + 0.8) ** 2 / 6 + 6 * (theta[..., 1] + 0.5) ** 2) / 2
+
+
+def loss_b(theta):
+    """Curvature 9 is 1/3 along 105° and 3 across."""
+    x, y = theta[..., 0] - 2.1, theta[..., 1] - 1.3
+    cos, sin = np.cos(np.radians(105)), np.sin(np.radians(105))
+    return ((cos * x + sin * y) ** 2 / 3 + 3 * (cos * y - sin * x) ** 2) / 2
+
+
+def test_the_two_tasks(drawn):
+    theta = np.random.default_rng(0).normal(size=(20, 2))
+    np.testing.assert_allclose(TASK_A.loss(theta), loss_a(theta))
+    np.testing.assert_allclose(TASK_B.loss(theta), loss_b(theta))
+    # A's region as it is drawn: L = 1 at its rim, √12 along and 1/√3 across.
+    rim = drawn["baseline"].axes[0].collections[2].get_paths()[0].vertices
+    np.testing.assert_allclose(loss_a(rim), 1, atol=0.02)
+    np.testing.assert_allclose(np.ptp(rim, axis=0), (2 * 12**0.5, 2 / 3**0.5), rtol=0.01)
+
+
+def test_baseline_leaves_a(drawn):
+    ax, beside = drawn["baseline"].axes
+    path = ax.lines[-2].get_xydata()
+    np.testing.assert_array_equal(ax.lines[-1].get_xydata()[0], path[-1])
+    assert loss_b(path[-1]) < 0.05 < 1 < loss_a(path[-1])
+    assert not np.any((loss_a(path) < 1) & (loss_b(path) < 1))  # it misses the green region
+    start = np.array(TASK_A.optimum)
+    np.testing.assert_allclose(path[0] - start, -0.08 * slope(loss_b, start), atol=1e-8)
+    np.testing.assert_allclose(beside.lines[0].get_ydata()[1:], loss_a(path))
+    np.testing.assert_allclose(beside.lines[1].get_ydata()[1:], loss_b(path))
+
+
+def test_ewc_ends_where_its_loss_is_least(drawn):
+    ends = pictures.ends()
+    # The curvature of L_A by hand.
+    omegas = {"none": np.zeros(2), "L2": np.ones(2), "diagonal": np.array([1 / 6, 6])}
+    for penalty, lam, end in ends.values():
+
+        def total(theta, omega=omegas[penalty], lam=lam):
+            return loss_b(theta) + 0.5 * lam * np.sum(omega * (theta - TASK_A.optimum) ** 2)
+
+        np.testing.assert_allclose(slope(total, end), 0, atol=1e-8)
+    walks = [line.get_xydata() for line in drawn["ewc"].axes[0].lines if len(line.get_xdata()) > 9]
+    for walk, (_, _, end) in zip(walks[1::2], ends.values(), strict=True):
+        np.testing.assert_allclose(walk[[0, -1]], [TASK_A.optimum, end])
+
+    both = {name: loss_a(end) + loss_b(end) for name, (_, _, end) in ends.items()}
+    assert both["EWC"] < 0.5 * both["L2"] < both["L2"] < both["no penalty"]
+    # L2 is shown at its best: no λ does better.
+    for lam in np.geomspace(1e-4, 1e4, 777):
+        end = cl.bowls.end(TASK_A, TASK_B, "L2", lam)
+        assert loss_a(end) + loss_b(end) > both["L2"] - 1e-3
+    # EWC ends where both tasks work, L2 where neither does.
+    works = {n: (loss_a(end) < 1, loss_b(end) < 1) for n, (_, _, end) in ends.items()}
+    assert works == {"no penalty": (False, True), "L2": (False, False), "EWC": (True, True)}
+    tops = [bar.get_y() + bar.get_height() for bar in drawn["ewc"].axes[1].patches[1::2]]
+    np.testing.assert_allclose(tops, list(both.values()))
+
+
+def test_mas_importance_and_what_it_foretells(drawn):
+    theta = pictures.fitted()
+    omega = pictures.mas_importance(theta).numpy()
+
+    def squares(values):
+        return pictures.function_of(torch.from_numpy(values)).square().numpy()
+
+    np.testing.assert_allclose(np.abs(slope(squares, theta.numpy())).mean(1), omega, atol=1e-6)
+
+    bars, *panels = drawn["mas"].axes
+    np.testing.assert_allclose([b.get_width() for b in bars.patches], np.sort(omega))
+    moved = [np.abs(np.subtract(*(li.get_ydata() for li in ax.lines))).mean() for ax in panels]
+    assert moved[0] > 10 * moved[1]
+    np.testing.assert_allclose(panels[0].lines[0].get_ydata(), pictures.function_of(theta))
+
+
+def test_credits_add_up_to_the_fall(drawn):
+    theta, g = pictures.descent_path()
+    omega = pictures.credits_of(theta, g)
+    losses = 0.5 * np.einsum("ni,ij,nj->n", theta, pictures.H_PATH, theta)
+    fall = losses[0] - losses[-1]
+    assert omega.sum() == pytest.approx(fall, rel=0.005)
+
+    # Gradient flow, θ(t) = Σ_a c_a e^{−λ_a t} v_a, earns ω_i = ∫ g_i² dt.
+    values, vectors = np.linalg.eigh(pictures.H_PATH)
+    c = vectors.T @ pictures.START
+    rates, end = values[:, None] + values, 0.0025 * 4000
+    over = np.outer(c * values, c * values) * (1 - np.exp(-rates * end)) / rates
+    np.testing.assert_allclose(omega, np.einsum("ia,ab,ib->i", vectors, over, vectors), rtol=0.01)
+
+    heights = [bar.get_height() for bar in drawn["si"].axes[1].patches]
+    np.testing.assert_allclose(heights, [fall, *omega])
+    moved = np.abs(theta[-1] - theta[0])
+    assert moved[0] > 1.5 * moved[1]  # the weight that moved further
+    assert omega[0] < omega[1]  # earned less
+
+
+def test_scores_are_those_of_rwalk(drawn):
+    theta, g = (torch.from_numpy(v) for v in pictures.descent_path())
+    method = cl.RWalk(alpha=0.995, interval=200, epsilon=0.01)
+    method.fisher, method.fall = torch.zeros(2).double(), torch.zeros(2).double()
+    method.new_score, method.stretch_start = torch.zeros(2).double(), theta[0].clone()
+    scores = []
+    for k in range(len(theta) - 1):
+        method.accumulate(g[k], theta[k + 1] - theta[k])
+        method.theta_before = theta[k + 1]
+        if (k + 1) % method.interval == 0:
+            before = method.new_score.clone()
+            method.after_interval(torch.nn.Identity())
+            scores.append(method.new_score - before)
+    fisher, score = pictures.scores_of(theta.numpy(), g.numpy())
+    np.testing.assert_allclose(score, torch.stack(scores), rtol=1e-9)
+    np.testing.assert_allclose(fisher[-1], method.fisher)
+    ax, above, below = drawn["rwalk"].axes
+    np.testing.assert_allclose([bar.get_height() for bar in below.patches], score[:, 0])
+    np.testing.assert_allclose(above.lines[0].get_ydata(), fisher[:, 0])
+    # The stretches wear the colours of their bars.
+    bars = [bar.get_facecolor() for bar in below.patches]
+    assert [to_rgba(line.get_color()) for line in ax.lines[: len(bars)]] == bars
+    # What is to be learned from it: F has faded where the path ends, the score remembers.
+    assert fisher[-1, 0] < 0.02 * fisher[:, 0].max()
+
+
+def test_scp_slices(drawn):
+    before, after = pictures.outputs_before_and_after()
+    at = np.linspace(-60, 60, 2001)
+    for cloud in (before, after):
+        density = pictures._density(cloud[:, 0], at)
+        assert np.trapezoid(density, at) == pytest.approx(1)
+        assert np.trapezoid(density * at, at) == pytest.approx(cloud[:, 0].mean(), rel=1e-4)
+    lines = [line.get_xydata() for line in drawn["scp"].axes[0].lines]
+    dots = [li[0] for li in lines if len(li) == 1]
+    means = np.array([before.mean(0), after.mean(0)])
+    np.testing.assert_allclose(dots[:2], means, rtol=1e-5)
+    feet = np.array(dots[2:]).reshape(3, 2, 2)
+    for xi, (blue, red) in zip(([1, 0], [0, 1], [0.5**0.5, -(0.5**0.5)]), feet, strict=True):
+        np.testing.assert_allclose(red - blue, (means[1] - means[0]) @ xi * np.array(xi), atol=1e-5)
