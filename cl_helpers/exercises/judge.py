@@ -1,0 +1,274 @@
+"""How an answer is judged: by its numbers, beside the oracle's and those of the usual mistakes."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+import math
+import textwrap
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from .outcome import Numbers
+
+Args = tuple[Any, ...]
+Answer = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `check` found.
+
+    Attributes:
+        status: "right", "not yet" (nothing was written so far) or "wrong".
+        message: what to know or to do, in one to three sentences.
+    """
+
+    status: Literal["right", "not yet", "wrong"]
+    message: str
+
+    def __str__(self) -> str:
+        return f"{ {'right': '✓', 'not yet': '·', 'wrong': '✗'}[self.status] } {self.message}"
+
+    __repr__ = __str__
+
+    def _repr_markdown_(self) -> str:
+        mark, message = str(self).split(" ", 1)
+        return f"**{mark}** {message}"
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """
+    Attributes:
+        signature: the function asked for.
+        ask: what it returns, as one sentence.
+        problems: makes the arguments of a few calls, new objects each time.
+        right: the oracle.
+        mistakes: what to say -> the functions (one, or variants) that make this mistake.
+        moral: what to say when it is right.
+        look: sees a mistake that has no numbers of its own: (arguments, outcome or error) -> what
+            to say, or None. The outcome has the shape asked for.
+        unstable: what to say when the same call gives two answers.
+    """
+
+    signature: str
+    ask: str
+    problems: Callable[[], list[Args]]
+    right: Answer
+    mistakes: dict[str, tuple[Answer, ...]]
+    moral: str
+    look: Callable[[Args, Tensor | BaseException], str | None] = lambda args, outcome: None
+    unstable: str = (
+        "The same call twice gave two answers: something is drawn at random, or kept from the call "
+        "before."
+    )
+
+    @property
+    def name(self) -> str:
+        return self.signature.partition("(")[0]
+
+    @property
+    def arguments(self) -> list[str]:
+        return self.signature.partition("(")[2].rstrip(")").split(", ")
+
+    def calls(self) -> list[Args]:
+        """The problems, and the first once more: what is drawn at random, or kept, shows then."""
+        return [*self.problems(), self.problems()[0]]
+
+
+def judge(asked: Exercise, answer: Answer) -> Verdict:
+    """The verdict on a function."""
+    if _has_a_gap(answer):
+        return not_yet(asked)
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        return _judge(asked, answer)
+
+
+def not_yet(asked: Exercise) -> Verdict:
+    return Verdict("not yet", f"not attempted yet: write `{asked.signature}`, {asked.ask}")
+
+
+def _judge(asked: Exercise, answer: Answer) -> Verdict:
+    calls = asked.calls()
+    model = calls[0][0] if isinstance(calls[0][0], nn.Module) else None
+    names = [n for n, _ in model.named_parameters()] if model else []
+    came = []
+    for args in calls:
+        outcome = _outcome(asked, answer, args, names)
+        if isinstance(outcome, Verdict):
+            return outcome
+        came.append(outcome)
+
+    right = [Numbers.of(asked.right(*args)) for args in asked.calls()]
+    changed = _changed_argument(asked, calls)
+    if not all(map(Numbers.equal, came, right)):
+        known = _known_mistake(asked, came, right)
+        return Verdict("wrong", known or changed or _help(asked, came, right, bool(model)))
+    if changed:
+        return Verdict("wrong", changed)
+    if not model and came[0].shape != right[0].shape and len(right[0].values) > 1:
+        message = f"The numbers are right, but {came[0]} came and {right[0]} is asked for."
+        return Verdict("wrong", message)
+    return Verdict("right", f"Right. {asked.moral}")
+
+
+def _outcome(asked: Exercise, answer: Answer, args: Args, names: list[str]) -> Numbers | Verdict:
+    """What one call gave, or the verdict if it was no numbers."""
+    if message := _other_arguments(asked, answer, args):
+        return Verdict("wrong", message)
+    try:
+        outcome = answer(*args)
+        if isinstance(outcome, Iterator):
+            outcome = list(outcome)
+    except NotImplementedError:
+        return not_yet(asked)
+    except (Exception, SystemExit) as error:
+        if "ellipsis" in _said(error):  # it stands in a sum, say, of a function without source
+            return not_yet(asked)
+        cure = asked.look(args, error) or f"Asked for is {asked.ask}"
+        return Verdict("wrong", f"{_told(error, answer)} {cure}")
+    if outcome is None or outcome is Ellipsis:
+        return not_yet(asked)
+    try:
+        return Numbers.of(outcome, names)
+    except (TypeError, ValueError, RuntimeError):
+        kind = type(outcome).__name__
+        message = f"What came, of type {kind}, cannot be read as numbers. Asked for is {asked.ask}"
+        return Verdict("wrong", message)
+
+
+def _known_mistake(asked: Exercise, came: list[Numbers], right: list[Numbers]) -> str | None:
+    """The message of the mistake with just these numbers."""
+    for message, functions in asked.mistakes.items():
+        for function in functions:
+            theirs = [Numbers.of(function(*args)) for args in asked.problems()]
+            if all(map(Numbers.equal, came, theirs)):
+                return message
+    for args, c, r in zip(asked.problems(), came, right, strict=False):
+        if r.shape is None or len(c.values) != len(r.values):
+            continue
+        if seen := asked.look(args, c.values.view(r.shape)):
+            return seen
+    return None if came[0].equal(came[-1]) else asked.unstable
+
+
+def _changed_argument(asked: Exercise, calls: list[Args]) -> str | None:
+    """What to say if a call has left an argument other than it was."""
+
+    def contents(argument: Any) -> Numbers:
+        is_model = isinstance(argument, nn.Module)
+        return Numbers.of(list(argument.parameters()) if is_model else argument)
+
+    for now, before in zip(calls, asked.calls(), strict=True):
+        for name, a, b in zip(asked.arguments, now, before, strict=True):
+            if not contents(a).equal(contents(b)):
+                return (
+                    f"Your function changes `{name}` itself, and its caller still needs it as it "
+                    f"was. Work on a copy, or make something new."
+                )
+    return None
+
+
+def _help(asked: Exercise, came: list[Numbers], right: list[Numbers], of_model: bool) -> str:
+    """What can be said of numbers that are wrong in no known way."""
+    c, r = next((c, r) for c, r in zip(came, right, strict=True) if not c.equal(r))
+    size = len(r.values)
+    if len(c.values) != size:
+        form = f"{size} numbers, a tensor like each parameter," if of_model else r
+        return f"The size is another: {c} came, {form} is asked for. Return {asked.ask}"
+    if not c.values.isfinite().all():
+        which = "The number" if size == 1 else f"{(~c.values.isfinite()).sum()} of {size} numbers"
+        return f"{which} came out as NaN or infinite. Look for a division by zero or a log of zero."
+    if not c.values.any():
+        return f"Everything came out as zero. Asked for is {asked.ask}"
+    if factors := _factors(came[:-1], right[:-1]):
+        if len(set(factors)) == 1:
+            return f"Right up to a factor: what came is {factors[0]} times what is asked for."
+        return (
+            f"Right up to a factor, which is another for each problem: {', '.join(factors)} times "
+            f"what is asked for. A sum in place of a mean, or the other way round?"
+        )
+    if any(map(Numbers.equal, came, right)):
+        return (
+            "Right for one problem, wrong for another: is there a number in your code that should "
+            "be read from the arguments?"
+        )
+    worst = int((c.values - r.values).abs().argmax())
+    these, yours = "These are not the numbers", "One of yours is"
+    if size == 1:
+        these, yours = "This is not the number", "Yours is"
+    return (
+        f"{these} asked for: {asked.ask} {yours} {c.values[worst]:.4g} where {r.values[worst]:.4g} "
+        f"is right."
+    )
+
+
+def _factors(came: list[Numbers], right: list[Numbers]) -> list[str]:
+    """By how much each is too large, in words; empty if they are not multiples."""
+    pairs = [(c.values, r.values) for c, r in zip(came, right, strict=True)]
+    if any(len(c) != len(r) for c, r in pairs):
+        return []
+    factors = [(c @ r / (r @ r)).item() for c, r in pairs]
+    one = all(math.isclose(f, factors[0], rel_tol=1e-3) for f in factors)
+    alone = all(len(r) == 1 for _, r in pairs)  # any number is a multiple of any other
+    if not all(map(Numbers.equal, came, right, factors)) or (alone and not one):
+        return []
+    return [_as_fraction(f) for f in factors]
+
+
+def _as_fraction(x: float) -> str:
+    near = Fraction(x).limit_denominator(20)
+    return str(near).replace("-", "−") if math.isclose(near, x, rel_tol=1e-3) else f"{x:.4g}"
+
+
+def _has_a_gap(answer: Answer) -> bool:
+    """True if a `...` stands in the source that is no index; False where there is no source."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
+    except (OSError, TypeError, SyntaxError):
+        return False
+    indices = (n.slice for n in ast.walk(tree) if isinstance(n, ast.Subscript))
+    in_index = {id(n) for index in indices for n in ast.walk(index)}
+    return any(
+        isinstance(n, ast.Constant) and n.value is Ellipsis and id(n) not in in_index
+        for n in ast.walk(tree)
+    )
+
+
+def _other_arguments(asked: Exercise, answer: Answer, args: Args) -> str | None:
+    try:
+        signature = inspect.signature(answer)
+    except (TypeError, ValueError):  # a function in C may not tell
+        return None
+    try:
+        signature.bind(*args)
+    except TypeError:
+        return f"The arguments are others: `{asked.signature}` is asked for, `{signature}` came."
+    return None
+
+
+def _said(error: BaseException) -> str:
+    """The exception's type and message, in one line that Markdown leaves alone."""
+    said = " ".join("".join(traceback.format_exception_only(error)).split()).replace("`", "'")
+    return said if len(said) <= 200 else said[:200] + " …"
+
+
+def _told(error: BaseException, answer: Answer) -> str:
+    """The exception, and which line of the answer it came from."""
+    told = f"`{_said(error)}`"
+    code = getattr(inspect.unwrap(answer), "__code__", None)
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if code and frame.f_code is code:
+            text = linecache.getline(code.co_filename, line).strip().replace("`", "'")
+            told += f" in line {line - code.co_firstlineno + 1} of {code.co_name}"
+            told += f", `{text}`" if text else ""
+            break
+    return told + "."
