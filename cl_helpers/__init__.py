@@ -1,12 +1,28 @@
 """Continual learning, to read and to run: `import cl_helpers as cl`."""
 
-from . import metrics, plots, presets, tasks
+from . import (
+    bowls,
+    evaluation,
+    gradients,
+    methods,
+    metrics,
+    parameters,
+    pictures,
+    plots,
+    presets,
+    steps,
+    tasks,
+    widgets,
+)
 from .data import DataError, Dataset, load
 from .evaluation import evaluate
+from .exercises import check
 from .methods import EWC, MAS, METHODS, SCP, SI, Baseline, Joint, Method, RWalk
 from .models import MLP
 from .run import Run
 from .settings import Settings
+from .show import show
+from .summary import summary
 from .sweep import sweep
 from .tasks import Task, permuted, rotated, split
 from .training import Event, train, train_steps
@@ -28,16 +44,27 @@ __all__ = [
     "Run",
     "Settings",
     "Task",
+    "bowls",
+    "check",
     "evaluate",
+    "evaluation",
+    "gradients",
     "load",
+    "methods",
     "metrics",
+    "parameters",
     "permuted",
+    "pictures",
     "plots",
     "presets",
     "rotated",
+    "show",
     "split",
+    "steps",
+    "summary",
     "sweep",
     "tasks",
     "train",
     "train_steps",
+    "widgets",
 ]

@@ -1,0 +1,9 @@
+"""Widgets for the notebooks: fronts of training, sweeps and plots. No learning code."""
+
+from .bowls import Bowls
+from .importance import Importance
+from .lab import Lab
+from .predict import Predict
+from .sweep import Sweep
+
+__all__ = ["Bowls", "Importance", "Lab", "Predict", "Sweep"]

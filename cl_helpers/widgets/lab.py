@@ -1,0 +1,315 @@
+"""The Lab: every method, λ while it trains, runs overlaid."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+from functools import partial
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+import torch
+
+from ..data import Dataset, load
+from ..evaluation import accuracies
+from ..examples import Split
+from ..methods import METHODS
+from ..models import MLP
+from ..precision import products
+from ..presets import PRESETS, pick_preset
+from ..run import Run
+from ..tasks import Task
+from ..training import Event, mlp_for, train_steps
+from .background import Background
+from .canvas import Canvas
+from .controls import buttons, choice, number, row, strength, strengths
+from .elements import Status
+from .live import Curves, Picture
+from .recipe import code, source
+from .shown import Shown
+
+SAMPLE = 200  # test images a task that are looked at between epochs
+LOOKS = 4  # so many times a task
+
+
+class Lab(Shown):
+    """Train in the background; move λ, pause, stop, and lay runs over each other.
+
+    Args:
+        data: images; None takes `cl.load("auto")`.
+        preset: "quick", "class" or "full"; None as everywhere.
+        method: to begin with; a name in `cl.METHODS`.
+        keep: runs to compare with, from `cl.train` or `cl.Run.load`.
+
+    Attributes:
+        run: the latest run; its `model` and `method` are there to be looked at.
+        kept: runs that were kept.
+    """
+
+    def __init__(
+        self,
+        data: Dataset | None = None,
+        preset: str | None = None,
+        *,
+        method: str = "ewc",
+        keep: Sequence[Run] = (),
+    ):
+        self.data = load("auto") if data is None else data
+        self.kept: list[Run] = list(keep)
+        self.run: Run | None = None
+        self.training: Background | None = None
+        self.curves: Curves | None = None
+        self.event: Event | None = None
+        self.picture = Picture()
+        self.canvas = Canvas(self.picture.figure, self._update)
+
+        self.method = choice("Method", {m.label: name for name, m in METHODS.items()}, method)
+        self.lam = strength(0.0)
+        self.preset = choice("Preset", list(PRESETS), pick_preset(preset).name)
+        self.seed = number("Seed", 0, whole=True, least=0)
+        self.epochs = number("Epochs", 1, whole=True, least=1)
+        self.lr = number("Learning rate", 1e-3)
+        self.optimizer = choice("Optimiser", ["adam", "sgd"], "adam")
+        self.dropout = choice("Dropout", [0.0, 0.1, 0.25, 0.5], 0.0)
+        self.start_, self.pause_, self.stop_, self.keep_, self.clear_, self.code_ = buttons(
+            ("Run", self.start),
+            ("Pause", self._pause_or_resume),
+            ("Stop", self.stop),
+            ("Keep", self.keep),
+            ("Clear", self.clear),
+            ("Show code", self._show_code),
+        )
+        self.progress = widgets.FloatProgress(max=1.0, tooltip="done", layout={"width": "120px"})
+        self.status, self.rest = Status(), widgets.HTML()
+        self.shown_code = widgets.HTML()
+
+        self.method.observe(self._suit_the_method, "value")
+        self.preset.observe(self._suit_the_preset, "value")
+        self._suit_the_method()
+        self._suit_the_preset()
+        self.more = widgets.ToggleButton(
+            description="More settings", tooltip="epochs, learning rate, optimiser, dropout"
+        )
+        more = row(self.epochs, self.lr, self.optimizer, self.dropout)
+        more.layout.display = "none"
+        self.more.observe(
+            lambda on: setattr(more.layout, "display", "" if on["new"] else "none"), "value"
+        )
+        self.box = widgets.VBox(
+            [
+                row(self.method, self.lam, self.preset, self.seed, self.more),
+                more,
+                row(self.start_, self.pause_, self.stop_, self.progress, self.status, self.rest),
+                row(self.keep_, self.clear_, self.code_),
+                self.shown_code,
+                self.canvas.box,
+            ]
+        )
+
+    # ---- what the buttons do; also from code ----
+
+    def start(self, *_: object) -> None:
+        """Train with the settings on the page. A run in progress, of any Lab, is stopped."""
+        preset = PRESETS[self.preset.value]
+        settings = preset.settings(self.data) | {
+            "epochs": self.epochs.value,
+            "lr": self.lr.value,
+            "optimizer": self.optimizer.value,
+            "seed": self.seed.value,
+        }
+        self.event, self.curves, self.run = None, None, None
+        self.canvas.say(None)
+        self.canvas.copying = False
+        self.shown_code.value = ""
+        events = partial(
+            self._events, self.method.value, self.lam.value, preset, settings, self.dropout.value
+        )
+        training = Background(events, self._each, lambda: self._ended(training))
+        self.training = training
+        training.start()
+        self.canvas.ask()
+
+    def pause(self) -> None:
+        """Hold after the step in progress, until `resume`."""
+        if self.training:
+            self.training.pause()
+        self.canvas.ask()
+
+    def resume(self) -> None:
+        if self.training:
+            self.training.resume()
+        self.canvas.ask()
+
+    def stop(self, *_: object) -> None:
+        """End after the step in progress; the finished tasks stay."""
+        if self.training:
+            self.training.stop()
+        self.canvas.ask()
+
+    def wait(self, timeout: float | None = None) -> Run | None:
+        """Until the run has ended, for scripts and front ends without widgets; returns it."""
+        if self.training is None:
+            return None
+        try:
+            self.training.wait(timeout)
+        except KeyboardInterrupt:
+            self.training.stop("interrupted")
+            self.training.wait(timeout)
+        self.canvas.draw()
+        return self.run
+
+    def keep(self, *_: object) -> None:
+        """Lay the latest run over those to come."""
+        run = self.run
+        if run is not None and run.config not in [k.config for k in self.kept]:
+            if run.complete:
+                self.kept.append(replace(run, model=None, method=None))
+            self.canvas.ask()
+
+    def clear(self, *_: object) -> None:
+        """Forget the kept runs."""
+        self.kept.clear()
+        self.canvas.ask()
+
+    def close(self) -> None:
+        if self.training:
+            self.training.stop("its cell was run again")
+        super().close()
+
+    def _pause_or_resume(self, _: object) -> None:
+        paused = self.training is not None and self.training.state == "paused"
+        self.resume() if paused else self.pause()
+
+    def _show_code(self, _: object) -> None:
+        """The lines that give the latest run again."""
+        shown = self.shown_code.value
+        self.shown_code.value = (
+            "" if shown or self.run is None else f"<pre>{escape(code(self.run))}</pre>"
+        )
+
+    def _suit_the_method(self, _: object = None) -> None:
+        self.lam_of, name = "", self.method.value  # nobody's, while it is being changed
+        lam = METHODS[name]().knobs.get("lam")
+        self.lam.disabled = lam is None
+        if self._trains() and self.run is not None and self.run.config["method"] == name:
+            lam = self.run.learner[1].lam  # back to the run in progress
+        self.lam.offer(strengths(lam or 0.0), lam or 0.0)
+        self.lam_of = name
+
+    def _suit_the_preset(self, _: object = None) -> None:
+        settings = PRESETS[self.preset.value].settings(self.data)
+        self.epochs.value, self.lr.value = settings["epochs"], settings["lr"]
+
+    # ---- in the training thread ----
+
+    def _events(
+        self, name: str, lam: float, preset: Any, settings: dict[str, Any], dropout: float
+    ) -> Generator[Event, None, None]:
+        method = METHODS[name]()
+        if "lam" in method.knobs:
+            method.lam = lam
+        tasks = preset.tasks(self.data)
+        model = MLP(mlp_for(tasks).sizes, dropout=dropout) if dropout else None
+        for event in train_steps(method, tasks, model, every=1, **settings):
+            if event.kind == "start":
+                how = {"data": source(self.data), "preset": preset.name, "lam_at": []}
+                how["model"] = repr(model.sizes) if model else None
+                how["dropout"] = dropout
+                event.run.config["lab"] = how
+                device = next(event.run.learner[0].parameters()).device
+                self._samples = _samples([task.to(device) for task in tasks])
+                self.curves, self.run = Curves(event.run), event.run
+            yield event
+
+    def _each(self, event: Event) -> None:
+        curves, (model, method) = self.curves, event.run.learner
+        if curves is None or curves.run is not event.run:
+            return  # a new run was asked for: this is the last step of the one before
+        self.event = event
+        lam = self.lam.value
+        if self.lam_of == method.name and "lam" in method.knobs and lam != method.lam:
+            method.lam = lam
+            curves.moved.append((event.step, method.lam))
+            event.run.config["lab"]["lam_at"].append([event.step, method.lam])
+        config = event.run.config
+        each = max(1, curves.ends[1] // LOOKS)
+        an_epoch = -(-config["n_train"][0] // config["batch_size"])  # its end is looked at anyway
+        if event.kind == "step" and event.step % each == 0 and event.step % an_epoch:
+            with products(config["precision"], next(model.parameters()).device):
+                on = accuracies([(method, model)], self._samples[: event.task + 1])[0]
+            curves.points.append((event.step, on, False))
+        elif event.kind == "epoch":
+            curves.points.append((event.step, event.run.history[-1]["accuracy"], True))
+        if event.kind != "step" or event.step % 5 == 0:
+            self.canvas.ask()
+
+    def _ended(self, training: Background) -> None:
+        if training is self.training:  # else the next has begun
+            self.canvas.copying = True
+            self.canvas.say(training.error)
+            self.canvas.ask()
+
+    # ---- in the drawing thread ----
+
+    def _update(self) -> None:
+        n_tasks = PRESETS[self.preset.value].n_tasks
+        if self.curves is not None:
+            n_tasks = len(self.curves.run.accuracy)
+        self.picture.update(self.curves, n_tasks, self.kept)
+        training, run, event = self.training, self.run, self.event
+        stopping = training is not None and bool(training.reason)
+        live = self._trains()
+        for button, usable in (
+            (self.pause_, live and not stopping),
+            (self.stop_, live and not stopping),
+            (self.keep_, not live and run is not None and run.complete),
+            (self.code_, run is not None),
+            (self.clear_, bool(self.kept)),
+        ):
+            button.disabled = not usable
+        paused = training is not None and training.state == "paused"
+        self.pause_.description = "Resume" if paused else "Pause"
+        self.status.value = _where(training, event)
+        self.rest.value = ""
+        if event is not None:
+            self.progress.value = event.step / event.n_steps
+            if live and not paused:
+                left = event.run.seconds * (event.n_steps / max(1, event.step) - 1)
+                epochs = event.run.config["epochs"]
+                self.rest.value = f"· epoch {event.epoch + 1} of {epochs} · {left:.0f} s left"
+
+    def _trains(self) -> bool:
+        return self.training is not None and not self.training.over
+
+
+def _where(training: Background | None, event: Event | None) -> str:
+    """What is going on, in a line."""
+    if training is None:
+        return "Choose a method and press Run; λ can be moved while it trains."
+    place = "" if event is None else f"task {event.task + 1} of {len(event.run.accuracy)}"
+    step = "" if event is None else f", step {event.step} of {event.n_steps}"
+    match training.state:
+        case "running" if training.reason:
+            return f"stopping: {place}"
+        case "running":
+            return place or "starting"
+        case "paused":
+            return f"paused at {place}{step}"
+        case "done":
+            return "" if event is None else f"done in {event.run.seconds:.0f} s"
+        case "failed":
+            return f"failed at {place}{step}" if place else "failed"
+        case _:
+            return f"ended early: {training.reason}" + (place and f", at {place}{step}")
+
+
+def _samples(tasks: Sequence[Task]) -> list[Task]:
+    """The tasks with a few of their test images, from all over."""
+
+    few = []
+    for task in tasks:
+        assert isinstance(task.test, Split)
+        rows = torch.linspace(0, len(task.test) - 1, min(SAMPLE, len(task.test)))
+        few.append(replace(task, test=task.test.only(rows.long().to(task.test.device))))
+    return few
