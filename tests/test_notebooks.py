@@ -1,5 +1,7 @@
-"""The notebooks, executed top to bottom as a student would, in the smallest preset."""
+"""The notebooks: run from top to bottom as a student would, in the smallest preset; their form."""
 
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -8,22 +10,85 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if path.stem != "lab"]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def each(paths):
+    return pytest.mark.parametrize("path", paths, ids=[path.stem for path in paths])
+
+
+def cells_of(path, kind):
+    return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == kind]
+
+
+def headings(path):
+    """(level, text) of every heading, in order."""
+    text = "\n".join(c.source for c in cells_of(path, "markdown"))
+    return [(len(marks), words) for marks, words in re.findall(r"^(#+) (.+)$", text, re.M)]
+
+
+@each(NOTEBOOKS)
 def test_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     monkeypatch.setenv("CL_PRESET", "quick")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", ())]
+    assert not [o for o in outputs if o.output_type == "error"]
     pictures = [o for o in outputs if "image/png" in o.get("data", {})]
     assert pictures
-    assert all(len(o["metadata"]["image/png"]["alt"]) > 40 for o in pictures)
+    for picture in pictures:
+        text = picture["metadata"]["image/png"]["alt"]
+        assert len(text) > 25
+        assert 'alt="' in picture["data"]["text/html"]
     assert not [o for o in outputs if o.get("name") == "stderr" and "Warning" in o["text"]]
+    checks = [o for o in outputs if "not attempted yet" in str(o.get("data"))]
+    assert len(checks) == (path in LESSONS)
+    assert len(nbformat.writes(notebook)) < 2_000_000
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@each(NOTEBOOKS)
 def test_is_stored_without_outputs(path):
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in cells_of(path, "code"):
         assert not cell.get("outputs")
         assert cell.get("execution_count") is None
+
+
+@each(NOTEBOOKS)
+def test_headings_are_in_order(path):
+    levels = [level for level, _ in headings(path)]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in pairwise(levels))
+
+
+@each(NOTEBOOKS)
+def test_begins_with_the_same_cell_everywhere(path):
+    first = cells_of(path, "code")[0].source.splitlines()
+    assert first[:5] == cells_of(NOTEBOOKS[0], "code")[0].source.splitlines()[:5]
+    assert first[-1].startswith(("cl.pictures.", "cl.widgets.Lab"))
+
+
+@each(LESSONS)
+def test_has_all_eight_parts(path):
+    told = [words for _, words in headings(path)]
+    for part in ("Do you remember?", "Predict", "Run", "Labels, memory, time", "References"):
+        assert part in told
+    assert any(words.startswith("Explore") for words in told)
+    assert any(words.startswith("Your turn") for words in told)
+    title = cells_of(path, "markdown")[0].source
+    assert title.count("\n1. ") == title.count("\n2. ") == title.count("\n3. ") == 1
+    assert re.search(r"\*\*Time\*\*: (about|under) \d+ s", title)
+    source = "\n".join(c.source for c in cells_of(path, "markdown"))
+    assert source.count("<details><summary>") == 3
+    assert source.count("</details>") == 3
+    code = "\n".join(c.source for c in cells_of(path, "code"))
+    for call in ("cl.widgets.Predict(", ".replay(", "cl.check("):
+        assert call in code
+
+
+@each(LESSONS)
+def test_cells_are_few_and_short(path):
+    assert 25 <= len(nbformat.read(path, as_version=4).cells) <= 45
+    for cell in cells_of(path, "code"):
+        assert len(cell.source.splitlines()) <= 16
