@@ -1,0 +1,374 @@
+"""A real JupyterLab, driven through a real browser as a student would use it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from inspect import cleandoc
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nbformat
+import psutil
+from playwright.sync_api import Browser, Locator, Page
+
+ARTEFACTS = Path(__file__).parent / "artefacts"
+
+# No question about news, no check for updates: either would lie over the notebook.
+_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    }
+}
+
+# What every script below calls the notebook, its kernel and its cells.
+_PRELUDE = """
+    const app = window.jupyterapp;
+    const panel = app?.shell.currentWidget;
+    const context = panel?.context, session = panel?.sessionContext;
+    const kernel = session?.session?.kernel, cells = panel?.content?.widgets ?? [];
+"""
+
+_METADATA = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+
+
+class Server:
+    """`jupyter lab` on a free port of this machine, with empty settings; `end` ends it.
+
+    Args:
+        folder: an empty one. `folder / "root"` is what JupyterLab shows.
+        threads: of a kernel that trains; None leaves it to torch.
+    """
+
+    def __init__(self, folder: Path, threads: int | None = 1):
+        self.root = folder / "root"
+        self.log = folder / "jupyter.log"
+        settings = folder / "config" / "labconfig" / "default_setting_overrides.json"
+        for path in (self.root, settings.parent, folder / "runtime"):
+            path.mkdir(parents=True)
+        settings.write_text(json.dumps(_SETTINGS))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self._token = secrets.token_hex(16)
+        self._address = f"http://127.0.0.1:{port}"
+        # Nobody's settings; but the data, if they were once downloaded.
+        own = {
+            "HOME": folder,
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"),
+            "JUPYTER_CONFIG_DIR": folder / "config",
+            "JUPYTER_DATA_DIR": folder / "data",
+            "JUPYTER_RUNTIME_DIR": folder / "runtime",
+            "JUPYTERLAB_SETTINGS_DIR": folder / "settings",
+            "JUPYTERLAB_WORKSPACES_DIR": folder / "workspaces",
+            "IPYTHONDIR": folder / "ipython",
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "CL_PRESET": "quick",
+        }
+        if threads:  # the browser works too
+            own["OMP_NUM_THREADS"] = str(threads)
+        options = {
+            "ServerApp.ip": "127.0.0.1",
+            "ServerApp.port": port,
+            "ServerApp.port_retries": 0,
+            "ServerApp.root_dir": self.root,
+            "ServerApp.allow_root": True,
+            "IdentityProvider.token": self._token,
+            "LabApp.expose_app_in_browser": True,
+            "LabApp.news_url": None,
+            "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        }
+        with self.log.open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "jupyterlab", "--no-browser"]
+                + [f"--{k}={v}" for k, v in options.items()],
+                cwd=self.root,
+                env=os.environ | {k: str(v) for k, v in own.items()},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for pytest, which then calls `end`
+            )
+
+    def url(self, path: str) -> str:
+        return f"{self._address}/{path}?token={self._token}"
+
+    def wait_until_ready(self, timeout: float = 60) -> None:
+        """Raises RuntimeError, with the log, if it does not answer in `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline and self._process.poll() is None:
+            try:
+                urllib.request.urlopen(self.url("api/status"), timeout=5).close()
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError(f"jupyter lab does not answer:\n{self.log.read_text()}")
+
+    def end(self) -> None:
+        """Ends the server and every kernel it has started."""
+        alive = []
+        if self._process.poll() is None:
+            alive = psutil.Process(self._process.pid).children(recursive=True)
+        self._process.terminate()
+        try:
+            self._process.wait(10)  # it asks its kernels to end
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        _, alive = psutil.wait_procs(alive, timeout=2)
+        for process in alive:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+
+
+class Answer(NamedTuple):
+    """What the kernel printed, and the seconds from question to reply."""
+
+    text: str
+    seconds: float
+
+
+class Picture(NamedTuple):
+    """What an <img> shows, and what it says to those who do not see it ("" if nothing)."""
+
+    png: bytes
+    alt: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.png).hexdigest()
+
+
+class Notebook:
+    """A notebook that is open in JupyterLab; cells are counted from 0, Markdown included.
+
+    Args:
+        source: a notebook's path, which is copied, or the sources of its code cells.
+    """
+
+    def __init__(self, browser: Browser, server: Server, source: Path | Sequence[str]):
+        stem = source.stem if isinstance(source, Path) else "probe"
+        self.path = server.root / f"{stem}-{secrets.token_hex(3)}.ipynb"
+        if isinstance(source, Path):
+            shutil.copy(source, self.path)
+        else:
+            cells = [nbformat.v4.new_code_cell(cleandoc(s)) for s in source]
+            nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=_METADATA), self.path)
+        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        self.page.on("dialog", lambda dialog: dialog.accept())  # leave the page? yes
+        self.page.goto(server.url(f"lab/workspaces/{self.path.stem}/tree/{self.path.name}"))
+        self._wait_for_kernel()
+
+    def close(self) -> None:
+        self._script("await session?.shutdown()")
+        self.page.close()
+
+    # ---- the notebook
+
+    def run_all(self, timeout: float = 60) -> None:
+        """Run All, until it has ended and every code cell has its number or one has failed.
+
+        Raises:
+            TimeoutError: that took longer than `timeout` seconds.
+        """
+        self._script(
+            """
+            for (const cell of cells)
+                if (cell.model.type === "code") cell.model.executionCount = null;
+            panel.isRunning = true;
+            app.commands.execute("notebook:run-all-cells").finally(() => panel.isRunning = false);
+            """
+        )
+        try:
+            self.wait_until(lambda: not self._script("return panel.isRunning"), timeout)
+            self.wait_until(lambda: self.errors() or not self._not_run(), 5)
+        except TimeoutError:
+            raise TimeoutError(f"not run after {timeout} s: cells {self._not_run()}") from None
+
+    def run_cell(self, i: int, *, wait: bool = True, timeout: float = 60) -> None:
+        """Run cell `i`; without `wait`, return while it runs."""
+        self._script(
+            """
+            panel.content.deselectAll();
+            panel.content.activeCellIndex = i;
+            cells[i].model.executionCount = null;
+            const run = app.commands.execute("notebook:run-cell");
+            if (wait) await run;
+            """,
+            timeout,
+            i=i,
+            wait=wait,
+        )
+
+    def errors(self) -> list[str]:
+        """Every error output, as "name: value"."""
+        found = [o for i in range(self._n_cells()) for o in self.outputs(i)]
+        return [f"{o['ename']}: {o['evalue']}" for o in found if o["output_type"] == "error"]
+
+    def outputs(self, i: int) -> list[dict[str, Any]]:
+        """Cell `i`'s outputs, as nbformat has them."""
+        return self._script("return cells[i].model.outputs?.toJSON() ?? []", i=i)
+
+    def save(self) -> nbformat.NotebookNode:
+        """Save it, and what is in the file then."""
+        self._script("await context.save()")
+        return nbformat.read(self.path, as_version=4)
+
+    def reload(self) -> None:
+        """Reload the page, unsaved changes lost."""
+        self.page.reload()
+        self._wait_for_kernel()
+
+    def screenshot(self, name: str, *, cell: int | None = None) -> Path:
+        """A picture of the page, or of one cell, in artefacts/."""
+        ARTEFACTS.mkdir(exist_ok=True)
+        path = ARTEFACTS / f"{name}.png"
+        (self.page if cell is None else self.cell(cell)).screenshot(path=path)
+        return path
+
+    # ---- its kernel
+
+    def restart_kernel(self) -> None:
+        self._script("await session.restartKernel()")
+        self._wait_for_kernel()
+
+    def interrupt_kernel(self) -> None:
+        self._script("await kernel.interrupt()")
+
+    def shut_down_kernel(self) -> None:
+        self._script("await session.shutdown()")
+
+    def ask(self, code: str, timeout: float = 60) -> Answer:
+        """Run `code` in the kernel behind the notebook's back; it waits for a cell that runs.
+
+        Raises:
+            RuntimeError: it failed.
+        """
+        text, seconds, reply = self._script(
+            """
+            const start = performance.now();
+            const future = kernel.requestExecute({code, store_history: false});
+            let text = "";
+            future.onIOPub = m => { if (m.header.msg_type === "stream") text += m.content.text; };
+            const reply = (await future.done).content;
+            return [text, (performance.now() - start) / 1000, reply];
+            """,
+            timeout,
+            code=code,
+        )
+        if reply["status"] != "ok":  # "error", or "aborted" by an interrupt just before
+            raise RuntimeError(f"{reply['status']}: {reply.get('ename')}: {reply.get('evalue')}")
+        return Answer(text, seconds)
+
+    # ---- what is seen
+
+    def cell(self, i: int) -> Locator:
+        return self.page.locator(f'.jp-Notebook .jp-Cell[data-windowed-list-index="{i}"]')
+
+    def widget(self, role: Any, name: str) -> Locator:
+        """The widget that a screen reader would call `name`, a `role` of ARIA."""
+        return self.page.get_by_role(role, name=name, exact=True)
+
+    def press(self, name: str) -> None:
+        """Click the button that says `name`."""
+        self.widget("button", name).click()
+
+    def move_slider_by_keyboard(self, name: str, *keys: str) -> None:
+        """Press `keys`, such as "ArrowRight", "PageUp" or "Home", on a slider."""
+        for key in keys:
+            self.widget("slider", name).press(key)
+
+    def drag_slider(self, name: str, to_fraction: float) -> None:
+        """Drag a slider with the mouse from where it is: 0 is its left end, 1 its right one."""
+        slider = self.widget("slider", name)
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
+        assert box
+        at = slider.evaluate("s => (s.value - s.min) / (s.max - s.min)")
+        y, radius = box["y"] + box["height"] / 2, 8
+
+        def x(fraction: float) -> float:
+            return box["x"] + radius + fraction * (box["width"] - 2 * radius)
+
+        self.page.mouse.move(x(at), y)
+        self.page.mouse.down()
+        self.page.mouse.move(x(to_fraction), y, steps=8)
+        self.page.mouse.up()
+
+    def pictures(self, i: int) -> list[Picture]:
+        """The pictures that cell `i` shows."""
+        found = []
+        for image in self.cell(i).locator("img:visible").all():
+            png, alt = image.evaluate(
+                """
+                async image => {
+                    const bytes = new Uint8Array(await (await fetch(image.src)).arrayBuffer());
+                    return [btoa(Array.from(bytes, b => String.fromCharCode(b)).join("")),
+                            image.alt || image.title];
+                }
+                """
+            )
+            found.append(Picture(base64.b64decode(png), alt))
+        return found
+
+    def wait_until(self, predicate: Callable[[], Any], timeout: float = 20) -> Any:
+        """What `predicate` returns as soon as that is true.
+
+        Raises:
+            TimeoutError: it was not within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while not (value := predicate()):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {timeout} s; errors: {self.errors()}")
+            self.page.wait_for_timeout(50)
+        return value
+
+    # ---- beneath
+
+    def _n_cells(self) -> int:
+        return self._script("return cells.length")
+
+    def _not_run(self) -> list[int]:
+        """The code cells without a number."""
+        return self._script(
+            """
+            return cells.map((cell, i) => ({model: cell.model, i})).filter(({model}) =>
+                model.type === "code" && model.sharedModel.source.trim() && !model.executionCount
+            ).map(({i}) => i);
+            """
+        )
+
+    def _wait_for_kernel(self) -> None:
+        # Until a kernel has said what it is, JupyterLab drops what it is asked to run.
+        self.page.wait_for_function("window.jupyterapp?.shell.currentWidget?.sessionContext")
+        self._script(
+            "await app.restored; await context.ready; await session.ready;"
+            "await session.session.kernel.info;"
+        )
+
+    def _script(self, script: str, timeout: float = 60, **values: Any) -> Any:
+        """Run JavaScript in the page, with `values` as its variables; fails after `timeout` s."""
+        names = f"const {{{', '.join(values)}}} = values;" if values else ""
+        return self.page.evaluate(
+            f"""
+            ([values, seconds]) => Promise.race([
+                (async () => {{ {_PRELUDE} {names} {script} }})(),
+                new Promise((_, fail) => setTimeout(
+                    () => fail(Error(`no answer within ${{seconds}} s`)), 1000 * seconds)),
+            ])
+            """,
+            [values, timeout],
+        )

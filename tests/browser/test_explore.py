@@ -1,0 +1,152 @@
+"""The other widgets in a real JupyterLab: each control moved, picture and text as is right."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+BOWLS = "import cl_helpers as cl\nbowls = cl.widgets.Bowls(6)\nbowls"
+PREDICT = """
+import cl_helpers as cl
+number = cl.widgets.Predict("How much?")
+number
+"""
+CHOICE = 'choice = cl.widgets.Predict("Which?", ["this", "that"])\nchoice'
+ORDER = 'order = cl.widgets.Predict("In which order?", ["EWC", "MAS"], order=True)\norder'
+SWEEP = """
+import cl_helpers as cl
+tasks = cl.permuted(cl.load("digits").first(600, 200), 3)
+runs = cl.sweep(cl.EWC(), tasks, lam=[0, 100, 1e6], epochs=3, lr=1e-3, engine=1, progress=False)
+sweep = cl.widgets.Sweep(runs)
+sweep
+"""
+IMPORTANCE = """
+import cl_helpers as cl
+tasks = cl.permuted(cl.load("digits").first(600, 200), 2)
+runs = [cl.train(m, tasks, epochs=2, lr=1e-3, progress=False) for m in (cl.EWC(), cl.MAS())]
+importance = cl.widgets.Importance(runs, tasks)
+importance
+"""
+
+
+def status(notebook, i=0):
+    return notebook.cell(i).get_by_role("status").last.inner_text()
+
+
+def picture(notebook, i=0):
+    [shown] = notebook.pictures(i)
+    return shown.digest
+
+
+def opened(notebook, *cells):
+    page = notebook(list(cells))
+    page.run_all()
+    assert page.errors() == []
+    return page
+
+
+def changes(page, act, i=0):
+    """Do `act`; return what the text says once picture and text are others."""
+    text, before = status(page, i), picture(page, i)
+    act()
+    page.wait_until(lambda: status(page, i) != text and picture(page, i) != before, timeout=10)
+    return status(page, i)
+
+
+def end(text):
+    return tuple(map(float, re.search(r"ends at \((-?[\d.]+), (-?[\d.]+)\)", text).groups()))
+
+
+def test_bowls(notebook):
+    page = opened(notebook, BOWLS)
+    a, b = (
+        tuple(map(float, page.ask(f"print(*bowls.tasks[{i}].optimum)").text.split()))
+        for i in (0, 1)
+    )
+    assert "both tasks are solved" in status(page)
+    page.screenshot("bowls-diagonal")
+    text = changes(page, lambda: page.widget("slider", "λ").press("End"))
+    assert end(text) == pytest.approx(a, abs=0.03)  # λ → ∞ stays at A's optimum
+    text = changes(page, lambda: page.widget("slider", "λ").press("Home"))
+    assert end(text) == pytest.approx(b, abs=0.011)  # λ = 0 ends at B's
+    assert "A is forgotten" in text
+
+    page.ask("bowls.lam.value = 1.0")
+    page.wait_until(lambda: "both tasks are solved" in status(page))
+    text = changes(page, lambda: page.press("L2"))
+    assert "both tasks are solved" not in text
+    text = changes(page, lambda: page.press("diagonal"))
+    text = changes(page, lambda: page.drag_slider("Rotation of A (°)", 0.75))  # to 45°
+    assert float(page.ask("print(bowls.rotation.value)").text) == 45
+    assert "both tasks are solved" not in text
+    page.screenshot("bowls-rotated")
+    text = changes(page, lambda: page.press("exact"))
+    together, best = re.search(r"together ([\d.]+) \(at best ([\d.]+)\)", text).groups()
+    assert together == best
+    changes(page, lambda: page.widget("slider", "Curvature").press("ArrowRight"))
+    text = changes(page, lambda: page.widget("slider", "Distance").press("Home"))
+    assert "on A 0.00, on B 0.00" in text
+    figure = page.widget("combobox", "Figure")
+    text = changes(page, lambda: figure.select_option(index=0))
+    assert "task A is solved" in text
+    page.screenshot("bowls-one-task")
+
+
+def test_predict(notebook):
+    page = opened(notebook, PREDICT, CHOICE, ORDER, "number.replay(63.2)")
+    assert "You recorded no guess" in str(page.outputs(3))
+    page.cell(0).get_by_role("slider").press("End")
+    page.cell(0).get_by_role("button", name="Record my guess").click()
+    page.wait_until(lambda: page.ask("print(number.guess)").text == "100.0\n")
+    page.wait_until(lambda: page.cell(0).get_by_role("slider").is_disabled())
+    page.run_cell(3)
+    assert "Your guess was 100" in page.pictures(3)[0].alt
+    record = page.cell(1).get_by_role("button", name="Record my guess")
+    record.click()
+    page.wait_until(lambda: "Choose one first" in status(page, 1))
+    page.cell(1).get_by_role("radio", name="that").check()
+    record.click()
+    page.wait_until(lambda: page.ask("print(choice.guess)").text == "that\n")
+    record = page.cell(2).get_by_role("button", name="Record my guess")
+    page.cell(2).get_by_role("combobox").nth(0).select_option("MAS")
+    record.click()
+    page.wait_until(lambda: "one place" in status(page, 2))
+    page.cell(2).get_by_role("combobox").nth(1).select_option("EWC")
+    record.click()
+    page.wait_until(lambda: page.ask("print(order.guess)").text == "['MAS', 'EWC']\n")
+    page.screenshot("predict")
+
+
+def test_sweep(notebook):
+    page = opened(notebook, SWEEP)
+    best = page.ask(
+        "print(sweep.best(), max(runs, key=lambda r: r.average_accuracy).config['knobs']['lam'])"
+    )
+    assert len(set(best.text.split())) == 1
+    text = changes(
+        page,
+        lambda: page.widget("slider", "λ").press("Home" if "off" not in status(page) else "End"),
+    )
+    for key in ("End", "Home"):
+        page.widget("slider", "λ").press(key)
+        i = 0 if key == "Home" else -1
+        told = page.ask(f"print(f'{{runs[{i}].average_accuracy:.1%}}')").text.strip()
+        page.wait_until(lambda told=told: f"average accuracy {told}" in status(page))
+    assert text
+    page.screenshot("sweep")
+
+
+def test_importance(notebook):
+    page = opened(notebook, IMPORTANCE)
+    assert "ewc" in status(page)
+    page.screenshot("importance")
+    before = picture(page)
+    page.widget("combobox", "Pixels as seen by").select_option("permutation 2")
+    page.wait_until(lambda: picture(page) != before)
+    text = changes(page, lambda: page.widget("combobox", "Layer").select_option("fc3"))
+    assert "131,072 weights" in text
+    assert page.widget("combobox", "Pixels as seen by").is_disabled()
+    text = changes(page, lambda: page.widget("combobox", "Method").select_option(index=1))
+    assert text.startswith("mas")
+    page.screenshot("importance-fc3")

@@ -1,0 +1,202 @@
+"""The Lab in a real JupyterLab: what a lecturer does with it, and what goes wrong in a hall."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+LAB = """
+    import cl_helpers as cl
+    lab = cl.widgets.Lab(cl.load("digits"), "class", method="{method}")
+    lab
+"""
+CELLS = [LAB.format(method="ewc"), "print('ran to the end')"]
+OTHER = LAB.replace("lab", "other").format(method="baseline")
+
+
+def state(notebook) -> dict:
+    """What the kernel knows of the Lab."""
+    return json.loads(
+        notebook.ask(
+            """
+            import json
+            print(json.dumps({
+                "state": lab.training.state if lab.training else "none",
+                "step": lab.event.step if lab.event else 0,
+                "moved": lab.curves.moved if lab.curves else [],
+                "drawn": lab.canvas.drawn,
+                "kept": len(lab.kept),
+                "lam": lab.lam.value,
+                "accuracy": str(lab.run.accuracy.tolist()) if lab.run else "",
+            }))
+            """.replace("\n            ", "\n")
+        ).text
+    )
+
+
+def reach(notebook, step):
+    notebook.wait_until(lambda: state(notebook)["step"] >= step, timeout=60)
+
+
+def says(notebook, text):
+    """Is `text` in the Lab's line of status?"""
+    return notebook.page.get_by_role("status").filter(has_text=text).first.is_visible
+
+
+def live(notebook, i=0):
+    [picture] = notebook.pictures(i)
+    return picture
+
+
+@pytest.fixture
+def lab(notebook):
+    lab = notebook(CELLS)
+    lab.run_all()
+    assert lab.errors() == []
+    lab.wait_until(says(lab, "press Run"))
+    return lab
+
+
+def test_a_lecture(lab):
+    assert "Nothing has been trained" in live(lab).alt
+    lab.press("Run")
+    reach(lab, 150)
+    lab.move_slider_by_keyboard("λ", "ArrowRight", "ArrowRight")
+    lab.wait_until(lambda: state(lab)["moved"], timeout=5)
+    by_keyboard = state(lab)["moved"][-1]
+    assert by_keyboard[1] == 1_000
+    lab.drag_slider("λ", 0.2)
+    lab.wait_until(lambda: state(lab)["moved"][-1][1] < 1, timeout=5)
+    lab.wait_until(lambda: "λ was set to 1,000 after step" in live(lab).alt, timeout=5)
+    first = live(lab).digest
+    lab.wait_until(lambda: live(lab).digest != first, timeout=5)  # it goes on
+    lab.screenshot("lab-running")
+
+    lab.press("Pause")
+    lab.wait_until(says(lab, "paused at task"))
+    lab.page.wait_for_timeout(1500)  # the frame that was under way
+    still, step = live(lab).digest, state(lab)["step"]
+    assert lab.ask("print(6 * 7)").text == "42\n"  # the kernel is free
+    lab.run_cell(1)
+    assert lab.outputs(1)[0]["text"] == "ran to the end\n"
+    lab.page.wait_for_timeout(1500)
+    assert (live(lab).digest, state(lab)["step"]) == (still, step)
+    lab.press("Resume")
+    lab.wait_until(says(lab, "done in"), timeout=60)
+    lab.wait_until(lambda: "Average" in live(lab).alt, timeout=5)
+    disturbed = state(lab)["accuracy"]
+
+    lab.press("Keep")
+    lab.wait_until(lambda: state(lab)["kept"] == 1)
+    lab.ask("lab.lam.value = 400.0")
+    lab.press("Run")  # the same, undisturbed
+    lab.wait_until(says(lab, "done in"), timeout=60)
+    assert state(lab)["moved"] == []
+    assert state(lab)["accuracy"] != disturbed
+    before = 1 + by_keyboard[0] // 200  # rows of tasks that had ended by then, and the next one's
+    rows = [json.loads(a.replace("nan", "null")) for a in (disturbed, state(lab)["accuracy"])]
+    assert rows[0][: before - 1] == rows[1][: before - 1]
+
+    lab.widget("combobox", "Method").select_option("SI")
+    lab.wait_until(lambda: state(lab)["lam"] == 0.4)
+    lab.press("Run")
+    reach(lab, 300)
+    lab.press("Stop")
+    lab.wait_until(says(lab, "ended early: stopped"))
+    assert state(lab)["state"] == "stopped"
+    lab.wait_until(lambda: "Kept runs: ewc" in live(lab).alt)
+    lab.press("Show code")
+    lab.wait_until(lambda: lab.page.get_by_text("cl.SI(lam=0.4)").is_visible())
+    lab.screenshot("lab-kept-and-code")
+    lab.press("Clear")
+    lab.wait_until(lambda: "Kept runs" not in live(lab).alt)
+
+    saved = lab.save()
+    [_, copy] = saved.cells[0].outputs
+    assert copy.data["image/png"]
+    assert "Accuracy on each task" in copy.metadata["image/png"]["alt"]
+    assert lab.path.stat().st_size < 1_000_000
+
+
+def test_reload_restart_and_run_again(lab):
+    lab.press("Run")
+    reach(lab, 50)
+    lab.save()
+    lab.reload()
+    lab.wait_until(says(lab, "of 5"))  # the same Lab, still training
+    step = state(lab)["step"]
+    lab.move_slider_by_keyboard("λ", "ArrowRight")
+    lab.wait_until(lambda: state(lab)["moved"], timeout=5)
+    assert state(lab)["step"] > step
+    before = live(lab).digest
+    lab.wait_until(lambda: live(lab).digest != before)
+    lab.restart_kernel()
+    lab.run_all()
+    assert lab.errors() == []
+    lab.press("Run")
+    reach(lab, 20)
+    lab.press("Stop")
+    lab.wait_until(says(lab, "ended early"))
+
+
+def test_two_labs_and_a_cell_that_is_run_again(notebook):
+    lab = notebook([*CELLS, OTHER])
+    lab.run_all()
+    assert lab.errors() == []
+    lab.cell(0).get_by_role("button", name="Run", exact=True).click()
+    reach(lab, 20)
+    lab.cell(2).get_by_role("button", name="Run", exact=True).click()
+    lab.wait_until(says(lab, "another run was started"))
+    threads = "import threading; print([t.name for t in threading.enumerate()].count('training'))"
+    lab.wait_until(lambda: lab.ask(threads).text == "1\n")
+    lab.run_cell(2)  # in the middle of its run
+    lab.wait_until(lambda: lab.ask(threads).text == "0\n", timeout=30)
+    assert len(lab.pictures(2)) == 1
+    lab.wait_until(lambda: "Nothing has been trained" in live(lab, 2).alt)
+    assert lab.errors() == []
+
+
+def test_an_interrupt_ends_the_run_with_one_message(lab):
+    lab.press("Run")
+    reach(lab, 20)
+    lab.interrupt_kernel()
+    lab.wait_until(says(lab, "ended early: interrupted"))
+    assert lab.ask("print('alive')").text == "alive\n"
+    assert lab.errors() == []
+    lab.press("Run")
+    reach(lab, 20)
+    lab.press("Stop")
+    lab.wait_until(says(lab, "ended early: stopped"))
+
+
+def test_an_error_in_training_is_shown_with_its_cause(lab):
+    lab.ask(
+        "def end_task(self, model, task):\n"
+        "    try: {}['Ω']\n"
+        "    except KeyError as cause: raise RuntimeError('no Ω today') from cause\n"
+        "cl.EWC.end_task = end_task"
+    )
+    lab.press("Run")
+    alert = lab.page.get_by_role("alert")
+    lab.wait_until(alert.is_visible, timeout=60)
+    assert "RuntimeError: no Ω today" in alert.inner_text()
+    assert "because of KeyError: 'Ω'" in alert.inner_text()
+    lab.screenshot("lab-error")
+
+
+def test_every_control_has_a_name(lab):
+    lab.press("More settings")
+    names = {
+        "combobox": ["Method", "Preset", "Optimiser", "Dropout"],
+        "slider": ["λ"],
+        "spinbutton": ["Seed", "Epochs", "Learning rate"],
+        "button": ["Run", "Pause", "Stop", "Keep", "Clear", "Show code", "More settings"],
+    }
+    for role, every in names.items():
+        for name in every:
+            lab.wait_until(lambda role=role, name=name: lab.widget(role, name).is_visible())
+        shown = lab.cell(0).locator(".jp-OutputArea").get_by_role(role)
+        assert shown.count() == len(every)  # none without a name
+    assert lab.widget("slider", "λ").get_attribute("aria-valuetext") == "400"
+    lab.screenshot("lab-more")
