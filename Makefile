@@ -4,11 +4,29 @@ PRESET ?=
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 preset = $(if $(PRESET),--preset $(PRESET))
+preset_env = $(if $(PRESET),CL_PRESET=$(PRESET))
 
-.PHONY: lab test compare bench lint results clean
+.PHONY: lab demo site wheel test compare bench lint results clean
 
 lab: .venv/ready
 	jupyter lab --notebook-dir=notebooks
+
+# The lab alone, as a page without code, for the lecture hall.
+demo: .venv/demo
+	$(preset_env) voila --Voila.ip=127.0.0.1 --show_tracebacks=True notebooks/lab.ipynb
+
+# Every notebook executed, as pages: build/site/index.html. Results are kept in build/site-cache.
+site: .venv/ready
+	rm -rf build/site build/site-source
+	mkdir -p build/site-source
+	cp site/index.md notebooks/*.ipynb build/site-source
+	$(preset_env) sphinx-build -q -W --keep-going -E -d build/site-doctrees -c site \
+		build/site-source build/site
+
+# What Colab needs beside a notebook. Without build/lib, where files since deleted live on.
+wheel: .venv/ready
+	rm -rf build/lib dist
+	pip wheel --quiet --no-deps --wheel-dir dist .
 
 test: .venv/ready
 	python -m pytest
@@ -35,6 +53,10 @@ results: .venv/ready
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+.venv/demo: .venv/ready
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	touch $@
+
 # Avalanche, to be measured against, in an environment of its own.
 .avalanche/ready:
 	$(PYTHON) -m venv .avalanche
@@ -42,4 +64,4 @@ results: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv .avalanche build *.egg-info
+	rm -rf .venv .avalanche build dist *.egg-info

@@ -17,6 +17,7 @@ from typing import Any
 
 import growth
 import torch
+from live import in_jupyterlab
 from loops import (
     AVALANCHE,
     avalanches_run,
@@ -151,7 +152,12 @@ def growing() -> Figures:
     }
 
 
-SECTIONS = {f.__name__: f for f in (epoch, step, importance, avalanche, sweeping, growing)}
+def lab() -> Figures:
+    """The Lab beside cl.train, preset class, EWC, in a real JupyterLab and browser, in seconds."""
+    return in_jupyterlab()
+
+
+SECTIONS = {f.__name__: f for f in (epoch, step, importance, avalanche, sweeping, growing, lab)}
 if DEVICE.type == "cuda":
     SECTIONS["homework"] = homework
 

@@ -1,0 +1,71 @@
+"""The site: every notebook, executed, with its figures. `make site` gathers the pages.
+
+Nothing is loaded from other hosts: MathJax and the theme's files are copied into the site.
+"""
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from docutils import nodes
+from myst_nb.core.render import NbElementRenderer
+
+ROOT = Path(__file__).resolve().parent.parent
+
+project = html_title = "Continual learning, to read and to run"
+html_theme = "furo"
+html_show_copyright = html_show_sphinx = html_show_sourcelink = False
+extensions = ["myst_nb", "sphinx-mathjax-offline"]
+myst_enable_extensions = ["amsmath", "dollarmath", "html_image"]
+myst_heading_anchors = 3  # a link to a section of a notebook works here as it does in JupyterLab
+
+nb_execution_mode = "cache"
+nb_execution_in_temp = True  # whatever a notebook writes, notebooks/ stays as it is
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_execution_timeout = -1
+nb_merge_streams = True
+nb_render_markdown_format = "myst"
+nb_mime_priority_overrides = [("html", "image/png", 1)]
+nb_ipywidgets_js: dict[str, dict] = {}
+
+
+def cache_folder() -> Path:
+    """Where results are kept: a folder for each state of what they depend on beside their cells."""
+    state = hashlib.sha256()
+    for path in sorted((ROOT / "cl_helpers").rglob("*.py")):
+        state.update(path.read_bytes())
+    for name in ("CL_PRESET", "CL_DATA"):
+        state.update(os.environ.get(name, "").encode() + b"\0")
+    return ROOT / "build" / "site-cache" / state.hexdigest()[:16]
+
+
+nb_execution_cache_path = str(cache_folder())
+
+# What myst-nb 1 has no setting for: alt text from the output's metadata, and no trace of a widget,
+# which is nothing without its kernel.
+render_image = NbElementRenderer.render_image
+
+
+def render_described_image(self, data):
+    (image,) = render_image(self, data)
+    if alt := data.output_metadata.get(data.mime_type, {}).get("alt"):
+        image["alt"] = alt
+    return [image]
+
+
+NbElementRenderer.render_image = render_described_image
+NbElementRenderer.render_widget_view = lambda self, data: [nodes.raw("", "", format="html")]
+
+
+def maths_in_html(app, doctree):
+    """Mark $…$ in a cell's own HTML, a <summary> for one, for MathJax, as JupyterLab does."""
+    for html in doctree.findall(nodes.raw):
+        if "output" not in html["classes"]:
+            marked = re.sub(r"\$([^$\n]+)\$", r'<span class="math">\(\1\)</span>', html.astext())
+            html[:] = [nodes.Text(marked)]
+
+
+def setup(app):
+    app.connect("doctree-read", maths_in_html)
