@@ -227,8 +227,8 @@ class Lab(Shown):
         if curves is None or curves.run is not event.run:
             return  # a new run was asked for: this is the last step of the one before
         self.event = event
-        lam = self.lam.value
-        if self.lam_of == method.name and "lam" in method.knobs and lam != method.lam:
+        lam, mine = self.lam.value, self.lam_of == method.name and "lam" in method.knobs
+        if mine and lam != method.lam and event.step < event.n_steps:
             method.lam = lam
             curves.moved.append((event.step, method.lam))
             event.run.config["lab"]["lam_at"].append([event.step, method.lam])

@@ -86,7 +86,7 @@ class Picture:
         for t in range(0, n_tasks, 2):
             left.axvspan(t, t + 1, color="#f1f1f1", zorder=0)
         plots.frame(left)
-        left.set(xlim=(0, n_tasks + 0.04), ylim=(0.6, 1.02))
+        left.set(xlim=(0, n_tasks + 0.09), ylim=(0.6, 1.02))
         left.set_xticks(np.arange(n_tasks) + 0.5, [f"task {t + 1}" for t in range(n_tasks)])
         left.tick_params(axis="x", length=0)
         left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))

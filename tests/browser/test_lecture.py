@@ -23,6 +23,7 @@ def state(notebook) -> dict:
             import json
             print(json.dumps({
                 "state": lab.training.state if lab.training else "none",
+                "training": id(lab.training),
                 "step": lab.event.step if lab.event else 0,
                 "moved": lab.curves.moved if lab.curves else [],
                 "drawn": lab.canvas.drawn,
@@ -33,6 +34,18 @@ def state(notebook) -> dict:
             """.replace("\n            ", "\n")
         ).text
     )
+
+
+def start(notebook):
+    """Press Run, until the kernel has heard it: the page may still show the run before."""
+    before = state(notebook)["training"]
+    notebook.press("Run")
+    notebook.wait_until(lambda: state(notebook)["training"] != before)
+
+
+def finish(notebook):
+    notebook.wait_until(lambda: state(notebook)["state"] == "done", timeout=120)
+    notebook.wait_until(says(notebook, "done in"))
 
 
 def reach(notebook, step):
@@ -60,7 +73,7 @@ def lab(notebook):
 
 def test_a_lecture(lab):
     assert "Nothing has been trained" in live(lab).alt
-    lab.press("Run")
+    start(lab)
     reach(lab, 150)
     lab.move_slider_by_keyboard("λ", "ArrowRight", "ArrowRight")
     lab.wait_until(lambda: state(lab)["moved"], timeout=5)
@@ -83,15 +96,15 @@ def test_a_lecture(lab):
     lab.page.wait_for_timeout(1500)
     assert (live(lab).digest, state(lab)["step"]) == (still, step)
     lab.press("Resume")
-    lab.wait_until(says(lab, "done in"), timeout=60)
+    finish(lab)
     lab.wait_until(lambda: "Average" in live(lab).alt, timeout=5)
     disturbed = state(lab)["accuracy"]
 
     lab.press("Keep")
     lab.wait_until(lambda: state(lab)["kept"] == 1)
     lab.ask("lab.lam.value = 400.0")
-    lab.press("Run")  # the same, undisturbed
-    lab.wait_until(says(lab, "done in"), timeout=60)
+    start(lab)  # the same, undisturbed
+    finish(lab)
     assert state(lab)["moved"] == []
     assert state(lab)["accuracy"] != disturbed
     before = 1 + by_keyboard[0] // 200  # rows of tasks that had ended by then, and the next one's
@@ -100,7 +113,7 @@ def test_a_lecture(lab):
 
     lab.widget("combobox", "Method").select_option("SI")
     lab.wait_until(lambda: state(lab)["lam"] == 0.4)
-    lab.press("Run")
+    start(lab)
     reach(lab, 300)
     lab.press("Stop")
     lab.wait_until(says(lab, "ended early: stopped"))
@@ -120,7 +133,7 @@ def test_a_lecture(lab):
 
 
 def test_reload_restart_and_run_again(lab):
-    lab.press("Run")
+    start(lab)
     reach(lab, 50)
     lab.save()
     lab.reload()
@@ -134,7 +147,7 @@ def test_reload_restart_and_run_again(lab):
     lab.restart_kernel()
     lab.run_all()
     assert lab.errors() == []
-    lab.press("Run")
+    start(lab)
     reach(lab, 20)
     lab.press("Stop")
     lab.wait_until(says(lab, "ended early"))
@@ -158,13 +171,13 @@ def test_two_labs_and_a_cell_that_is_run_again(notebook):
 
 
 def test_an_interrupt_ends_the_run_with_one_message(lab):
-    lab.press("Run")
+    start(lab)
     reach(lab, 20)
     lab.interrupt_kernel()
     lab.wait_until(says(lab, "ended early: interrupted"))
     assert lab.ask("print('alive')").text == "alive\n"
     assert lab.errors() == []
-    lab.press("Run")
+    start(lab)
     reach(lab, 20)
     lab.press("Stop")
     lab.wait_until(says(lab, "ended early: stopped"))
@@ -177,7 +190,7 @@ def test_an_error_in_training_is_shown_with_its_cause(lab):
         "    except KeyError as cause: raise RuntimeError('no Ω today') from cause\n"
         "cl.EWC.end_task = end_task"
     )
-    lab.press("Run")
+    start(lab)
     alert = lab.page.get_by_role("alert")
     lab.wait_until(alert.is_visible, timeout=60)
     assert "RuntimeError: no Ω today" in alert.inner_text()
