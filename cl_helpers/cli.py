@@ -243,10 +243,10 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def main() -> None:
+def main(commands: typer.Typer = app) -> None:
     """Run the command line; whatever the user got wrong is one line and exit status 2."""
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(commands(standalone_mode=False))
     except typer.TyperException as error:
         wrong = str(getattr(error, "format_message", error.__str__)())
     except (ValueError, DataError) as error:

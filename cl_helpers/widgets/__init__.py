@@ -4,6 +4,7 @@ from .bowls import Bowls
 from .importance import Importance
 from .lab import Lab
 from .predict import Predict
+from .quiz import Quiz
 from .sweep import Sweep
 
-__all__ = ["Bowls", "Importance", "Lab", "Predict", "Sweep"]
+__all__ = ["Bowls", "Importance", "Lab", "Predict", "Quiz", "Sweep"]

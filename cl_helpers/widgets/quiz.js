@@ -1,0 +1,135 @@
+// The quiz as a page. Every tick is sent to the kernel and counts as saved when the kernel says so.
+// What is not saved yet is kept in this browser too, and sent again when the cell is run again.
+
+const PATIENCE = 3000; // ms without an answer until we say so
+
+function make(name, attributes = {}, ...children) {
+  const element = Object.assign(document.createElement(name), attributes);
+  element.append(...children);
+  return element;
+}
+
+// `code` between backticks; everything else is text and nothing but text.
+const prose = (text) =>
+  make("span", {}, ...text.split("`").map((part, i) => (i % 2 ? make("code", {}, part) : part)));
+
+function kept(key) {
+  try { return JSON.parse(localStorage.getItem(key)) ?? {}; } catch { return {}; }
+}
+
+function keep(key, pending) {
+  try {
+    if (pending.size) localStorage.setItem(key, JSON.stringify(Object.fromEntries(pending)));
+    else localStorage.removeItem(key);
+  } catch { /* a browser that keeps nothing still saves through the kernel */ }
+}
+
+function render({ model, el }) {
+  const view = crypto.randomUUID?.() ?? String(Math.random());
+  const key = `cl-quiz/${model.get("sheet")}`;
+  const pending = new Map(); // question -> { n, options, was }: not saved yet
+  const cards = new Map(); // question -> { boxes, state, section }
+  let n = 0, watch = 0;
+
+  el.classList.add("cl-quiz", "cl-live");
+  el.dataset.lmSuppressShortcuts = "true"; // keys are ours, not JupyterLab's
+  const line = make("p", { className: "cl-quiz-line" });
+  line.setAttribute("role", "status");
+  const alarm = make("p", { className: "cl-quiz-alarm", hidden: true });
+  alarm.setAttribute("role", "alert");
+  const chips = make("nav", { ariaLabel: "Sections" });
+  const head = make("header", {}, line, chips, alarm);
+  el.append(head);
+
+  const chosen = (question) => model.get("chosen")[question] ?? [];
+  const ticked = ({ boxes }) => boxes.filter((box) => box.checked).map((box) => box.value);
+
+  for (const section of model.get("sections")) {
+    const title = make("h3", { tabIndex: -1 }, section.title);
+    const chip = make("button", { type: "button" });
+    chip.addEventListener("click", () => {
+      title.scrollIntoView({ block: "start" });
+      title.focus({ preventScroll: true });
+    });
+    chips.append(chip);
+    el.append(title);
+    section.chip = chip;
+    for (const { id, stem, options, number } of section.questions) {
+      const state = make("small", {});
+      const boxes = options.map((option) => make("input", { type: "checkbox", value: option.id }));
+      const card = make("fieldset", {},
+        make("legend", {}, make("b", {}, `${number}. `), prose(stem)),
+        ...options.map((option, i) => make("label", {}, boxes[i], prose(option.text))),
+        make("footer", {}, make("code", {}, id), state));
+      card.addEventListener("change", () => tick(id));
+      cards.set(id, { boxes, state, section });
+      el.append(card);
+    }
+  }
+
+  function tick(question) {
+    const was = pending.get(question)?.was ?? chosen(question);
+    pending.set(question, { n: ++n, options: ticked(cards.get(question)), was });
+    keep(key, pending);
+    send(question, false);
+    draw();
+    clearTimeout(watch);
+    watch = setTimeout(draw, PATIENCE, true);
+  }
+
+  function send(question, again) {
+    try {
+      model.send({ view, question, again, ...pending.get(question) });
+    } catch { /* no kernel: the alarm says so */ }
+  }
+
+  function draw(late = false) {
+    for (const [question, card] of cards) {
+      const options = pending.get(question)?.options ?? chosen(question);
+      for (const box of card.boxes) box.checked = options.includes(box.value);
+      card.state.textContent = pending.has(question)
+        ? "saving …" : options.length ? "saved" : "not answered";
+      card.state.classList.toggle("cl-quiz-open", pending.has(question) || !options.length);
+    }
+    for (const section of model.get("sections")) {
+      const done = section.questions.filter(({ id }) => chosen(id).length).length;
+      section.chip.textContent = `${section.title} ${done}/${section.questions.length}`;
+      section.chip.classList.toggle("cl-quiz-done", done === section.questions.length);
+    }
+    line.textContent = model.get("line");
+    const trouble = model.get("trouble");
+    alarm.hidden = !(late && pending.size) && !trouble;
+    alarm.textContent = late && pending.size
+      ? `NOT SAVED: ${[...pending.keys()].join(", ")}. The kernel does not answer. If a cell is ` +
+        "running, wait for its end. If the kernel was restarted, run this cell again: what you " +
+        "ticked meanwhile is kept in this browser, and saved then."
+      : trouble;
+  }
+
+  const answered = (message) => {
+    if (message.view !== view) return;
+    const waiting = pending.get(message.question);
+    if (message.saved && waiting?.n === message.n) pending.delete(message.question);
+    keep(key, pending);
+    if (!pending.size) clearTimeout(watch);
+    draw(pending.size > 0 && !message.saved);
+  };
+  const changed = () => draw();
+  model.on("msg:custom", answered);
+  model.on("change:chosen change:line change:trouble", changed);
+
+  for (const [question, { options, was }] of Object.entries(kept(key))) {
+    if (!cards.has(question)) continue;
+    pending.set(question, { n: ++n, options, was });
+    send(question, true);
+  }
+  if (pending.size) watch = setTimeout(draw, PATIENCE, true);
+  draw();
+  return () => {
+    clearTimeout(watch);
+    model.off("msg:custom", answered);
+    model.off("change:chosen change:line change:trouble", changed);
+  };
+}
+
+export default { render };

@@ -1,0 +1,67 @@
+"""What nbgrader runs in place of a student's notebook: nothing of it.
+
+`GradeAnswers` stands where nbgrader has its Execute. It reads `answers.json` as data, and writes into
+each grade cell what running it would have: the points, with the explanation that the feedback shows.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from nbformat import NotebookNode, v4
+from nbgrader.preprocessors import Execute
+from nbgrader.utils import is_grade
+
+from cl_helpers.answers import Questions, Reading, receipt
+
+from .bank import Bank, load
+from .build import ASSIGNMENT
+from .feedback import overview, question_card
+from .grading import earned
+from .submissions import read_submission
+
+
+class GradeAnswers(Execute):
+    """Grades the quiz from its answers. Other assignments of the course are executed as usual."""
+
+    def __call__(self, nb: NotebookNode, resources):
+        # Even with --no-execute: cells without a result would earn full points.
+        if resources["nbgrader"]["assignment"] == ASSIGNMENT:
+            return self.grade(nb, resources)
+        return super().__call__(nb, resources)
+
+    def grade(self, nb: NotebookNode, resources):
+        """Write the results into the grade cells."""
+        bank, questions = _bank()
+        reading = read_submission(Path(resources["metadata"]["path"]), questions)
+        for cell in nb.cells:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if is_grade(cell):
+                cell.outputs = [graded(bank, name, reading)]
+            elif name == "receipt":
+                code = receipt(questions, reading.choices)
+                html = overview(reading, code, len(bank.questions))
+                cell.outputs = [v4.new_output("display_data", {"text/html": html})]
+        return nb, resources
+
+
+def graded(bank: Bank, question: str, reading: Reading) -> NotebookNode:
+    """The result of a grade cell: the points as nbgrader reads them, the card as people do.
+
+    A question that the bank does not have earns nothing, whatever the notebook says.
+    """
+    if question not in bank.key:
+        data = {"text/plain": "0"}
+    else:
+        chosen = reading.choices.get(question, frozenset())
+        points = earned(chosen, bank.key[question])
+        card = question_card(bank.questions[question], chosen)
+        data = {"text/plain": str(points), "text/html": card}
+    return v4.new_output("execute_result", data, execution_count=None)
+
+
+@cache
+def _bank() -> tuple[Bank, Questions]:
+    bank = load()
+    return bank, bank.public()

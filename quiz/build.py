@@ -1,0 +1,112 @@
+"""The bank becomes an assignment: a notebook and `questions.json`, with no key in either.
+
+nbgrader copies every file of source/ into release/, so these two are all there is in it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from cl_helpers.files import replacing
+
+from .bank import POINTS, Bank
+
+ASSIGNMENT = "quiz"
+
+_INTRODUCTION = """\
+# {title}
+
+{n} questions, {points} points each. **A question earns its points when *all* the correct options
+and no other are ticked.** One to all of the options may be correct.{due}
+
+Every tick is saved at once, in `answers.json` beside this notebook. Close it, restart it, come back
+tomorrow, or take the folder to another machine: run the cell below again and go on. Nothing here
+knows the correct answers, so nothing can tell you before the deadline whether yours are.
+
+No mouse, no page? `quiz.show("ewc-1")` prints a question, `quiz.answer("ewc-1", "a", "c")` answers
+it. Many questions can be settled by running a few lines of `cl_helpers`: add cells and try.
+"""
+
+_QUIZ = """\
+import cl_helpers as cl
+
+quiz = cl.widgets.Quiz()
+quiz"""
+
+_HAND_IN = """\
+## Hand in
+
+Run the next cell, note the receipt, save, and submit the folder: *Nbgrader → Assignment List →
+Submit*, or `nbgrader submit {assignment}`. You may submit as often as you like. The latest
+submission before the deadline counts, and a later one counts for nothing.
+"""
+
+_GRADER = """\
+## For the grader
+
+The cells below ask whether a question is answered, not whether it is answered correctly. There is
+nothing to do here.
+"""
+
+
+def source_notebook(bank: Bank, due: str = "") -> NotebookNode:
+    """What nbgrader generates the assignment from."""
+    text = _INTRODUCTION.format(
+        title=bank.public().title,
+        n=len(bank.questions),
+        points=POINTS,
+        due=f" **Due {due}.**" if due else "",
+    )
+    cells = [
+        _locked("markdown", "introduction", text),
+        _locked("code", "quiz", _QUIZ),
+        _locked("markdown", "hand-in", _HAND_IN.format(assignment=ASSIGNMENT)),
+        _locked("code", "receipt", "quiz.receipt()"),
+        _locked("markdown", "grader", _GRADER),
+        *(
+            _locked("code", question, f'quiz.check("{question}")', points=float(POINTS))
+            for question in bank.questions
+        ),
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def build(bank: Bank, course: Path, due: str = "") -> Path:
+    """Write source/quiz/ of a course; its folder."""
+    folder = course / "source" / ASSIGNMENT
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        f"{ASSIGNMENT}.ipynb": nbformat.writes(source_notebook(bank, due)) + "\n",
+        "questions.json": bank.public(due).to_json(),
+    }
+    for name, text in files.items():
+        with replacing(folder / name) as file:
+            file.write(text.encode())
+    for other in folder.iterdir():
+        if other.name not in files:
+            raise ValueError(f"{other} would be given to the students: take it away")
+    return folder
+
+
+def _locked(kind: str, name: str, source: str, points: float | None = None) -> NotebookNode:
+    """A cell that students can neither change nor delete; with points, one that is graded."""
+    metadata: dict = {
+        "nbgrader": {
+            "schema_version": 3,
+            "grade_id": name,
+            "cell_type": kind,
+            "grade": points is not None,
+            "locked": True,
+            "solution": False,
+            "task": False,
+        }
+    }
+    if points is not None:
+        metadata["nbgrader"]["points"] = points
+        metadata["jupyter"] = {"source_hidden": True}
+    make = nbformat.v4.new_code_cell if kind == "code" else nbformat.v4.new_markdown_cell
+    return make(source.strip(), id=name, metadata=metadata)

@@ -1,0 +1,148 @@
+"""A course on disk: nbgrader's folders and its gradebook, and what has been handed in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from nbgrader.api import Gradebook
+
+from cl_helpers.answers import receipt
+
+from .bank import HERE, Bank
+from .build import ASSIGNMENT
+from .grading import Paper, exact
+from .submissions import read_submission
+
+HOME = HERE / "course"
+REGRADES = "regrades.jsonl"
+
+_CONFIG = """\
+# The quiz's settings; your own below.
+load_subconfig({path!r})
+c = get_config()
+c.CourseDirectory.course_id = {name!r}
+# c.Exchange.root = "/path/to/the/exchange"
+"""
+
+
+def new_course(folder: Path, name: str) -> Path:
+    """A folder that nbgrader's commands work in.
+
+    Raises:
+        ValueError: there is an nbgrader_config.py already.
+    """
+    config = folder / "nbgrader_config.py"
+    if config.exists():
+        raise ValueError(f"{config} is there already: choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    config.write_text(_CONFIG.format(path=str(HOME / "nbgrader_config.py"), name=name))
+    return folder
+
+
+def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
+    """Run an nbgrader command in `folder`, as one would in a shell.
+
+    Raises:
+        ValueError: it failed; what it said is in the message.
+    """
+    venv = Path(sys.executable).parent  # where `alembic` is, which nbgrader calls
+    path = f"{venv}{os.pathsep}{os.environ.get('PATH', '')}"
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", *arguments],
+        cwd=folder,
+        env=os.environ | {"PATH": path} | env,
+        capture_output=True,
+        text=True,
+    )
+    (folder / "nbgrader.log").open("a").write(done.stdout + done.stderr)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no reason given"]
+        raise ValueError(
+            f"nbgrader {' '.join(arguments)} failed: {lines[-1]} (all of it: {folder}/nbgrader.log)"
+        )
+
+
+@contextmanager
+def gradebook(folder: Path) -> Iterator[Gradebook]:
+    """The course's gradebook.
+
+    Raises:
+        ValueError: there is none.
+    """
+    file = folder / "gradebook.db"
+    if not file.exists():
+        raise ValueError(f"{file} is not there: run `python -m quiz release` first")
+    with Gradebook(f"sqlite:///{file.resolve()}") as book:
+        yield book
+
+
+def set_deadline(folder: Path, due: datetime) -> None:
+    """Until when submissions count."""
+    with gradebook(folder) as book:
+        book.update_or_create_assignment(
+            ASSIGNMENT, duedate=due.astimezone(UTC).replace(tzinfo=None)
+        )
+
+
+def papers(folder: Path, bank: Bank) -> list[Paper]:
+    """What has been collected, one paper a student, graded yet or not."""
+    questions = bank.public()
+    with gradebook(folder) as book:
+        known = {s.student.id: s for s in book.assignment_submissions(ASSIGNMENT)}
+        found = []
+        for each in sorted(folder.glob(f"submitted/*/{ASSIGNMENT}")):
+            student, reading = each.parent.name, read_submission(each, questions)
+            submission = known.get(student)
+            ungraded = () if submission else ("not graded: run `python -m quiz grade`",)
+            found.append(
+                Paper(
+                    student=student,
+                    choices=reading.choices,
+                    problems=(*reading.problems, *ungraded),
+                    submitted=submission.timestamp if submission else None,
+                    late=bool(submission and submission.total_seconds_late > 0),
+                    receipt=receipt(questions, reading.choices),
+                    sheet=reading.sheet,
+                )
+            )
+        return found
+
+
+def scores(folder: Path) -> dict[str, dict[str, Decimal]]:
+    """Student -> question -> points in the gradebook, a grader's changes included."""
+    with gradebook(folder) as book:
+        return {
+            s.student.id: {
+                grade.name: exact(grade.score) for notebook in s.notebooks for grade in notebook.grades
+            }
+            for s in book.assignment_submissions(ASSIGNMENT)
+        }
+
+
+def regrade(folder: Path, reason: str) -> list[dict]:
+    """Grade everyone afresh, from the answers that were collected, by the key as it now is.
+
+    The changes are returned, and appended to regrades.jsonl, one line a student.
+    """
+    before = scores(folder)
+    nbgrader(folder, "autograde", ASSIGNMENT, "--force")
+    after, now = scores(folder), datetime.now(UTC).isoformat(timespec="seconds")
+    changes = []
+    for student, points in after.items():
+        old = before.get(student, {})
+        changed = sorted(q for q in points if old.get(q) != points[q])
+        if changed:
+            totals = {"from": sum(old.values(), Decimal(0)), "to": sum(points.values(), Decimal(0))}
+            told = {"student": student} | {k: str(v) for k, v in totals.items()}
+            changes.append({"time": now, "reason": reason} | told | {"questions": changed})
+    with (folder / REGRADES).open("a") as log:
+        log.writelines(json.dumps(change) + "\n" for change in changes)
+    return changes

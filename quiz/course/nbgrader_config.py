@@ -1,0 +1,37 @@
+"""nbgrader's settings for the quiz. Every nbgrader command and formgrader read this file.
+
+A course elsewhere loads it from its own nbgrader_config.py: `python -m quiz course FOLDER` writes one.
+"""
+
+import sys
+from pathlib import Path
+
+from nbgrader.converters import Autograde
+from nbgrader.preprocessors import Execute
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from quiz.autograde import GradeAnswers
+
+c = get_config()  # noqa: F821
+c.CourseDirectory.course_id = "continual-learning"
+
+# No code of a student's is run: the answers are read as data.
+c.Autograde.autograde_preprocessors = [
+    GradeAnswers if step is Execute else step
+    for step in Autograde.autograde_preprocessors.default()
+]
+c.Autograde.pre_convert_hook = "quiz.submissions.before_grading"
+# Should a cell be gone all the same, the score does not stay what it was.
+c.OverwriteCells.add_missing_cells = True
+
+# The latest before the deadline counts; what comes later neither counts nor takes its place.
+c.ExchangeFactory.collect = "quiz.submissions.Collect"
+c.ExchangeCollect.before_duedate = True
+c.ExchangeCollect.update = True
+c.LateSubmissionPlugin.penalty_method = "zero"
+
+# Scores as decimals: 10, not 10.000000000000004.
+c.ExportApp.plugin_class = "quiz.export.Csv"
+
+# For submissions that were downloaded from elsewhere as zip files.
+c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".json", ".txt"]

@@ -1,0 +1,61 @@
+"""Feedback on a paper, in HTML: after the deadline, and only there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from html import escape
+
+from cl_helpers.answers import Reading
+
+from .bank import POINTS, Question
+from .grading import earned
+
+_BOX = "border:1px solid #d0d0d0;border-radius:6px;padding:10px 14px;max-width:52em"
+_MARKS = {  # correct?, chosen? -> mark, words, colour
+    (True, True): ("✓", "correct, and you chose it", "#006b4f"),
+    (True, False): ("○", "correct, but you did not choose it", "#a03c00"),
+    (False, True): ("✗", "not correct, but you chose it", "#a03c00"),
+    (False, False): ("–", "not correct, and you left it", "#555"),
+}
+
+
+def prose(text: str) -> str:
+    """A text of the bank as HTML: what is between backticks is code."""
+    parts = escape(" ".join(text.split())).split("`")
+    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
+
+
+def question_card(question: Question, chosen: Set[str]) -> str:
+    """What was chosen, what is correct, and why, option by option."""
+    right = earned(chosen, question.key)
+    verdict = (
+        f"{right} of {POINTS} points"
+        + ("" if right else ": exactly the correct options earn them")
+        + ("" if chosen else "; not answered")
+    )
+    rows = []
+    for option in question.options:
+        mark, words, colour = _MARKS[option.correct, option.id in chosen]
+        rows.append(
+            f'<li style="margin:8px 0;list-style:none"><b style="color:{colour}">{mark} {option.id} '
+            f"· {words}.</b> {prose(option.text)}<br><i>{prose(option.why)}</i></li>"
+        )
+    return (
+        f'<div style="{_BOX}"><p><b>{prose(question.stem)}</b></p>'
+        f'<ul style="padding:0;margin:0">{"".join(rows)}</ul>'
+        f"<p><b>{verdict}.</b> Read again: {_link(question.see)}</p></div>"
+    )
+
+
+def overview(reading: Reading, receipt: str, n_questions: int) -> str:
+    """What was read of a submission, and what could not be."""
+    lines = [f"{len(reading.choices)} of {n_questions} answers were read. Receipt {receipt}."]
+    lines += [f"Could not be read: {problem}." for problem in reading.problems]
+    return f'<div style="{_BOX}">{"".join(f"<p>{escape(line)}</p>" for line in lines)}</div>'
+
+
+def _link(see: str) -> str:
+    if re.fullmatch(r"https://[\w./-]+", see):
+        return f'<a href="{see}">{see}</a>'
+    return f"notebook {escape(see)}"

@@ -1,0 +1,57 @@
+"""The rule, and what a paper earns by it.
+
+A question earns its points when all the correct options and no other are chosen; else nothing.
+Points are decimals: 25 × 0.4 is 10 here, and everywhere a person or a file sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from cl_helpers.answers import Choices
+
+from .bank import POINTS, Bank
+
+
+def earned(chosen: Set[str], key: Set[str]) -> Decimal:
+    """The points of one question."""
+    return POINTS if chosen == key else Decimal(0)
+
+
+def exact(points: float | Decimal) -> Decimal:
+    """What nbgrader keeps as floats, as the number of tenths it was: 10.000000000000004 is 10."""
+    return Decimal(f"{points:.4f}".rstrip("0").rstrip("."))
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What one student handed in, and what it earns.
+
+    Attributes:
+        student: nbgrader's id.
+        choices: question id -> options chosen; only what is answered and could be read.
+        problems: what could not be read, a line each.
+        submitted: when, in UTC; None if that is not known.
+        late: after the deadline: worth nothing, whatever it says.
+        receipt: the code that the student was shown for these answers.
+        sheet: made at random when the answers were begun; two papers with the same one are copies.
+    """
+
+    student: str
+    choices: Choices = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    submitted: datetime | None = None
+    late: bool = False
+    receipt: str = ""
+    sheet: str = ""
+
+    def points(self, bank: Bank) -> dict[str, Decimal]:
+        """By question, before the late policy."""
+        return {q: earned(self.choices.get(q, frozenset()), key) for q, key in bank.key.items()}
+
+    def score(self, bank: Bank) -> Decimal:
+        """In all, after it."""
+        return Decimal(0) if self.late else sum(self.points(bank).values(), Decimal(0))
