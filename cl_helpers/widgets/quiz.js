@@ -27,7 +27,7 @@ function keep(key, pending) {
 function render({ model, el }) {
   const view = crypto.randomUUID?.() ?? String(Math.random());
   const key = `cl-quiz/${model.get("sheet")}`;
-  const pending = new Map(); // question -> { n, options, was }: not saved yet
+  const pending = new Map(); // question -> { n, options, was, at }: not saved yet
   const cards = new Map(); // question -> { boxes, state, section }
   let n = 0, watch = 0;
 
@@ -69,27 +69,28 @@ function render({ model, el }) {
 
   function tick(question) {
     const was = pending.get(question)?.was ?? chosen(question);
-    pending.set(question, { n: ++n, options: ticked(cards.get(question)), was });
+    wait(question, { options: ticked(cards.get(question)), was }, false);
     keep(key, pending);
-    send(question, false);
     draw();
-    clearTimeout(watch);
-    watch = setTimeout(draw, PATIENCE, true);
   }
 
-  function send(question, again) {
+  function wait(question, change, again) {
+    pending.set(question, { n: ++n, at: Date.now(), ...change });
     try {
       model.send({ view, question, again, ...pending.get(question) });
     } catch { /* no kernel: the alarm says so */ }
+    clearTimeout(watch);
+    watch = setTimeout(draw, PATIENCE + 50);
   }
 
-  function draw(late = false) {
+  function draw() {
+    const late = [...pending].filter(([, { at }]) => Date.now() - at > PATIENCE).map(([q]) => q);
     for (const [question, card] of cards) {
       const options = pending.get(question)?.options ?? chosen(question);
       for (const box of card.boxes) box.checked = options.includes(box.value);
-      card.state.textContent = pending.has(question)
-        ? "saving …" : options.length ? "saved" : "not answered";
-      card.state.classList.toggle("cl-quiz-open", pending.has(question) || !options.length);
+      card.state.textContent = late.includes(question) ? "NOT SAVED: run this cell again"
+        : pending.has(question) ? "saving …" : options.length ? "saved" : "not answered";
+      card.state.classList.toggle("cl-quiz-lost", late.includes(question));
     }
     for (const section of model.get("sections")) {
       const done = section.questions.filter(({ id }) => chosen(id).length).length;
@@ -98,37 +99,32 @@ function render({ model, el }) {
     }
     line.textContent = model.get("line");
     const trouble = model.get("trouble");
-    alarm.hidden = !(late && pending.size) && !trouble;
-    alarm.textContent = late && pending.size
-      ? `NOT SAVED: ${[...pending.keys()].join(", ")}. The kernel does not answer. If a cell is ` +
-        "running, wait for its end. If the kernel was restarted, run this cell again: what you " +
-        "ticked meanwhile is kept in this browser, and saved then."
-      : trouble;
+    alarm.hidden = !late.length && !trouble;
+    alarm.textContent = !late.length ? trouble
+      : `NOT SAVED: ${late.join(", ")}. The kernel does not answer. If a cell is running, wait for ` +
+        "its end. If the kernel was restarted, run this cell again: what you ticked meanwhile is " +
+        "kept in this browser, and saved then.";
   }
 
-  const answered = (message) => {
+  function answered(message) {
     if (message.view !== view) return;
-    const waiting = pending.get(message.question);
-    if (message.saved && waiting?.n === message.n) pending.delete(message.question);
-    keep(key, pending);
-    if (!pending.size) clearTimeout(watch);
-    draw(pending.size > 0 && !message.saved);
-  };
-  const changed = () => draw();
-  model.on("msg:custom", answered);
-  model.on("change:chosen change:line change:trouble", changed);
-
-  for (const [question, { options, was }] of Object.entries(kept(key))) {
-    if (!cards.has(question)) continue;
-    pending.set(question, { n: ++n, options, was });
-    send(question, true);
+    if (message.saved && pending.get(message.question)?.n === message.n) {
+      pending.delete(message.question);
+      keep(key, pending);
+    }
+    draw();
   }
-  if (pending.size) watch = setTimeout(draw, PATIENCE, true);
+
+  const changes = "change:chosen change:line change:trouble";
+  model.on("msg:custom", answered);
+  model.on(changes, draw);
+  for (const [question, { options, was }] of Object.entries(kept(key)))
+    if (cards.has(question)) wait(question, { options, was }, true);
   draw();
   return () => {
     clearTimeout(watch);
     model.off("msg:custom", answered);
-    model.off("change:chosen change:line change:trouble", changed);
+    model.off(changes, draw);
   };
 }
 
