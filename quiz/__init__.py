@@ -1,1 +1,1 @@
-"""The quiz, the instructor's side: bank, build, grading, reports. Students never get this folder."""
+"""The quiz, the instructor's side: bank, build, grading, reports. Students do not get it."""

@@ -1,7 +1,7 @@
 """What nbgrader runs in place of a student's notebook: nothing of it.
 
-`GradeAnswers` stands where nbgrader has its Execute. It reads `answers.json` as data, and writes into
-each grade cell what running it would have: the points, with the explanation that the feedback shows.
+`GradeAnswers` stands where nbgrader has its Execute. It reads `answers.json` as data, and writes
+into each grade cell the points, as running it would have, with what the feedback is to show.
 """
 
 from __future__ import annotations

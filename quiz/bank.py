@@ -174,10 +174,10 @@ class Bank:
                 )
         for twice in (q for q, n in Counter(self._ids).items() if n > 1):
             wrong.append(f"{twice}: the id is used twice")
-        for section in self.sections:
-            for q in section.questions:
-                if not q.id.startswith(f"{section.section}-"):
-                    wrong.append(f"{q.id}: its id should begin with {section.section}-")
+        for each in self.sections:
+            for q in each.questions:
+                if not q.id.startswith(f"{each.section}-"):
+                    wrong.append(f"{q.id}: its id should begin with {each.section}-")
         several = sum(len(q.key) > 1 for q in self.questions.values())
         every = sum(len(q.key) == len(q.options) for q in self.questions.values())
         if several < SEVERAL:

@@ -57,14 +57,18 @@ def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
     path = f"{venv}{os.pathsep}{os.environ.get('PATH', '')}"
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
+        check=False,
         cwd=folder,
         env=os.environ | {"PATH": path} | env,
         capture_output=True,
         text=True,
     )
-    (folder / "nbgrader.log").open("a").write(done.stdout + done.stderr)
+    with (folder / "nbgrader.log").open("a") as log:
+        log.write(done.stdout + done.stderr)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["no reason given"]
+        lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or [
+            "no reason given"
+        ]
         raise ValueError(
             f"nbgrader {' '.join(arguments)} failed: {lines[-1]} (all of it: {folder}/nbgrader.log)"
         )
@@ -121,7 +125,9 @@ def scores(folder: Path) -> dict[str, dict[str, Decimal]]:
     with gradebook(folder) as book:
         return {
             s.student.id: {
-                grade.name: exact(grade.score) for notebook in s.notebooks for grade in notebook.grades
+                grade.name: exact(grade.score)
+                for notebook in s.notebooks
+                for grade in notebook.grades
             }
             for s in book.assignment_submissions(ASSIGNMENT)
         }

@@ -38,8 +38,8 @@ def question_card(question: Question, chosen: Set[str]) -> str:
     for option in question.options:
         mark, words, colour = _MARKS[option.correct, option.id in chosen]
         rows.append(
-            f'<li style="margin:8px 0;list-style:none"><b style="color:{colour}">{mark} {option.id} '
-            f"· {words}.</b> {prose(option.text)}<br><i>{prose(option.why)}</i></li>"
+            f'<li style="margin:8px 0;list-style:none"><b style="color:{colour}">{mark} '
+            f"{option.id} · {words}.</b> {prose(option.text)}<br><i>{prose(option.why)}</i></li>"
         )
     return (
         f'<div style="{_BOX}"><p><b>{prose(question.stem)}</b></p>'

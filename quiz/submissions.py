@@ -15,6 +15,7 @@ import secrets
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +25,15 @@ from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import parse_utc
 from traitlets import Bool, Integer
 
-from cl_helpers.answers import FILE, LARGEST, AnswersError, Questions, Reading, plain_bytes, read_answers
+from cl_helpers.answers import (
+    FILE,
+    LARGEST,
+    AnswersError,
+    Questions,
+    Reading,
+    plain_bytes,
+    read_answers,
+)
 
 from .build import ASSIGNMENT
 
@@ -56,10 +65,8 @@ def take(source: Path, dest: Path, released: Path, arrived: datetime | None, not
         problems.append(f"{FILE} is missing")
     except AnswersError as error:
         problems.append(f"{FILE}: {error}")
-    try:
+    with suppress(FileNotFoundError, AnswersError):  # nothing hangs on it
         files[THEIRS] = plain_bytes(source / NOTEBOOK, LARGEST_NOTEBOOK)
-    except (FileNotFoundError, AnswersError):
-        pass  # it is not needed for anything
     files["submission_secret.txt"] = _secret(source)
     if arrived:
         files["timestamp.txt"] = f"{arrived:%Y-%m-%d %H:%M:%S.%f} UTC".encode()
@@ -102,8 +109,8 @@ def read_submission(folder: Path, questions: Questions) -> Reading:
 def tidy(course: Path, folders: Iterable[Path] | None = None) -> list[str]:
     """Every folder in submitted/ that is not orderly, made so; the students whose they are.
 
-    For what came by another way than `Collect`: nbgrader's zip_collect, or by hand. The folder as it
-    was is kept in set_aside/.
+    For what came by another way than `Collect`: nbgrader's zip_collect, or by hand. The folder as
+    it was is kept in set_aside/.
 
     Args:
         folders: only these.
@@ -230,7 +237,7 @@ class Collect(ExchangeCollect):
         take(record.path, Path(dest), Path(released) / NOTEBOOK, record.arrived, record.note)
 
     def _record(self, path: Path) -> Record | None:
-        """What a folder's name says, as far as it can be believed; None if it is not one of ours."""
+        """What a folder's name says, as far as it can be believed; None if it is none of ours."""
         student, assignment, stamp, *_ = [*path.name.rsplit("+", 3), "", "", ""]
         if assignment != self.coursedir.assignment_id:
             return None
@@ -246,7 +253,7 @@ class Collect(ExchangeCollect):
                 raise ValueError(f"it is owned by {_owner(path)}")
             files = [entry.lstat().st_ctime for entry in path.iterdir()]
         except (OSError, ValueError) as error:
-            self._left_out.append(f"{ascii(path.name)}: {error}")
+            self._left_out.append(f"{path.name!a}: {error}")
             self.log.error("Left out: %s", self._left_out[-1])
             return None
         written = datetime.fromtimestamp(max(files, default=0), UTC).replace(tzinfo=None)
@@ -254,8 +261,8 @@ class Collect(ExchangeCollect):
         if self.trust_clock or not files or apart <= timedelta(seconds=self.grace):
             return Record(path, student, claimed)
         note = (
-            f"its name says that it was handed in at {claimed:%Y-%m-%d %H:%M:%S} UTC, but its files "
-            f"were written at {written:%Y-%m-%d %H:%M:%S}: that counts"
+            f"its name says that it was handed in at {claimed:%Y-%m-%d %H:%M:%S} UTC, but its "
+            f"files were written at {written:%Y-%m-%d %H:%M:%S}: that counts"
         )
         self.log.error("%s: %s", student, note)
         return Record(path, student, written, note)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
+import secrets
+from datetime import datetime
 from pathlib import Path
 
+import nbformat
 import yaml
 
+from quiz import course
 from quiz.bank import PROPORTIONS, Bank, Option, Question, Section
+from quiz.build import build
 
 TITLES = {section: f"Section {section}" for section in PROPORTIONS}
 
@@ -49,3 +55,72 @@ def write_bank(bank: Bank, folder: Path) -> Path:
         text = yaml.safe_dump(section.model_dump(mode="json"), allow_unicode=True)
         (folder / f"{section.section}.yaml").write_text(text, "utf-8")
     return folder
+
+
+class ToyCourse:
+    """A course with its exchange below `folder`, released with the toy bank of `seed`."""
+
+    def __init__(self, folder: Path, seed: int = 0):
+        self.bank = toy_bank(seed)
+        self.bank_folder = write_bank(self.bank, folder / "bank")
+        self.exchange = folder / "exchange"
+        self.folder = course.new_course(folder / "course", "cl")
+        self.settings = f'c.Exchange.root = "{self.exchange}"\nc.CourseDirectory.course_id = "cl"\n'
+        with (self.folder / "nbgrader_config.py").open("a") as config:
+            config.write(f"{self.settings}c.ExchangeCollect.check_owner = False\n")
+        build(self.bank, self.folder)
+        self.run("generate_assignment", "quiz", "--force")
+        self.run("release_assignment", "quiz", "--force")
+        self.released = self.folder / "release" / "quiz" / "quiz.ipynb"
+
+    def run(self, *command: str) -> str:
+        """An nbgrader command in the course's folder; what it logged."""
+        log = self.folder / "nbgrader.log"
+        before = log.stat().st_size if log.exists() else 0
+        course.nbgrader(self.folder, *command, QUIZ_BANK=str(self.bank_folder))
+        return log.read_text()[before:]
+
+    @property
+    def key(self) -> dict[str, list[str]]:
+        return {q: sorted(key) for q, key in self.bank.key.items()}
+
+    def sheet(self, answers: dict | None = None, **changes) -> dict:
+        """What answers.json holds; all correct unless others are given."""
+        public = self.bank.public()
+        answers = self.key if answers is None else answers
+        return {
+            "schema": 1,
+            "quiz": public.name,
+            "version": public.version,
+            "student": "somebody",
+            "sheet": "0a1b2c3d",
+            "saved": "2026-01-01T12:00:00+00:00",
+            "answers": answers,
+        } | changes
+
+    def hand_in(self, student: str, answers=None, *, at: datetime, notebook=None) -> Path:
+        """A submission in the exchange, as `nbgrader submit` leaves it; its folder.
+
+        Args:
+            answers: a sheet, the bytes of the file, or None for all correct.
+            notebook: its text or a notebook; the released one when None.
+        """
+        name = f"{student}+quiz+{at:%Y-%m-%d %H:%M:%S.%f} UTC+{secrets.token_urlsafe(9)}"
+        folder = self.exchange / "cl" / "inbound" / name
+        folder.mkdir()
+        answers = self.sheet() if answers is None else answers
+        if not isinstance(answers, bytes):
+            answers = json.dumps(answers).encode()
+        (folder / "answers.json").write_bytes(answers)
+        if notebook is None:
+            notebook = self.released.read_text()
+        elif not isinstance(notebook, str):
+            notebook = nbformat.writes(notebook)
+        (folder / "quiz.ipynb").write_text(notebook)
+        (folder / "timestamp.txt").write_text(f"{at:%Y-%m-%d %H:%M:%S.%f} UTC")
+        (folder / "submission_secret.txt").write_text(secrets.token_hex(64))
+        return folder
+
+    def but(self, *wrong: str) -> dict[str, list[str]]:
+        """All correct, except that these are not answered."""
+        return {q: options for q, options in self.key.items() if q not in wrong}

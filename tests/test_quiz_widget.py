@@ -1,4 +1,4 @@
-"""The quiz as a student has it: the page's messages, the code way, the receipt, the locked cells."""
+"""The quiz as a student has it: page, code way, receipt, locked cells."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def test_wrong_ids_are_one_line_that_names_the_cure(quiz):
 def test_options_are_shuffled_by_student_and_stay_so(folder):
     def order(student, name):
         quiz = cl.widgets.Quiz(student=student, answers=folder / f"{name}.json")
-        return [
-            [o["id"] for o in q["options"]] for s in quiz.page.sections for q in s["questions"]
-        ]
+        return [[o["id"] for o in q["options"]] for s in quiz.page.sections for q in s["questions"]]
 
     alice = order("alice", "one")
     assert alice == order("alice", "two") == order("bob", "one")  # the file began as alice's

@@ -1,9 +1,9 @@
 """The quiz, the student's side: stems and options, never the key.
 
-    quiz = cl.widgets.Quiz()             # questions.json is beside the notebook; so is answers.json
-    quiz                                 # tick; every tick is on disk at once
-    quiz.answer("ewc-1", "a", "c")       # the same in code
-    quiz.receipt()
+quiz = cl.widgets.Quiz()             # questions.json is beside the notebook; so is answers.json
+quiz                                 # tick; every tick is on disk at once
+quiz.answer("ewc-1", "a", "c")       # the same in code
+quiz.receipt()
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class QuizPage(anywidget.AnyWidget):
 
     _esm = (_HERE / "quiz.js").read_text("utf-8")
     _css = (_HERE / "quiz.css").read_text("utf-8")
-    sections = traitlets.List().tag(sync=True)
+    sections: traitlets.List = traitlets.List().tag(sync=True)
     chosen = traitlets.Dict().tag(sync=True)  # question -> options, as they are on disk
     line = traitlets.Unicode().tag(sync=True)
     trouble = traitlets.Unicode().tag(sync=True)
@@ -75,7 +75,9 @@ class Quiz(Shown):
         """
         self.answers.choose(question, options)
         self._tell()
-        return Progress(f"{question}: {', '.join(self._chosen(question)) or '–'} · {self.page.line}")
+        return Progress(
+            f"{question}: {', '.join(self._chosen(question)) or '–'} · {self.page.line}"
+        )
 
     def show(self, question: str) -> Progress:
         """A question to read as text, its options in your order, yours marked with an x.

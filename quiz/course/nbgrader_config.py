@@ -1,6 +1,7 @@
 """nbgrader's settings for the quiz. Every nbgrader command and formgrader read this file.
 
-A course elsewhere loads it from its own nbgrader_config.py: `python -m quiz course FOLDER` writes one.
+A course elsewhere loads it from its own nbgrader_config.py, which `python -m quiz course FOLDER`
+writes.
 """
 
 import sys
