@@ -1,0 +1,117 @@
+"""The assignment that students are given, and that the key is not in it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+from quizzes import ToyCourse, toy_bank
+from setuptools import find_packages
+
+from cl_helpers.answers import Questions
+from quiz import build
+from quiz.bank import Bank
+
+ROOT = Path(__file__).parent.parent
+
+
+def with_another_key(bank: Bank) -> Bank:
+    """The same questions and options, each with what was correct now wrong, and other reasons."""
+    sections = []
+    for section in bank.sections:
+        questions = []
+        for q in section.questions:
+            turned = [not o.correct for o in q.options]
+            turned[0] |= not any(turned)
+            options = tuple(
+                o.model_copy(update={"correct": correct, "why": f"Another reason, {o.why[::-1]}"})
+                for o, correct in zip(q.options, turned, strict=True)
+            )
+            questions.append(q.model_copy(update={"options": options, "fact": "another"}))
+        sections.append(section.model_copy(update={"questions": tuple(questions)}))
+    other = Bank([type(s).model_validate(s.model_dump()) for s in sections])
+    assert all(other.key[q] != key for q, key in bank.key.items())
+    return other
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    return ToyCourse(tmp_path_factory.mktemp("built"))
+
+
+def test_what_is_released_hangs_in_no_bit_on_the_key(course):
+    """Whoever reads the release, however cleverly, cannot tell one key from another."""
+    release, outbound = course.folder / "release", course.exchange / "cl" / "outbound"
+    before, before_out = files(release), files(outbound)
+    assert list(before) == ["quiz/questions.json", "quiz/quiz.ipynb"] == list(before_out)
+    other = with_another_key(course.bank)
+    build.build(other, course.folder)
+    course.run("generate_assignment", "quiz", "--force")
+    course.run("release_assignment", "quiz", "--force")
+    assert files(release) == before
+    assert files(outbound) == before_out
+
+
+def test_no_explanation_is_released(course):
+    text = b"".join(files(course.folder / "release").values()).decode()
+    for question in course.bank.questions.values():
+        assert question.stem in text
+        for option in question.options:
+            assert json.dumps(option.text, ensure_ascii=False)[1:-1] in text
+            assert option.why[:20] not in text
+    assert (
+        "correct"
+        not in json.loads((course.folder / "release/quiz/questions.json").read_text()).get(
+            "questions", [{}]
+        )[0]
+    )
+    assert '"correct"' not in text
+
+
+def test_students_cells_are_locked_and_worth_ten_points(course):
+    notebook = nbformat.read(course.released, as_version=4)
+    graded = [c for c in notebook.cells if c.metadata.nbgrader.grade]
+    assert [c.metadata.nbgrader.grade_id for c in graded] == list(course.bank.questions)
+    assert {c.metadata.nbgrader.points for c in graded} == {0.4}
+    assert all(c.metadata.nbgrader.locked for c in notebook.cells)
+    assert not any(c.get("outputs") for c in notebook.cells)
+    questions = Questions.read(course.released.with_name("questions.json"))
+    assert questions == course.bank.public()
+
+
+def test_a_file_beside_the_source_would_be_given_out_and_is_refused(tmp_path):
+    (tmp_path / "source" / "quiz").mkdir(parents=True)
+    (tmp_path / "source" / "quiz" / "key.yaml").write_text("basics-1: a")
+    with pytest.raises(ValueError, match=r"key\.yaml would be given to the students"):
+        build.build(toy_bank(), tmp_path)
+
+
+def test_building_twice_gives_the_same_bytes(tmp_path):
+    folders = [build.build(toy_bank(), tmp_path / name, "soon") for name in "ab"]
+    assert files(folders[0]) == files(folders[1])
+    assert b"Due soon" in files(folders[0])["quiz.ipynb"]
+
+
+def test_the_wheel_that_students_get_has_no_quiz_in_it():
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    packages = find_packages(str(ROOT), include=found["packages"]["find"]["include"])
+    assert "cl_helpers.widgets" in packages
+    assert not [p for p in packages if p.startswith("quiz")]
+
+
+def test_what_an_instructor_makes_is_kept_out_of_the_repository():
+    for name in ("gradebook.db", "submitted/alice/quiz/answers.json", "regrades.jsonl", "x.log"):
+        ignored = subprocess.run(
+            ["git", "check-ignore", f"quiz/course/{name}"], cwd=ROOT, check=False
+        )
+        assert ignored.returncode == 0
