@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 preset = $(if $(PRESET),--preset $(PRESET))
 preset_env = $(if $(PRESET),CL_PRESET=$(PRESET))
 
-.PHONY: lab demo site wheel test compare bench lint results clean
+.PHONY: lab demo course site wheel test compare bench lint results clean
 
 lab: .venv/ready
 	jupyter lab --notebook-dir=notebooks
@@ -14,6 +14,11 @@ lab: .venv/ready
 # The lab alone, as a page without code, for the lecture hall.
 demo: .venv/demo
 	$(preset_env) voila --Voila.ip=127.0.0.1 --show_tracebacks=True notebooks/lab.ipynb
+
+# A course with three students, graded, to look around in: formgrader, and all that is in its folder.
+course: .venv/ready
+	test -e build/course/gradebook.db || { rm -rf build/course; python -m quiz demo build/course; }
+	cd build/course && jupyter lab --LabApp.default_url=/formgrader
 
 # Every notebook executed, as pages: build/site/index.html. Results are kept in build/site-cache.
 site: .venv/ready

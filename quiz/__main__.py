@@ -22,6 +22,7 @@ from . import report as reports
 from .build import ASSIGNMENT
 from .build import build as build_source
 from .course import HOME, gradebook, nbgrader, new_course, papers, regrade, set_deadline
+from .demo import make_course
 from .submissions import LEFT_OUT, tidy
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -116,7 +117,7 @@ def export_(course: Course = HOME) -> None:
     with gradebook(course) as book:
         grades = export.grades(book, ASSIGNMENT)
     nbgrader(course, "export", "--to", str(folder.resolve() / "grades.csv"))
-    files = {
+    files: dict[str, str | bytes] = {
         "registrar.csv": export.registrar_csv(grades),
         "canvas.csv": export.canvas_csv(grades, banks.TITLE),
         "moodle.csv": export.moodle_csv(grades, banks.TITLE),
@@ -135,6 +136,14 @@ def regrade_(reason: str, course: Course = HOME) -> None:
     for c in changes:
         console.print(f"{c['student']}: {c['from']} → {c['to']} ({', '.join(c['questions'])})")
     console.print(f"{len(changes)} changed; the log is {course / 'regrades.jsonl'}")
+
+
+@app.command()
+def demo(folder: Path) -> None:
+    """Make a course to try in FOLDER, with three students, and grade it."""
+    make_course(folder, console.print)
+    for step in (collect, grade, feedback, report, export_):
+        step(folder)
 
 
 def deadline(text: str) -> datetime:

@@ -32,7 +32,6 @@ function render({ model, el }) {
   let n = 0, watch = 0;
 
   el.classList.add("cl-quiz", "cl-live");
-  el.dataset.lmSuppressShortcuts = "true"; // keys are ours, not JupyterLab's
   const line = make("p", { className: "cl-quiz-line" });
   line.setAttribute("role", "status");
   const alarm = make("p", { className: "cl-quiz-alarm", hidden: true });
@@ -66,6 +65,10 @@ function render({ model, el }) {
       el.append(card);
     }
   }
+
+  // Whatever has the focus: its keys are ours, not JupyterLab's.
+  for (const each of el.querySelectorAll("input, button, h3"))
+    each.dataset.lmSuppressShortcuts = "true";
 
   function tick(question) {
     const was = pending.get(question)?.was ?? chosen(question);

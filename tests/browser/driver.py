@@ -155,25 +155,36 @@ class Notebook:
     """A notebook that is open in JupyterLab; cells are counted from 0, Markdown included.
 
     Args:
-        source: a notebook's path, which is copied, or the sources of its code cells.
+        source: a notebook's path, which is copied unless it is the server's already, or the sources
+            of its code cells.
     """
 
     def __init__(self, browser: Browser, server: Server, source: Path | Sequence[str]):
         stem = source.stem if isinstance(source, Path) else "probe"
         self.path = server.root / f"{stem}-{secrets.token_hex(3)}.ipynb"
-        if isinstance(source, Path):
+        if isinstance(source, Path) and source.is_relative_to(server.root):
+            self.path = source
+        elif isinstance(source, Path):
             shutil.copy(source, self.path)
         else:
             cells = [nbformat.v4.new_code_cell(cleandoc(s)) for s in source]
             nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=_METADATA), self.path)
-        self.page: Page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
+        self._address = server.url(
+            f"lab/workspaces/{secrets.token_hex(3)}/tree/{self.path.relative_to(server.root)}"
+        )
+        self.open(page)
+
+    def open(self, page: Page) -> None:
+        """Open it in `page`, which may be another tab."""
+        self.page = page
         self.page.on("dialog", lambda dialog: dialog.accept())  # leave the page? yes
-        self.page.goto(server.url(f"lab/workspaces/{self.path.stem}/tree/{self.path.name}"))
+        self.page.goto(self._address)
         self._wait_for_kernel()
 
     def close(self) -> None:
         self._script("await session?.shutdown()")
-        self.page.close()
+        self.page.context.close()
 
     # ---- the notebook
 
