@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import grading
 import growth
 import torch
 from live import in_jupyterlab
@@ -157,7 +158,14 @@ def lab() -> Figures:
     return in_jupyterlab()
 
 
-SECTIONS = {f.__name__: f for f in (epoch, step, importance, avalanche, sweeping, growing, lab)}
+def quiz() -> Figures:
+    """Grading the quiz, in seconds a submission; then for 1,000 what is the grader's own."""
+    return grading.per_submission()
+
+
+SECTIONS = {
+    f.__name__: f for f in (epoch, step, importance, avalanche, sweeping, growing, lab, quiz)
+}
 if DEVICE.type == "cuda":
     SECTIONS["homework"] = homework
 

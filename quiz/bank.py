@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from scipy.stats import binom
 
 from cl_helpers.answers import Option as PublicOption
@@ -34,7 +42,15 @@ PROPORTIONS = {"basics": 4, "ewc": 3, "mas": 3, "si": 3, "rwalk": 3, "scp": 3, "
 SEVERAL, EVERY = 10, 2  # at least so many questions with two or more correct options; with all
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-Text = Annotated[str, Field(min_length=2, max_length=600)]
+
+
+def _whole_code(text: str) -> str:
+    if text.count("`") % 2:
+        raise ValueError("a backtick has no partner")
+    return text
+
+
+Text = Annotated[str, Field(min_length=2, max_length=600), AfterValidator(_whole_code)]
 
 
 class BankError(ValueError):
@@ -55,7 +71,7 @@ class Option(Part):
     id: Annotated[str, Field(pattern=r"^[a-f]$")]
     text: Text
     correct: bool
-    why: Annotated[str, Field(min_length=20, max_length=600)]
+    why: Annotated[Text, Field(min_length=20)]
 
 
 class Question(Part):

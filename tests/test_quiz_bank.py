@@ -57,7 +57,7 @@ WRONG = {
     ),
     "an empty reason": (
         lambda r: r["questions"][0]["options"][0].update(why="  "),
-        "ewc.yaml, question 1, option 1, why: String should have at least 20",
+        "ewc.yaml, question 1, option 1, why: String should have at least",
     ),
     "nothing correct": (
         lambda r: [o.update(correct=False) for o in r["questions"][0]["options"]],
@@ -72,6 +72,10 @@ WRONG = {
             text=r["questions"][0]["options"][1]["text"]
         ),
         "ewc.yaml, question 1: two of its options say the same",
+    ),
+    "half a code": (
+        lambda r: r["questions"][0].update(stem="What does `x do?"),
+        "ewc.yaml, question 1, stem: a backtick has no partner",
     ),
     "three options": (
         lambda r: r["questions"][0].update(options=r["questions"][0]["options"][:3]),

@@ -28,7 +28,8 @@ function render({ model, el }) {
   const view = crypto.randomUUID?.() ?? String(Math.random());
   const key = `cl-quiz/${model.get("sheet")}`;
   const pending = new Map(); // question -> { n, options, was, at }: not saved yet
-  const cards = new Map(); // question -> { boxes, state, section }
+  const cards = new Map(); // question -> { boxes, state }
+  const chips = []; // a button a section, with the questions that it counts
   let n = 0, watch = 0;
 
   el.classList.add("cl-quiz", "cl-live");
@@ -36,24 +37,23 @@ function render({ model, el }) {
   line.setAttribute("role", "status");
   const alarm = make("p", { className: "cl-quiz-alarm", hidden: true });
   alarm.setAttribute("role", "alert");
-  const chips = make("nav", { ariaLabel: "Sections" });
-  const head = make("header", {}, line, chips, alarm);
-  el.append(head);
+  const nav = make("nav", { ariaLabel: "Sections" });
+  el.append(make("header", {}, line, nav, alarm));
 
   const chosen = (question) => model.get("chosen")[question] ?? [];
   const ticked = ({ boxes }) => boxes.filter((box) => box.checked).map((box) => box.value);
 
-  for (const section of model.get("sections")) {
-    const title = make("h3", { tabIndex: -1 }, section.title);
+  for (const { title: name, questions } of model.get("sections")) {
+    const title = make("h3", { tabIndex: -1 }, name);
     const chip = make("button", { type: "button" });
     chip.addEventListener("click", () => {
       title.scrollIntoView({ block: "start" });
       title.focus({ preventScroll: true });
     });
-    chips.append(chip);
+    chips.push({ chip, name, ids: questions.map(({ id }) => id) });
+    nav.append(chip);
     el.append(title);
-    section.chip = chip;
-    for (const { id, stem, options, number } of section.questions) {
+    for (const { id, stem, options, number } of questions) {
       const state = make("small", {});
       const boxes = options.map((option) => make("input", { type: "checkbox", value: option.id }));
       const card = make("fieldset", {},
@@ -61,7 +61,7 @@ function render({ model, el }) {
         ...options.map((option, i) => make("label", {}, boxes[i], prose(option.text))),
         make("footer", {}, make("code", {}, id), state));
       card.addEventListener("change", () => tick(id));
-      cards.set(id, { boxes, state, section });
+      cards.set(id, { boxes, state });
       el.append(card);
     }
   }
@@ -73,7 +73,6 @@ function render({ model, el }) {
   function tick(question) {
     const was = pending.get(question)?.was ?? chosen(question);
     wait(question, { options: ticked(cards.get(question)), was }, false);
-    keep(key, pending);
     draw();
   }
 
@@ -87,6 +86,10 @@ function render({ model, el }) {
   }
 
   function draw() {
+    // Saved comes in one message with the answers: a message of its own would overtake them.
+    for (const [question, at] of Object.entries(model.get("saved")[view] ?? {}))
+      if (pending.get(question)?.n <= at) pending.delete(question);
+    keep(key, pending);
     const late = [...pending].filter(([, { at }]) => Date.now() - at > PATIENCE).map(([q]) => q);
     for (const [question, card] of cards) {
       const options = pending.get(question)?.options ?? chosen(question);
@@ -95,10 +98,10 @@ function render({ model, el }) {
         : pending.has(question) ? "saving …" : options.length ? "saved" : "not answered";
       card.state.classList.toggle("cl-quiz-lost", late.includes(question));
     }
-    for (const section of model.get("sections")) {
-      const done = section.questions.filter(({ id }) => chosen(id).length).length;
-      section.chip.textContent = `${section.title} ${done}/${section.questions.length}`;
-      section.chip.classList.toggle("cl-quiz-done", done === section.questions.length);
+    for (const { chip, name, ids } of chips) {
+      const done = ids.filter((id) => chosen(id).length).length;
+      chip.textContent = `${name} ${done}/${ids.length}`;
+      chip.classList.toggle("cl-quiz-done", done === ids.length);
     }
     line.textContent = model.get("line");
     const trouble = model.get("trouble");
@@ -109,25 +112,15 @@ function render({ model, el }) {
         "kept in this browser, and saved then.";
   }
 
-  function answered(message) {
-    if (message.view !== view) return;
-    if (message.saved && pending.get(message.question)?.n === message.n) {
-      pending.delete(message.question);
-      keep(key, pending);
-    }
-    draw();
-  }
-
-  const changes = "change:chosen change:line change:trouble";
-  model.on("msg:custom", answered);
-  model.on(changes, draw);
+  const changes = "change:chosen change:saved change:line change:trouble";
+  const changed = () => draw();
+  model.on(changes, changed);
   for (const [question, { options, was }] of Object.entries(kept(key)))
     if (cards.has(question)) wait(question, { options, was }, true);
   draw();
   return () => {
     clearTimeout(watch);
-    model.off("msg:custom", answered);
-    model.off(changes, draw);
+    model.off(changes, changed);
   };
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import threading
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -28,12 +29,13 @@ _COPY = '<p class="cl-copy">The questions are here once this cell has been run: 
 
 
 class QuizPage(anywidget.AnyWidget):
-    """What is on the page. It sends `question`, `options` and its own count `n` of every tick."""
+    """What is on the page. Each view sends `question`, `options` and its own count `n` of ticks."""
 
     _esm = (_HERE / "quiz.js").read_text("utf-8")
     _css = (_HERE / "quiz.css").read_text("utf-8")
     sections: traitlets.List = traitlets.List().tag(sync=True)
     chosen = traitlets.Dict().tag(sync=True)  # question -> options, as they are on disk
+    saved = traitlets.Dict().tag(sync=True)  # view -> question -> n, up to which it is on disk
     line = traitlets.Unicode().tag(sync=True)
     trouble = traitlets.Unicode().tag(sync=True)
     sheet = traitlets.Unicode().tag(sync=True)
@@ -64,6 +66,7 @@ class Quiz(Shown):
         self.answers = AnswerSheet(answers or path.with_name(FILE), self.questions, me)
         self.page = QuizPage(sections=self._sections(), sheet=self.answers.reading.sheet)
         self.page.on_msg(self._take)
+        self._changing = threading.RLock()  # each tab's messages may come in a thread of their own
         self.box = widgets.VBox([self.page])
         self._tell()
 
@@ -73,8 +76,9 @@ class Quiz(Shown):
         Raises:
             ValueError: there is no such question or option.
         """
-        self.answers.choose(question, options)
-        self._tell()
+        with self._changing:
+            self.answers.choose(question, options)
+            self._tell()
         return Progress(
             f"{question}: {', '.join(self._chosen(question)) or '–'} · {self.page.line}"
         )
@@ -96,8 +100,9 @@ class Quiz(Shown):
 
     def receipt(self) -> Progress:
         """What is saved, and a short code of it: note it down. It says nothing about the key."""
-        self.answers.refresh()
-        self._tell()
+        with self._changing:
+            self.answers.refresh()
+            self._tell()
         open_ = [q for q in self.questions.options if q not in self.answers.choices]
         lines = [
             f"{self.page.line}. Receipt {receipt(self.questions, self.answers.choices)}",
@@ -149,19 +154,23 @@ class Quiz(Shown):
 
     def _take(self, _: object, message: dict[str, Any], __: object) -> None:
         """A tick on the page: on disk first, then the page is told."""
-        question, options = message["question"], message["options"]
-        trouble = ""
-        try:
-            if message["again"]:
-                self.answers.refresh()
-            # What was ticked without a kernel, perhaps long ago, gives way to what came after it.
-            if not message["again"] or self._chosen(question) == sorted(message["was"]):
-                self.answers.choose(question, options)
-        except (OSError, ValueError) as error:
-            trouble = f"NOT SAVED: {question}. {error}"
-        self._tell(trouble)
-        told = {key: message[key] for key in ("view", "question", "n")}
-        self.page.send(told | {"saved": not trouble})
+        view, question, n, trouble = message["view"], message["question"], message["n"], ""
+        with self._changing:
+            mine = self.page.saved.get(view, {})
+            if n <= mine.get(question, 0):  # overtaken by a later tick, in another thread
+                return
+            try:
+                if message["again"]:
+                    self.answers.refresh()
+                # What was ticked without a kernel, perhaps long ago, gives way to what came after.
+                if not message["again"] or self._chosen(question) == sorted(message["was"]):
+                    self.answers.choose(question, message["options"])
+            except (OSError, ValueError) as error:
+                trouble = f"NOT SAVED: {question}. {error}"
+            with self.page.hold_sync():
+                self._tell(trouble)
+                if not trouble:
+                    self.page.saved = self.page.saved | {view: mine | {question: n}}
 
     def _tell(self, trouble: str = "") -> None:
         choices, saved = self.answers.choices, self.answers.saved

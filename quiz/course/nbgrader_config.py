@@ -34,9 +34,8 @@ c.LateSubmissionPlugin.penalty_method = "zero"
 # Scores as decimals: 10, not 10.000000000000004.
 c.ExportApp.plugin_class = "quiz.export.Csv"
 
-# Feedback without In [ ] and Out[ ], and without anything from another host.
+# Feedback without In [ ] and Out[ ].
 c.HTMLExporter.exclude_input_prompt = c.HTMLExporter.exclude_output_prompt = True
-c.HTMLExporter.mathjax_url = ""
 
 # For submissions that were downloaded from elsewhere as zip files.
 c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".json", ".txt"]

@@ -89,7 +89,8 @@ def test_from_release_to_feedback(notebook, student, course):
     quiz.wait_until(says("2 of 25 answered"))
     assert all(box(quiz, course, first, o).is_checked() for o in key[first])
     tick(quiz, course, {"si-1": key["si-1"]})
-    quiz.wait_until(lambda: "si-1" in student.saved())
+    quiz.wait_until(lambda: student.saved().get("si-1") == key["si-1"])
+    quiz.wait_until(says("3 of 25 answered"))
 
     quiz.restart_kernel()  # the kernel is new: old widgets reach nothing
     tick(quiz, course, {"scp-1": key["scp-1"]})

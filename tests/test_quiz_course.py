@@ -1,0 +1,285 @@
+"""An instructor's course: the commands from release to export, and what may happen in between."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+import yaml
+from quizzes import ToyCourse, write_bank
+
+from quiz import __main__ as cli
+from quiz import bank as banks
+from quiz import course as courses
+from quiz.demo import make_course
+
+ROOT = Path(__file__).parent.parent
+
+
+def now(seconds: float = 0) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+# ---- the course to try: `make course`
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """As `python -m quiz demo` leaves it."""
+    folder = tmp_path_factory.mktemp("demo") / "course"
+    make_course(folder, print)
+    for step in (cli.collect, cli.grade, cli.feedback, cli.report, cli.export_):
+        step(folder)
+    return folder
+
+
+def by_hand(answers: Path) -> dict[str, Decimal]:
+    """What a file of answers earns, from the bank's files and the rule alone."""
+    chosen = json.loads(answers.read_text())["answers"]
+    points = {}
+    for file in banks.FOLDER.glob("*.yaml"):
+        for question in yaml.safe_load(file.read_text())["questions"]:
+            ticked = set(chosen.get(question["id"], []))
+            right = all((o["id"] in ticked) == o["correct"] for o in question["options"])
+            points[question["id"]] = Decimal("0.4") if right else Decimal(0)
+    return points
+
+
+def test_everyone_has_the_points_of_the_submission_that_counts(demo):
+    scores = courses.scores(demo)
+    inbound = sorted((demo / "exchange" / "continual-learning" / "inbound").iterdir())
+    alice, bob = ([f for f in inbound if f.name.startswith(name)] for name in ("alice", "bob"))
+    assert [len(alice), len(bob), len(inbound)] == [2, 2, 6]
+    assert scores["alice"] == by_hand(alice[1] / "answers.json")  # the latest
+    assert scores["bob"] == by_hand(bob[0] / "answers.json")  # the other one was late
+    assert sum(by_hand(bob[1] / "answers.json").values()) == 10
+    assert set(scores["carol"].values()) == {Decimal(0)}
+    totals = {student: sum(points.values()) for student, points in scores.items()}
+    assert totals == {"alice": Decimal("9.2"), "bob": Decimal("7.6"), "carol": 0}
+    bank = banks.load()
+    papers = {p.student: p for p in courses.papers(demo, bank)}
+    assert {s: p.score(bank) for s, p in papers.items()} == totals
+    assert "not JSON" in papers["carol"].problems[0]
+    assert not papers["alice"].problems + papers["bob"].problems
+
+
+def test_what_it_leaves_to_look_at(demo):
+    page = (demo / "report" / "report.html").read_text()
+    assert "carol" in page
+    assert "not JSON" in page
+    papers = pd.read_csv(demo / "report" / "papers.csv", dtype=str).set_index("student")
+    assert papers.score.to_dict() == {"alice": "9.2", "bob": "7.6", "carol": "0"}
+    for student, told in {"alice": "9.2", "bob": "7.6", "carol": "0.0"}.items():
+        feedback = (demo / "feedback" / student / "quiz" / "quiz.html").read_text()
+        assert f"(Score: {told} / 10.0)" in feedback
+    expected = {"alice": 9.2, "bob": 7.6, "carol": 0}
+    registrar = pd.read_csv(demo / "export" / "registrar.csv").set_index("student_id")
+    assert registrar.points.to_dict() == expected
+    grades = pd.read_csv(demo / "export" / "grades.csv", dtype=str).set_index("student_id")
+    assert grades.score.to_dict() == {"alice": "9.2", "bob": "7.6", "carol": "0"}
+    canvas = pd.read_csv(demo / "export" / "canvas.csv").set_index("Student")[banks.TITLE]
+    assert canvas.drop("    Points Possible").to_dict() == expected
+    assert (demo / "export" / "bank-moodle.xml").read_text().count("multichoiceset") == 25
+
+
+def test_a_corrected_key_is_graded_afresh_and_logged(demo, tmp_path, monkeypatch):
+    before = courses.scores(demo)
+    with courses.gradebook(demo) as book:  # a grader has changed a score by hand
+        grade = book.find_grade("basics-1", "quiz", "quiz", "alice")
+        grade.manual_score = 0.2
+        book.db.commit()
+    folder = write_bank(banks.load(), tmp_path / "bank")
+    raw = yaml.safe_load((folder / "scp.yaml").read_text())
+    answers = demo / "submitted" / "bob" / "quiz" / "answers.json"
+    chosen = json.loads(answers.read_text())["answers"]["scp-2"]
+    for option in raw["questions"][1]["options"]:  # bob was right, it turns out
+        option["correct"] = option["id"] in chosen
+    (folder / "scp.yaml").write_text(yaml.safe_dump(raw))
+    was_right = before["bob"]["scp-2"] > 0
+    monkeypatch.setenv("QUIZ_BANK", str(folder))
+    changes = courses.regrade(demo, "scp-2: bob was right")
+    after = courses.scores(demo)
+    assert after["bob"] == before["bob"] | {"scp-2": Decimal("0.4")}
+    assert after["alice"]["basics-1"] == Decimal("0.2")
+    changed = {c["student"]: c for c in changes}
+    assert ("bob" in changed) is not was_right
+    log = [json.loads(line) for line in (demo / courses.REGRADES).read_text().splitlines()]
+    assert log == changes
+    for c in changes:
+        assert c["reason"] == "scp-2: bob was right"
+        assert c["questions"] == ["scp-2"]
+        assert Decimal(c["to"]) - Decimal(c["from"]) in (Decimal("0.4"), Decimal("-0.4"))
+
+    # Grading afresh is the same thing: another course, the same submissions, the new key.
+    monkeypatch.setattr(cli.console, "print", lambda *a, **k: None)
+    fresh = courses.new_course(tmp_path / "fresh", "continual-learning")
+    cli.build(fresh)
+    courses.nbgrader(fresh, "generate_assignment", "quiz")
+    shutil.copytree(demo / "submitted", fresh / "submitted")
+    courses.nbgrader(fresh, "autograde", "quiz")
+    afresh = courses.scores(fresh)
+    after["alice"]["basics-1"] = before["alice"]["basics-1"]
+    assert afresh == after
+
+    again = courses.regrade(demo, "nothing new")  # and the log only grows
+    assert again == []
+    assert [json.loads(line) for line in (demo / courses.REGRADES).open()] == log
+
+
+# ---- what may happen in a course
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    return ToyCourse(tmp_path_factory.mktemp("toy"))
+
+
+def test_time_extensions_owners_and_other_ways_in(course):
+    """One course, graded once: who is late, who is who, and what did not come by the exchange."""
+    due = now(-10).replace(microsecond=0)
+    courses.set_deadline(course.folder, due)
+    nothing = course.sheet({})
+    course.hand_in("extended", nothing, at=due)
+    course.hand_in("extended", at=due + timedelta(seconds=5))
+    with courses.gradebook(course.folder) as book:
+        book.update_or_create_student("extended")
+        book.add_submission("quiz", "extended")
+        book.grant_extension("quiz", "extended", minutes=10)
+    course.hand_in("restored", at=due - timedelta(days=1))
+
+    # By hand, past the exchange: a renamed notebook, a link, a pipe, nothing at all.
+    def by_hand(student, **files):
+        folder = course.folder / "submitted" / student / "quiz"
+        folder.mkdir(parents=True)
+        for name, content in files.items():
+            (folder / name.replace("__", ".")).write_text(content)
+        return folder
+
+    sheet = json.dumps(course.sheet())
+    by_hand("renamed", answers__json=sheet, final__ipynb="{}")
+    link = by_hand("linking", quiz__ipynb="{}") / "answers.json"
+    link.symlink_to(course.folder / "submitted" / "renamed" / "quiz" / "answers.json")
+    os.mkfifo(by_hand("piping", quiz__ipynb="{}") / "answers.json")
+    stamp = f"{due + timedelta(seconds=1):%Y-%m-%d %H:%M:%S} UTC"
+    by_hand("late-by-hand", answers__json=sheet, timestamp__txt=stamp)
+    by_hand("nothing", note__txt="sorry")
+
+    course.run("collect", "quiz", "--ExchangeCollect.trust_clock=True")
+    os.environ["QUIZ_BANK"] = str(course.bank_folder)
+    try:
+        cli.grade(course.folder)
+    finally:
+        del os.environ["QUIZ_BANK"]
+    papers = {p.student: p for p in courses.papers(course.folder, course.bank)}
+    told = {s: (p.score(course.bank), "; ".join(p.problems)) for s, p in papers.items()}
+    assert told == {
+        "extended": (10, ""),
+        "restored": (10, ""),  # the exchange was copied: its clock is to be trusted
+        "renamed": (10, ""),
+        "linking": (0, "answers.json: it is a link, not a file"),
+        "piping": (0, "answers.json: it is no plain file"),
+        "late-by-hand": (0, ""),
+        "nothing": (0, "answers.json is missing"),
+    }
+    gradebook = courses.scores(course.folder)
+    assert sum(gradebook["extended"].values()) == 10
+    asides = {p.name.rsplit("-", 1)[0] for p in (course.folder / "set_aside").iterdir()}
+    assert asides == {"renamed", "linking", "piping", "late-by-hand", "nothing"}
+    [kept] = (course.folder / "set_aside").glob("nothing-*")
+    assert (kept / "note.txt").read_text() == "sorry"
+
+    # Cells without a result earn full points in nbgrader; --no-execute must not make ours such.
+    course.run("autograde", "quiz", "--force", "--no-execute", "--student=nothing")
+    assert set(courses.scores(course.folder)["nothing"].values()) == {Decimal(0)}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give files to another user")
+def test_nobody_hands_in_for_somebody_else(course):
+    theirs = course.hand_in("daemon", at=now())
+    forged = course.hand_in("bin", at=now())
+    for folder in (theirs, forged):
+        shutil.chown(folder, "daemon")
+    course.run("collect", "quiz", "--ExchangeCollect.check_owner=True")
+    assert (course.folder / "submitted" / "daemon").exists()
+    assert not (course.folder / "submitted" / "bin").exists()
+    assert "it is owned by daemon" in (course.folder / "left_out.txt").read_text()
+    shutil.rmtree(theirs)
+    shutil.rmtree(forged)
+
+
+def test_other_assignments_of_the_course_are_executed_as_usual(course):
+    def cell(source, name, **nbgrader):
+        both = {"schema_version": 3, "grade_id": name, "cell_type": "code", "task": False}
+        metadata = {"nbgrader": both | nbgrader}
+        return nbformat.v4.new_code_cell(source, id=name, metadata=metadata)
+
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [
+        cell("a = ...", "answer", grade=False, solution=True, locked=False),
+        cell("assert a == 42", "test", grade=True, solution=False, locked=True, points=3),
+    ]
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    source = course.folder / "source" / "sums"
+    source.mkdir(parents=True)
+    nbformat.write(notebook, source / "sums.ipynb")
+    course.run("generate_assignment", "sums")
+    for student, answer in {"right": 42, "wrong": 43}.items():
+        folder = course.folder / "submitted" / student / "sums"
+        folder.mkdir(parents=True)
+        theirs = nbformat.read(course.folder / "release" / "sums" / "sums.ipynb", as_version=4)
+        theirs.cells[0].source = f"a = {answer}"
+        nbformat.write(theirs, folder / "sums.ipynb")
+    course.run("autograde", "sums")
+    with courses.gradebook(course.folder) as book:
+        scores = {s.student.id: s.score for s in book.assignment_submissions("sums")}
+    assert scores == {"right": 3, "wrong": 0}
+
+
+# ---- the command line
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "quiz", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_bank_is_checked_from_a_shell(tmp_path):
+    done = command("check")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("25 questions, ")
+    (tmp_path / "ewc.yaml").write_text("section: ewc\ntitle: EWC\nquestions: []\nmore: 1\n")
+    done = command("check", "--bank", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == "error: ewc.yaml, more: Extra inputs are not permitted\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda f: cli.build(f, "soon"), "due is 'soon': write it as \"2026-12-18 23:59\""),
+        (lambda f: courses.papers(f, banks.load()), "gradebook.db is not there: run"),
+        (lambda f: courses.new_course(f, "again"), "nbgrader_config.py is there already"),
+        (cli.collect, "nbgrader collect quiz failed: .*(Course|course)"),
+    ],
+)
+def test_what_is_wrong_is_one_line_that_names_the_cure(tmp_path, call, says):
+    folder = courses.new_course(tmp_path / "course", "cl")
+    with (folder / "nbgrader_config.py").open("a") as config:
+        config.write(f'c.Exchange.root = "{tmp_path}"\n')
+    with pytest.raises(ValueError, match=says) as error:
+        call(folder)
+    assert "\n" not in str(error.value)
