@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from matplotlib.transforms import Bbox, BboxBase
@@ -18,8 +20,8 @@ from cl_helpers.plots import LOOK, OTHER, Picture, blank, described, frame
 
 from .bank import POINTS
 
-CORRECT = {"facecolor": "#009E73", "edgecolor": "white", "hatch": "///"}
-WRONG = {"facecolor": "#9a9a9a", "edgecolor": "white"}
+CORRECT: dict[str, Any] = {"facecolor": "#009E73", "edgecolor": "white", "hatch": "///"}
+WRONG: dict[str, Any] = {"facecolor": "#9a9a9a", "edgecolor": "white"}
 PANELS = 5  # side by side
 SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)])
 GAPS = (7, 16, 28, 42)  # pixels between a point and its name; the nearest that is free is taken
@@ -48,7 +50,7 @@ def scores(scores: Sequence[Decimal], most: Decimal) -> Picture:
     ax.set_ylabel("papers")
     frame(ax)
     if not scores:
-        _say_nothing_counts(ax)
+        _say_empty(ax)
         return described(figure, "An empty figure of the scores: no paper counts yet.")
     mean = float(np.mean([*map(float, scores)]))
     ax.axvline(mean, color="black", linestyle="--", label=f"mean {mean:.2f}")
@@ -64,30 +66,34 @@ def item_map(items: pd.DataFrame) -> Picture:
     """Each question by difficulty and discrimination; the shaded ones tell the wrong way round."""
     figure = blank(7.4, 5.0)
     ax = figure.subplots()
-    shown = items.dropna(subset=["discrimination"])
-    points = {str(q): (x, y) for q, x, y in shown[["difficulty", "discrimination"]].itertuples()}
-    for question, (x, y) in points.items():
+    rows = items[["difficulty", "discrimination"]].to_dict("index")
+    points = {str(q): (row["difficulty"], row["discrimination"]) for q, row in rows.items()}
+    shown = {q: point for q, point in points.items() if not np.isnan(point).any()}
+    for question, (x, y) in shown.items():
         colour, marker, _ = LOOK.get(question.rpartition("-")[0], OTHER)
         ax.plot(x, y, marker, color=colour, markersize=6)
+    heights = [y for _, y in shown.values()]
     ax.set_xlim(-0.04, 1.04)
-    low, high = shown["discrimination"].min(), shown["discrimination"].max()
-    ax.set_ylim(np.nanmin([-0.2, low - 0.1]), np.nanmax([0.5, high + 0.1]))
+    ax.set_ylim(min([-0.1, *heights]) - 0.1, max([0.4, *heights]) + 0.1)
     ax.axhspan(ax.get_ylim()[0], 0, color="#fbeee6")
     ax.axhline(0, color="black", linewidth=0.8)
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.set_xlabel("share of papers that earn it: hard on the left, easy on the right")
     ax.set_ylabel("discrimination")
     frame(ax)
-    left_out = [str(question) for question in items.index if question not in shown.index]
-    if shown.empty:
-        _say_nothing_counts(ax, "no question has a discrimination")
-    _name(ax, points)
-    upwards = sorted(points, key=lambda question: points[question][1])
-    told = [f"{q} {percent(points[q][0])} and {number(points[q][1])}" for q in upwards]
+    if not shown:
+        _say_empty(ax, "no question has a discrimination")
+    figure.draw_without_rendering()  # from here on it is known what lies where, in pixels
+    together = defaultdict(list)
+    for question, (x, y) in shown.items():
+        together[round(x, 3), round(y, 3)].append(question)
+    _name(ax, {place: _short(names) for place, names in together.items()})
+    told = [f"{q} {percent(x)}, {number(y)}" for q, (x, y) in shown.items()]
+    without = [q for q in points if q not in shown]
     return described(
         figure,
         "Each question by the share of papers that earn it and by its discrimination: "
-        f"{'; '.join(told) or 'none'}. Without a discrimination: {', '.join(left_out) or 'none'}.",
+        f"{'; '.join(told) or 'none'}. Without a discrimination: {', '.join(without) or 'none'}.",
     )
 
 
@@ -96,14 +102,14 @@ def option_shares(options: pd.DataFrame) -> Picture:
     questions = list(options.index.unique("question"))
     rows = -(-len(questions) // PANELS)
     figure = blank(10, 1.5 * rows + 0.6)
-    panels = figure.subplots(rows, PANELS, squeeze=False, sharex=True).ravel()
+    panels = figure.subplots(rows, PANELS, squeeze=False).ravel()
     for ax, question in zip(panels, questions, strict=False):
-        mine = options.loc[question]
-        for place, (option, share, correct) in enumerate(mine[["share", "correct"]].itertuples()):
-            bar = ax.barh(place, share, **(CORRECT if correct else WRONG))
-            ax.bar_label(bar, [percent(share)], padding=3, fontsize=8)
-        ticks = [f"✓ {option}" if correct else option for option, correct in mine["correct"].items()]
-        ax.set_yticks(range(len(mine)), ticks, fontsize=9)
+        mine = options.loc[question].to_dict("index")
+        for place, option in enumerate(mine.values()):
+            bar = ax.barh(place, option["share"], **(CORRECT if option["correct"] else WRONG))
+            ax.bar_label(bar, [percent(option["share"])], padding=3, fontsize=8)
+        names = [f"✓ {o}" if option["correct"] else str(o) for o, option in mine.items()]
+        ax.set_yticks(range(len(mine)), names, fontsize=9)
         ax.set_title(question, fontsize=10)
         ax.set(xlim=(0, 1.3), xticks=[])
         ax.invert_yaxis()
@@ -119,21 +125,24 @@ def option_shares(options: pd.DataFrame) -> Picture:
     return described(
         figure,
         f"The share of papers that ticked each option, a panel for each of {len(questions)} "
-        "questions; correct options are ticked and hatched. The tables of the questions below "
-        "have the same numbers.",
+        "questions; correct ones are hatched and marked ✓. The same numbers are in options.csv and "
+        "in the tables of report.html.",
     )
 
 
-def _say_nothing_counts(ax: Axes, text: str = "no paper counts yet") -> None:
+def _say_empty(ax: Axes, text: str = "no paper counts yet") -> None:
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color="#555555")
 
 
-def _name(ax: Axes, points: dict[str, tuple[float, float]]) -> None:
+def _short(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _name(ax: Axes, names: dict[tuple[float, float], str]) -> None:
     """A name near each point, where it covers as little as possible and stays in the frame."""
-    ax.figure.draw_without_rendering()  # from here on it is known what lies where, in pixels
-    dots = ax.transData.transform(np.array([*points.values()]).reshape(-1, 2))
-    taken = [Bbox.from_bounds(*(dot - 6), 12, 12) for dot in dots]
-    for (name, point), dot in zip(points.items(), dots, strict=True):
+    dots = ax.transData.transform(np.array([*names]).reshape(-1, 2))
+    taken = [Bbox([dot - 6, dot + 6]) for dot in dots]
+    for (point, name), dot in zip(names.items(), dots, strict=True):
         label = ax.annotate(
             name,
             point,
@@ -142,12 +151,13 @@ def _name(ax: Axes, points: dict[str, tuple[float, float]]) -> None:
             ha="center",
             va="center",
             fontsize=8,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
             arrowprops={"arrowstyle": "-", "color": "#777777", "linewidth": 0.6},
         )
         label.set_in_layout(False)
-        size = Text.get_window_extent(label).size
-        moves = [side * (size / 2 + gap) for gap in GAPS for side in SIDES]
-        boxes = [Bbox.from_bounds(*(dot + move - size / 2), *size) for move in moves]
+        half = np.array(Text.get_window_extent(label).size) / 2
+        moves = [side * (half + gap) for gap in GAPS for side in SIDES]
+        boxes = [Bbox([dot + move - half, dot + move + half]) for move in moves]
         costs = [box.count_overlaps(taken) + 10 * _sticks_out(box, ax.bbox) for box in boxes]
         best = int(np.argmin(costs))
         label.xyann = tuple(moves[best])

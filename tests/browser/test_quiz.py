@@ -90,11 +90,10 @@ def test_from_release_to_feedback(notebook, student, course):
     assert all(box(quiz, course, first, o).is_checked() for o in key[first])
     tick(quiz, course, {"si-1": key["si-1"]})
     quiz.wait_until(lambda: student.saved().get("si-1") == key["si-1"])
-    quiz.wait_until(says("3 of 25 answered"))
 
     quiz.restart_kernel()  # the kernel is new: old widgets reach nothing
     tick(quiz, course, {"scp-1": key["scp-1"]})
-    alarm = quiz.page.get_by_role("alert").filter(has_text="NOT SAVED: scp-1")
+    alarm = quiz.page.get_by_role("alert").filter(has_text=re.compile("NOT SAVED: .*scp-1"))
     quiz.wait_until(alarm.is_visible, timeout=30)
     assert "run this cell again" in alarm.inner_text()
     assert "scp-1" not in student.saved()
