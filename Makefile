@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 preset = $(if $(PRESET),--preset $(PRESET))
 preset_env = $(if $(PRESET),CL_PRESET=$(PRESET))
 
-.PHONY: lab demo course site wheel test compare bench lint results clean
+.PHONY: lab demo course handout site wheel test compare bench lint results clean
 
 lab: .venv/ready
 	jupyter lab --notebook-dir=notebooks
@@ -19,6 +19,12 @@ demo: .venv/demo
 course: .venv/ready
 	test -e build/course/gradebook.db || { rm -rf build/course; python -m quiz demo build/course; }
 	cd build/course && jupyter lab --LabApp.default_url=/formgrader
+
+# What students may have: the course as it was last committed, without the key.
+handout:
+	mkdir -p build
+	git archive --prefix=continual-learning/ -o build/continual-learning.zip HEAD -- . \
+		':(exclude)quiz' ':(exclude)tests'
 
 # Every notebook executed, as pages: build/site/index.html. Results are kept in build/site-cache.
 site: .venv/ready
