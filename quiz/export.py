@@ -1,0 +1,178 @@
+"""Grades as files: for a registrar, for Canvas, for Moodle, and as `nbgrader export` writes them.
+
+They come from the gradebook, so that what a grader changed by hand in formgrader counts. Points are
+decimals: 25 × 0.4 is 10. A text that a spreadsheet would run as a formula gets an apostrophe before
+it, as OWASP recommends ("CSV Injection").
+
+The functions give text with plain line ends: write it as UTF-8.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar
+
+from nbgrader.api import Gradebook, Student, SubmittedAssignment
+from nbgrader.plugins import CsvExportPlugin
+
+from .grading import exact
+
+Cell = str | Decimal | None
+T = TypeVar("T")
+
+_FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n\0]")
+_BYTE_ORDER_MARK = "\ufeff"  # Excel takes a file without it for the system's own encoding
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What one student got for an assignment.
+
+    Attributes:
+        student: nbgrader's id.
+        lms_user_id: the LMS's number for this student, if nbgrader was told.
+        submitted: when, with its time zone; None if nothing was handed in, or nobody knows when.
+        raw: points before the late policy.
+        penalty: points that it takes away.
+        score: what counts: raw − penalty, and never below 0.
+        most: points for a perfect paper.
+    """
+
+    student: str
+    last_name: str | None
+    first_name: str | None
+    email: str | None
+    lms_user_id: str | None
+    submitted: datetime | None
+    raw: Decimal
+    penalty: Decimal
+    score: Decimal
+    most: Decimal
+
+
+def grades(gradebook: Gradebook, assignment: str) -> list[Grade]:
+    """One of each student of the course, in the gradebook's order; without a submission it is 0.
+
+    Raises:
+        nbgrader.api.MissingEntry: there is no such assignment.
+    """
+    most = exact(gradebook.find_assignment(assignment).max_score)
+    submissions = {s.student_id: s for s in gradebook.assignment_submissions(assignment)}
+    return [_grade(student, submissions.get(student.id), most) for student in gradebook.students]
+
+
+def registrar_csv(grades: Iterable[Grade]) -> str:
+    """A row for each student; times in UTC. It begins with a byte-order mark, for Excel."""
+    header = "student_id last_name first_name email points out_of percent submitted_utc"
+    rows: list[Iterable[Cell]] = [header.split()]
+    for g in grades:
+        percent = exact(round(100 * g.score / g.most, 2)) if g.most else None
+        time = f"{g.submitted.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if g.submitted else None
+        rows.append((g.student, g.last_name, g.first_name, g.email, g.score, g.most, percent, time))
+    return _BYTE_ORDER_MARK + _csv(rows)
+
+
+def canvas_csv(grades: Iterable[Grade], title: str) -> str:
+    """For *Gradebook → Import* in Canvas.
+
+    Canvas knows a student by its own number (`lms_user_id`), else by the login: then nbgrader's ids
+    have to be the logins. Whom it does not know it asks about.
+
+    Args:
+        title: of the assignment there, with its number as Canvas exports it: "Quiz (1234)". Canvas
+            makes a new assignment of a title that it does not have.
+    """
+    grades = list(grades)
+    most = grades[0].most if grades else None
+    rows: list[Iterable[Cell]] = [
+        ("Student", "ID", "SIS User ID", "SIS Login ID", "Section", title),
+        ("    Points Possible", None, None, None, None, most),
+    ]
+    for g in grades:
+        name = ", ".join(part for part in (g.last_name, g.first_name) if part) or g.student
+        rows.append((name, g.lms_user_id, None, g.student, None, g.score))
+    return _csv(rows)
+
+
+def moodle_csv(grades: Iterable[Grade], title: str) -> str:
+    """For *Grades → Import → CSV file* in Moodle.
+
+    There map "Username" to username, or "Email address" to useremail, and `title` to the grade
+    item. Moodle imports nothing if it does not know one of the students. As a new item it would be
+    out of 100: make one out of the quiz's points before.
+    """
+    rows: list[Iterable[Cell]] = [("Username", "Email address", title)]
+    # Never an empty address: Moodle would give the grade to the student of the row before. So it
+    # stops, and names the student.
+    rows += [(g.student, g.email or g.student, g.score) for g in grades]
+    return _csv(rows)
+
+
+class Csv(CsvExportPlugin):
+    """What nbgrader's own exporter writes, with names quoted and scores exact.
+
+    For nbgrader_config.py: `c.ExportApp.plugin_class = "quiz.export.Csv"`. The options --to,
+    --assignment and --student are nbgrader's.
+    """
+
+    def export(self, gradebook: Gradebook) -> None:
+        wanted = {str(name) for name in self.assignment}
+        students = {str(student) for student in self.student}
+        header = (
+            "assignment duedate timestamp student_id last_name first_name email "
+            "raw_score late_submission_penalty score max_score"
+        )
+        rows: list[Iterable[Cell]] = [header.split()]
+        for assignment in gradebook.assignments:
+            if wanted and assignment.name not in wanted:
+                continue
+            for g in grades(gradebook, assignment.name):
+                if students and g.student not in students:
+                    continue
+                times = [assignment.duedate, g.submitted and g.submitted.replace(tzinfo=None)]
+                who = [g.student, g.last_name, g.first_name, g.email]
+                points = [g.raw, g.penalty, g.score, g.most]
+                rows.append([assignment.name, *(str(t or "") for t in times), *who, *points])
+        to = self.to or "grades.csv"
+        self.log.info("Exporting grades to %s", to)
+        Path(to).write_text(_csv(rows), "utf-8")
+
+
+def _grade(student: Student, submission: SubmittedAssignment | None, most: Decimal) -> Grade:
+    raw = penalty = Decimal(0)
+    submitted = None
+    if submission:
+        raw, penalty = exact(submission.score), exact(submission.late_submission_penalty)
+        submitted = submission.timestamp and submission.timestamp.replace(tzinfo=UTC)
+    return Grade(
+        student=student.id,
+        last_name=student.last_name,
+        first_name=student.first_name,
+        email=student.email,
+        lms_user_id=student.lms_user_id,
+        submitted=submitted,
+        raw=raw,
+        penalty=penalty,
+        score=max(raw - penalty, Decimal(0)),
+        most=most,
+    )
+
+
+def _csv(rows: Iterable[Iterable[Cell]]) -> str:
+    text = io.StringIO()
+    # Text in quotes is text even where a spreadsheet parts cells at semicolons.
+    out = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    out.writerows([harmless(cell) for cell in row] for row in rows)
+    return text.getvalue()
+
+
+def harmless(cell: T) -> T | str:
+    """The cell, with an apostrophe before what a spreadsheet would compute."""
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
