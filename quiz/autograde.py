@@ -6,7 +6,6 @@ into each grade cell the points, as running it would have, with what the feedbac
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 from nbformat import NotebookNode, v4
@@ -19,7 +18,7 @@ from .bank import Bank, load
 from .build import ASSIGNMENT
 from .feedback import overview, question_card
 from .grading import earned
-from .submissions import read_submission
+from .submissions import INTAKE, read_submission
 
 
 class GradeAnswers(Execute):
@@ -32,9 +31,21 @@ class GradeAnswers(Execute):
         return super().__call__(nb, resources)
 
     def grade(self, nb: NotebookNode, resources):
-        """Write the results into the grade cells."""
-        bank, questions = _bank()
-        reading = read_submission(Path(resources["metadata"]["path"]), questions)
+        """Write the results into the grade cells.
+
+        Raises:
+            ValueError: it was not tidied, or the bank is not the one that was given out.
+        """
+        bank, folder = load(), Path(resources["metadata"]["path"])
+        questions = bank.public()
+        if not (folder / INTAKE).exists():  # nbgrader goes on when its hooks fail
+            raise ValueError(f"{folder} was not tidied: is release/{ASSIGNMENT} there?")
+        if Questions.read(folder / "questions.json").version != questions.version:
+            raise ValueError(
+                f"the bank has other questions or options than source/{ASSIGNMENT}: name the one "
+                "that was given out with QUIZ_BANK"
+            )
+        reading = read_submission(folder, questions)
         for cell in nb.cells:
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
             if is_grade(cell):
@@ -59,9 +70,3 @@ def graded(bank: Bank, question: str, reading: Reading) -> NotebookNode:
         card = question_card(bank.questions[question], chosen)
         data = {"text/plain": str(points), "text/html": card}
     return v4.new_output("execute_result", data, execution_count=None)
-
-
-@cache
-def _bank() -> tuple[Bank, Questions]:
-    bank = load()
-    return bank, bank.public()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -248,8 +248,14 @@ def load(folder: str | os.PathLike | None = None) -> Bank:
     files = sorted(folder.glob("*.yaml"))
     if not files:
         raise BankError(f"{folder} has no *.yaml: name the folder with the question bank")
+    return _read(tuple((file, file.stat().st_mtime_ns) for file in files))
+
+
+@lru_cache(maxsize=1)
+def _read(files: tuple[tuple[Path, int], ...]) -> Bank:
+    """The bank in these files, read again when one of them has changed."""
     sections, wrong = [], []
-    for file in files:
+    for file, _ in files:
         try:
             sections.append(Section.model_validate(yaml.safe_load(file.read_text("utf-8"))))
         except ValidationError as error:

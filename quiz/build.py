@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from cl_helpers.answers import Questions
 from cl_helpers.files import replacing
 
 from .bank import POINTS, Bank
@@ -76,12 +77,23 @@ def source_notebook(bank: Bank, due: str = "") -> NotebookNode:
 
 
 def build(bank: Bank, course: Path, due: str = "") -> Path:
-    """Write source/quiz/ of a course; its folder."""
-    folder = course / "source" / ASSIGNMENT
+    """Write source/quiz/ of a course; its folder.
+
+    Raises:
+        ValueError: a file is in the way, or answers to other questions have been handed in.
+    """
+    folder, public = course / "source" / ASSIGNMENT, bank.public(due)
     folder.mkdir(parents=True, exist_ok=True)
+    before = folder / "questions.json"
+    handed_in = next(course.glob(f"submitted/*/{ASSIGNMENT}"), None)
+    if handed_in and before.exists() and Questions.read(before).version != public.version:
+        raise ValueError(
+            f"{handed_in} answers the questions in {before}: words, reasons and the key may still "
+            "change, but no question or option may come, go or be renamed"
+        )
     files = {
         f"{ASSIGNMENT}.ipynb": nbformat.writes(source_notebook(bank, due)) + "\n",
-        "questions.json": bank.public(due).to_json(),
+        "questions.json": public.to_json(),
     }
     for name, text in files.items():
         with replacing(folder / name) as file:

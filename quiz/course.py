@@ -54,12 +54,14 @@ def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
         ValueError: it failed; what it said is in the message.
     """
     venv = Path(sys.executable).parent  # where `alembic` is, which nbgrader calls
-    path = f"{venv}{os.pathsep}{os.environ.get('PATH', '')}"
+    env = os.environ | {"PATH": f"{venv}{os.pathsep}{os.environ.get('PATH', '')}"} | env
+    if bank := env.get("QUIZ_BANK"):
+        env["QUIZ_BANK"] = os.path.abspath(bank)
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         check=False,
         cwd=folder,
-        env=os.environ | {"PATH": path} | env,
+        env=env,
         capture_output=True,
         text=True,
     )

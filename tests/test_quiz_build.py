@@ -96,6 +96,17 @@ def test_a_file_beside_the_source_would_be_given_out_and_is_refused(tmp_path):
         build.build(toy_bank(), tmp_path)
 
 
+def test_what_was_handed_in_stays_gradable(tmp_path):
+    build.build(toy_bank(), tmp_path)
+    sections = toy_bank().sections
+    fewer = Bank([s.model_copy(update={"questions": s.questions[:-1]}) for s in sections])
+    build.build(fewer, tmp_path)  # nobody has answered yet
+    (tmp_path / "submitted" / "alice" / "quiz").mkdir(parents=True)
+    build.build(with_another_key(fewer), tmp_path)
+    with pytest.raises(ValueError, match=r"alice/quiz answers the questions in .*: words, reasons"):
+        build.build(toy_bank(), tmp_path)
+
+
 def test_building_twice_gives_the_same_bytes(tmp_path):
     folders = [build.build(toy_bank(), tmp_path / name, "soon") for name in "ab"]
     assert files(folders[0]) == files(folders[1])

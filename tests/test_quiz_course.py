@@ -20,6 +20,7 @@ from quizzes import ToyCourse, write_bank
 from quiz import __main__ as cli
 from quiz import bank as banks
 from quiz import course as courses
+from quiz.bank import Bank
 from quiz.demo import make_course
 
 ROOT = Path(__file__).parent.parent
@@ -196,6 +197,17 @@ def test_time_extensions_owners_and_other_ways_in(course):
     assert asides == {"renamed", "linking", "piping", "late-by-hand", "nothing"}
     [kept] = (course.folder / "set_aside").glob("nothing-*")
     assert (kept / "note.txt").read_text() == "sorry"
+
+    # Another bank than the one given out is an error, and no reason to give everybody nothing.
+    other = course.bank.sections
+    fewer = Bank([s.model_copy(update={"questions": s.questions[:-1]}) for s in other])
+    bank = write_bank(fewer, course.folder.parent / "other")
+    with pytest.raises(ValueError, match="autograde quiz --force --student=renamed failed"):
+        courses.nbgrader(
+            course.folder, "autograde", "quiz", "--force", "--student=renamed", QUIZ_BANK=str(bank)
+        )
+    assert "the bank has other questions" in (course.folder / "nbgrader.log").read_text()
+    assert sum(courses.scores(course.folder)["renamed"].values()) == 10
 
     # Cells without a result earn full points in nbgrader; --no-execute must not make ours such.
     course.run("autograde", "quiz", "--force", "--no-execute", "--student=nothing")

@@ -286,7 +286,7 @@ def written(tmp_path_factory):
     ]
     folder = tmp_path_factory.mktemp("report")
     due = datetime(2026, 5, 3, 12, tzinfo=timezone(timedelta(hours=2)))
-    page = report.write(BANK, papers, folder, title="Quiz <&> co", due=due)
+    page = report.write(BANK, papers, folder, title="Quiz <b> & co", due=due)
     assert page == folder / "report.html"
     return folder, papers
 
@@ -366,7 +366,7 @@ def test_the_page_says_who_counts_and_who_does_not(written, soup):
     assert f"{n} of {len(papers)} papers are in the statistics" in header
     assert "not in the statistics" in header
     assert "Due 2026-05-03 10:00:00 UTC." in header
-    assert soup.h1.text == "Quiz <&> co"
+    assert soup.h1.text == "Quiz <b> & co"
     overview = report.overview(BANK, papers)
     shown = {div.dt.text: div.dd.text for div in soup.dl.find_all("div")}
     assert shown["mean score"] == f"{overview['mean']:.2f}"
@@ -529,7 +529,7 @@ def test_names_on_the_map_are_in_the_frame_and_cover_nothing():
     rng = np.random.default_rng(1)
     names = [f"{s}-{i}" for s in ("ewc", "si", "others", "basics", "mas") for i in range(1, 6)]
     table = pd.DataFrame(
-        {"difficulty": rng.uniform(0, 1, 25), "discrimination": rng.uniform(-0.1, 0.5, 25)}, names
+        {"difficulty": rng.uniform(0.2, 1, 25), "discrimination": rng.uniform(0.2, 0.5, 25)}, names
     )
     table.loc["ewc-2"] = table.loc["ewc-1"]
     table.loc["si-5", "discrimination"] = np.nan
