@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -28,6 +29,7 @@ from .files import replacing
 SCHEMA = 1
 FILE = "answers.json"
 LARGEST = 64 * 1024  # bytes; answers to 25 questions take two thousand
+MANY = 9  # problems of one file; more are counted
 
 Choices = dict[str, frozenset[str]]  # question id -> option ids; only what is answered
 
@@ -175,7 +177,9 @@ def read_answers(path: str | os.PathLike, questions: Questions, *, other_version
             problems.append(f"{question}: there is no option {_told(unknown[0])}")
         elif chosen:
             choices[question] = frozenset(chosen)
-    student, sheet = (_short(raw.get(key)) for key in ("student", "sheet"))
+    if len(problems) > MANY:
+        problems[MANY:] = [f"and {len(problems) - MANY} more of this kind"]
+    student, sheet = (printable(raw.get(key)) for key in ("student", "sheet"))
     return Reading(choices, tuple(problems), student, sheet)
 
 
@@ -319,7 +323,7 @@ def _object(content: bytes) -> dict[str, Any]:
     def no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(pairs)
         if len(members) < len(pairs):
-            twice = next(k for i, (k, _) in enumerate(pairs) if k in dict(pairs[:i]))
+            twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
             raise AnswersError(f"it has {_told(twice)} twice")
         return members
 
@@ -338,13 +342,13 @@ def _object(content: bytes) -> dict[str, Any]:
     except RecursionError:
         raise AnswersError("it is nested too deeply") from None
     except ValueError as error:
-        raise AnswersError(f"it is not JSON ({_short(str(error), 80)})") from None
+        raise AnswersError(f"it is not JSON ({printable(str(error), 80)})") from None
     if not isinstance(raw, dict):
         raise AnswersError("it is no JSON object")
     return raw
 
 
-def _short(value: Any, longest: int = 64) -> str:
+def printable(value: Any, longest: int = 64) -> str:
     """Text that is safe to show: one line, no longer than that; empty for what is no text."""
     text = value if isinstance(value, str) else ""
     text = "".join(c if c.isprintable() else "�" for c in text)
@@ -353,4 +357,4 @@ def _short(value: Any, longest: int = 64) -> str:
 
 def _told(value: Any) -> str:
     """A value in a message; letters that only look like ASCII are spelt out."""
-    return _short(ascii(value), 48)
+    return printable(ascii(value), 48)

@@ -21,7 +21,16 @@ from . import export, lms
 from . import report as reports
 from .build import ASSIGNMENT
 from .build import build as build_source
-from .course import HOME, gradebook, nbgrader, new_course, papers, regrade, set_deadline
+from .course import (
+    HOME,
+    gradebook,
+    nbgrader,
+    new_course,
+    papers,
+    regrade,
+    set_deadline,
+    totals,
+)
 from .demo import make_course
 from .submissions import LEFT_OUT, tidy
 
@@ -79,16 +88,15 @@ def collect(course: Course = HOME) -> None:
 
 
 @app.command()
-def grade(course: Course = HOME, force: bool = False) -> None:
-    """Grade what was collected since the last time; with --force everything."""
+def grade(course: Course = HOME) -> None:
+    """Grade all that was collected, by the key and the deadline as they are now."""
     for student in tidy(course):
         console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
-    nbgrader(course, "autograde", ASSIGNMENT, *["--force"] * force)
-    table = Table("student", "points", "receipt", "")
-    bank = banks.load()
-    for paper in papers(course, bank):
+    nbgrader(course, "autograde", ASSIGNMENT, "--force")
+    table, points = Table("student", "points", "receipt", ""), totals(course)
+    for paper in papers(course, banks.load()):
         said = "; ".join(["late"] * paper.late + list(paper.problems))
-        table.add_row(paper.student, str(paper.score(bank)), paper.receipt, said)
+        table.add_row(paper.student, str(points.get(paper.student, "–")), paper.receipt, said)
     console.print(table, markup=False)
 
 

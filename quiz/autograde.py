@@ -6,6 +6,7 @@ into each grade cell the points, as running it would have, with what the feedbac
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from nbformat import NotebookNode, v4
@@ -40,10 +41,10 @@ class GradeAnswers(Execute):
         questions = bank.public()
         if not (folder / INTAKE).exists():  # nbgrader goes on when its hooks fail
             raise ValueError(f"{folder} was not tidied: is release/{ASSIGNMENT} there?")
-        if Questions.read(folder / "questions.json").version != questions.version:
+        if replace(Questions.read(folder / "questions.json"), due="") != questions:
             raise ValueError(
-                f"the bank has other questions or options than source/{ASSIGNMENT}: name the one "
-                "that was given out with QUIZ_BANK"
+                f"source/{ASSIGNMENT} was built from another bank: name that one with QUIZ_BANK, "
+                "or run `python -m quiz build` again"
             )
         reading = read_submission(folder, questions)
         for cell in nb.cells:

@@ -86,10 +86,10 @@ def build(bank: Bank, course: Path, due: str = "") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     before = folder / "questions.json"
     handed_in = next(course.glob(f"submitted/*/{ASSIGNMENT}"), None)
-    if handed_in and before.exists() and Questions.read(before).version != public.version:
+    if handed_in and before.exists() and not _same_ids(Questions.read(before), public):
         raise ValueError(
             f"{handed_in} answers the questions in {before}: words, reasons and the key may still "
-            "change, but no question or option may come, go or be renamed"
+            "change, but no question or option may come, go or get another id"
         )
     files = {
         f"{ASSIGNMENT}.ipynb": nbformat.writes(source_notebook(bank, due)) + "\n",
@@ -102,6 +102,14 @@ def build(bank: Bank, course: Path, due: str = "") -> Path:
         if other.name not in files:
             raise ValueError(f"{other} would be given to the students: take it away")
     return folder
+
+
+def _same_ids(before: Questions, now: Questions) -> bool:
+    """Does every id still mean what it did? Words may be corrected, but not change places."""
+    if before.version != now.version:
+        return False
+    was = {(q.id, o.text): o.id for q in before.questions for o in q.options}
+    return all(was.get((q.id, o.text), o.id) == o.id for q in now.questions for o in q.options)
 
 
 def _locked(kind: str, name: str, source: str, points: float | None = None) -> NotebookNode:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from cl_helpers.answers import receipt
 
 from .bank import HERE, Bank
 from .build import ASSIGNMENT
+from .export import grades
 from .grading import Paper, exact
 from .submissions import read_submission
 
@@ -68,11 +70,11 @@ def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
     with (folder / "nbgrader.log").open("a") as log:
         log.write(done.stdout + done.stderr)
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or [
-            "no reason given"
-        ]
+        # A traceback's last line says more than the one that says that there is a traceback.
+        lines = re.findall(r"^\s*([\w.]*Error: .*)", done.stderr, re.M) or done.stderr.splitlines()
+        reason = lines[-1] if lines else "no reason given"
         raise ValueError(
-            f"nbgrader {' '.join(arguments)} failed: {lines[-1]} (all of it: {folder}/nbgrader.log)"
+            f"nbgrader {' '.join(arguments)} failed: {reason} (all of it: {folder}/nbgrader.log)"
         )
 
 
@@ -135,21 +137,25 @@ def scores(folder: Path) -> dict[str, dict[str, Decimal]]:
         }
 
 
+def totals(folder: Path) -> dict[str, Decimal]:
+    """Student -> points that count: after the late policy, a grader's changes included."""
+    with gradebook(folder) as book:
+        return {g.student: g.score for g in grades(book, ASSIGNMENT)}
+
+
 def regrade(folder: Path, reason: str) -> list[dict]:
     """Grade everyone afresh, from the answers that were collected, by the key as it now is.
 
     The changes are returned, and appended to regrades.jsonl, one line a student.
     """
-    before = scores(folder)
+    before, old = scores(folder), totals(folder)
     nbgrader(folder, "autograde", ASSIGNMENT, "--force")
-    after, now = scores(folder), datetime.now(UTC).isoformat(timespec="seconds")
-    changes = []
+    after, new = scores(folder), totals(folder)
+    now, changes = datetime.now(UTC).isoformat(timespec="seconds"), []
     for student, points in after.items():
-        old = before.get(student, {})
-        changed = sorted(q for q in points if old.get(q) != points[q])
-        if changed:
-            totals = {"from": sum(old.values(), Decimal(0)), "to": sum(points.values(), Decimal(0))}
-            told = {"student": student} | {k: str(v) for k, v in totals.items()}
+        changed = [q for q in points if before.get(student, {}).get(q) != points[q]]
+        if changed or old[student] != new[student]:
+            told = {"student": student, "from": str(old[student]), "to": str(new[student])}
             changes.append({"time": now, "reason": reason} | told | {"questions": changed})
     with (folder / REGRADES).open("a") as log:
         log.writelines(json.dumps(change) + "\n" for change in changes)

@@ -7,6 +7,7 @@ the correlation with the score of the *rest* of the quiz, so that no question vo
 
 from __future__ import annotations
 
+import csv
 import os
 from base64 import b64encode
 from collections import Counter, defaultdict
@@ -279,8 +280,10 @@ def _as_table(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
 
 def _csv(table: pd.DataFrame) -> bytes:
     """For any spreadsheet: no cell is a formula, and Excel sees that it is UTF-8."""
-    # With "\n" alone, a "\r" in a cell would not be quoted and would begin a row.
-    text = table.map(harmless).to_csv(index=False, lineterminator="\r\n", float_format="%.4f")
+    # Text in quotes is text even where a spreadsheet parts cells at semicolons, or a cell has "\r".
+    text = table.map(harmless).to_csv(
+        index=False, lineterminator="\r\n", float_format="%.4f", quoting=csv.QUOTE_NONNUMERIC
+    )
     return text.encode("utf-8-sig", "replace")
 
 

@@ -28,10 +28,12 @@ from traitlets import Bool, Integer
 from cl_helpers.answers import (
     FILE,
     LARGEST,
+    MANY,
     AnswersError,
     Questions,
     Reading,
     plain_bytes,
+    printable,
     read_answers,
 )
 
@@ -68,8 +70,8 @@ def take(source: Path, dest: Path, released: Path, arrived: datetime | None, not
     with suppress(FileNotFoundError, AnswersError):  # nothing hangs on it
         files[THEIRS] = plain_bytes(source / NOTEBOOK, LARGEST_NOTEBOOK)
     files["submission_secret.txt"] = _secret(source)
-    if arrived:
-        files["timestamp.txt"] = f"{arrived:%Y-%m-%d %H:%M:%S.%f} UTC".encode()
+    stamp = f"{arrived:%Y-%m-%d %H:%M:%S.%f} UTC" if arrived else ""  # nbgrader wants the file
+    files["timestamp.txt"] = stamp.encode()
     files[INTAKE] = json.dumps({"problems": problems}).encode()
     part = dest.with_name(f".{dest.name}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -139,7 +141,7 @@ def _noted(folder: Path) -> list[str]:
     """What `take` had to say."""
     try:
         problems = json.loads(plain_bytes(folder / INTAKE))["problems"]
-        return [str(problem)[:300] for problem in problems]
+        return [printable(str(problem), 300) for problem in problems[: MANY + 1]]
     except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
         return []
 
@@ -156,6 +158,7 @@ def _is_orderly(folder: Path, released: bytes) -> bool:
         and INTAKE in files
         and files.get(NOTEBOOK) == released
         and len(files.get(FILE, b"")) <= LARGEST
+        and (files.get("timestamp.txt") == b"" or _time_of(folder) is not None)
         and _SECRET.fullmatch(files.get("submission_secret.txt", b"")) is not None
     )
 
@@ -187,10 +190,11 @@ class Record:
 
 
 class Collect(ExchangeCollect):
-    """nbgrader's collect, for an exchange in which anybody may write anything.
+    """nbgrader's collect, for an exchange in which anybody may write anything, at any moment.
 
     For each student the latest submission before the deadline, extensions included; the latest of
-    all if none was in time. One that cannot be believed is left out and named.
+    all if none was in time. What was collected gives way to a later one, never to an earlier one
+    that suddenly is the latest. One that cannot be believed is left out and named.
     """
 
     trust_clock = Bool(
@@ -203,43 +207,61 @@ class Collect(ExchangeCollect):
     def init_src(self) -> None:
         if not self.coursedir.course_id:
             self.fail("No course id specified. Re-run with --course flag.")
-        self.course_path = str(Path(self.root) / self.coursedir.course_id)
-        self.inbound_path = str(Path(self.course_path) / "inbound")
+        self.inbound_path = str(Path(self.root) / self.coursedir.course_id / "inbound")
         if not Path(self.inbound_path).is_dir():
             self.fail(f"Course not found: {self.inbound_path}")
+        if self.coursedir.assignment_id != ASSIGNMENT:
+            super().init_src()
+            return
         self._left_out: list[str] = []
         by_student: dict[str, list[Record]] = defaultdict(list)
         for path in sorted(Path(self.inbound_path).iterdir()):
             if record := self._record(path):
                 by_student[record.student].append(record)
         wanted = self.coursedir.student_id
-        self._chosen = {
-            record.path.name: record
+        self._chosen = [
+            self._latest(records, self._due(student))
             for student, records in by_student.items()
             if wanted in ("", "*", student)
-            for record in [self._latest(records, self._due(student))]
-        }
-        left_out = Path(self.coursedir.root) / LEFT_OUT
-        left_out.write_text("".join(f"{line}\n" for line in self._left_out))
-        self.src_records = [
-            {"username": r.student, "filename": name, "timestamp": r.arrived}
-            for name, r in self._chosen.items()
         ]
 
-    def do_copy(self, src: str, dest: str, log=None) -> None:
+    def copy_files(self) -> None:
         if self.coursedir.assignment_id != ASSIGNMENT:
-            super().do_copy(src, dest, log)
+            super().copy_files()
             return
-        record = self._chosen[Path(src).name]
-        released = self.coursedir.format_path(
-            self.coursedir.release_directory, ".", self.coursedir.assignment_id
-        )
-        take(record.path, Path(dest), Path(released) / NOTEBOOK, record.arrived, record.note)
+        released = self.coursedir.format_path(self.coursedir.release_directory, ".", ASSIGNMENT)
+        for record in self._chosen:
+            dest = Path(
+                self.coursedir.format_path(
+                    self.coursedir.submitted_directory, record.student, ASSIGNMENT
+                )
+            )
+            collected = _time_of(dest)
+            if collected and not self._replaces(record, collected):
+                continue
+            self.log.info("Collecting %s", record.student)
+            fresh = dest.with_name(f".{dest.name}.fresh")
+            shutil.rmtree(fresh, ignore_errors=True)
+            take(record.path, fresh, Path(released) / NOTEBOOK, record.arrived, record.note)
+            if self._record(record.path) == record:  # it was not changed meanwhile
+                shutil.rmtree(dest, ignore_errors=True)
+                fresh.rename(dest)
+            else:
+                shutil.rmtree(fresh)
+                self._leave_out(record.path, "it was changed while it was collected")
+        left_out = Path(self.coursedir.root) / LEFT_OUT
+        left_out.write_text("".join(f"{line}\n" for line in self._left_out))
+
+    def _replaces(self, record: Record, collected: datetime) -> bool:
+        """Does it take the place of what was collected before, which arrived at `collected`?"""
+        due = self._due(record.student)
+        too_late = due is not None and collected > due  # the deadline was moved, or it always was
+        return record.arrived > collected or (too_late and record.arrived != collected)
 
     def _record(self, path: Path) -> Record | None:
         """What a folder's name says, as far as it can be believed; None if it is none of ours."""
         student, assignment, stamp, *_ = [*path.name.rsplit("+", 3), "", "", ""]
-        if assignment != self.coursedir.assignment_id:
+        if assignment != ASSIGNMENT:
             return None
         claimed = _parsed(stamp)
         try:
@@ -251,38 +273,39 @@ class Collect(ExchangeCollect):
                 raise ValueError("it is no folder")
             if self.check_owner and _owner(path) != student:
                 raise ValueError(f"it is owned by {_owner(path)}")
-            files = [entry.lstat().st_ctime for entry in path.iterdir()]
+            # The folder's own time tells that it was moved here, or files into or out of it.
+            changed = max(entry.lstat().st_ctime for entry in (path, *path.iterdir()))
         except (OSError, ValueError) as error:
-            self._left_out.append(f"{path.name!a}: {error}")
-            self.log.error("Left out: %s", self._left_out[-1])
+            self._leave_out(path, str(error))
             return None
-        written = datetime.fromtimestamp(max(files, default=0), UTC).replace(tzinfo=None)
-        apart = abs(written - claimed)
-        if self.trust_clock or not files or apart <= timedelta(seconds=self.grace):
+        written = datetime.fromtimestamp(changed, UTC).replace(tzinfo=None)
+        if self.trust_clock or abs(written - claimed) <= timedelta(seconds=self.grace):
             return Record(path, student, claimed)
         note = (
             f"its name says that it was handed in at {claimed:%Y-%m-%d %H:%M:%S} UTC, but its "
             f"files were written at {written:%Y-%m-%d %H:%M:%S}: that counts"
         )
-        self.log.error("%s: %s", student, note)
         return Record(path, student, written, note)
+
+    def _leave_out(self, path: Path, why: str) -> None:
+        self._left_out.append(f"{path.name!a}: {why}")
+        self.log.error("Left out: %s", self._left_out[-1])
 
     def _latest(self, records: list[Record], due: datetime | None) -> Record:
         in_time = [r for r in records if due is None or r.arrived <= due]
         if not self.before_duedate:
             in_time = records
-        return max(in_time or records, key=lambda r: (r.arrived, r.path.lstat().st_ctime_ns))
+        return max(in_time or records, key=lambda r: (r.arrived, r.path.name))
 
     def _due(self, student: str) -> datetime | None:
         """The student's deadline, in UTC without a time zone."""
-        assignment = self.coursedir.assignment_id
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
             try:
-                return gradebook.find_submission(assignment, student).duedate
+                return gradebook.find_submission(ASSIGNMENT, student).duedate
             except MissingEntry:
                 pass
             try:
-                return gradebook.find_assignment(assignment).duedate
+                return gradebook.find_assignment(ASSIGNMENT).duedate
             except MissingEntry:
                 return None
 

@@ -103,8 +103,20 @@ def test_what_was_handed_in_stays_gradable(tmp_path):
     build.build(fewer, tmp_path)  # nobody has answered yet
     (tmp_path / "submitted" / "alice" / "quiz").mkdir(parents=True)
     build.build(with_another_key(fewer), tmp_path)
-    with pytest.raises(ValueError, match=r"alice/quiz answers the questions in .*: words, reasons"):
-        build.build(toy_bank(), tmp_path)
+
+    def moved(q):
+        """The question with its options' words one letter further."""
+        texts = [o.text for o in q.options]
+        pairs = zip(q.options, texts[1:] + texts[:1], strict=True)
+        return q.model_copy(
+            update={"options": tuple(o.model_copy(update={"text": t}) for o, t in pairs)}
+        )
+
+    first = fewer.sections[0]
+    first = first.model_copy(update={"questions": tuple(map(moved, first.questions))})
+    for other in (toy_bank(), Bank([first, *fewer.sections[1:]])):
+        with pytest.raises(ValueError, match=r"alice/quiz answers the questions in .*: words"):
+            build.build(other, tmp_path)
 
 
 def test_building_twice_gives_the_same_bytes(tmp_path):
