@@ -266,8 +266,8 @@ def test_a_finished_exchange_cannot_be_rearranged(course, monkeypatch):
     collect()
     told = (course.folder / "left_out.txt").read_text()
     assert told.count("it was changed while it was collected") == 2
-    assert not (course.folder / "submitted" / "writer").exists()
-    assert not (course.folder / "submitted" / "linker").exists()
+    assert not (course.folder / "submitted" / "writer" / "quiz").exists()
+    assert not (course.folder / "submitted" / "linker" / "quiz").exists()
     assert linked.is_symlink()
     assert collected("stager") == none
     assert collected("hider") == some
