@@ -6,7 +6,7 @@ Each step is nbgrader's own command, with the settings of course/nbgrader_config
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -103,6 +103,10 @@ def grade(course: Course = HOME) -> None:
 @app.command()
 def feedback(course: Course = HOME) -> None:
     """Make everyone's feedback, the explanations included, and hand it out: after the deadline."""
+    with gradebook(course) as book:
+        dates = [s.duedate for s in book.assignment_submissions(ASSIGNMENT) if s.duedate]
+    if dates and max(dates) > datetime.now(UTC).replace(tzinfo=None):
+        raise ValueError(f"feedback has the key in it: not before {max(dates):%Y-%m-%d %H:%M} UTC")
     nbgrader(course, "generate_feedback", ASSIGNMENT, "--force")
     nbgrader(course, "release_feedback", ASSIGNMENT)
     console.print(f"{len(list(course.glob(f'feedback/*/{ASSIGNMENT}/*.html')))} pages of feedback")

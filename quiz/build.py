@@ -109,7 +109,9 @@ def _same_ids(before: Questions, now: Questions) -> bool:
     if before.version != now.version:
         return False
     was = {(q.id, o.text): o.id for q in before.questions for o in q.options}
-    return all(was.get((q.id, o.text), o.id) == o.id for q in now.questions for o in q.options)
+    stays = all(was.get((q.id, o.text), o.id) == o.id for q in now.questions for o in q.options)
+    # A question of which no option is as it was is another one, of another bank.
+    return stays and all(any((q.id, o.text) in was for o in q.options) for q in now.questions)
 
 
 def _locked(kind: str, name: str, source: str, points: float | None = None) -> NotebookNode:

@@ -149,14 +149,18 @@ def regrade(folder: Path, reason: str) -> list[dict]:
     The changes are returned, and appended to regrades.jsonl, one line a student.
     """
     before, old = scores(folder), totals(folder)
-    nbgrader(folder, "autograde", ASSIGNMENT, "--force")
-    after, new = scores(folder), totals(folder)
-    now, changes = datetime.now(UTC).isoformat(timespec="seconds"), []
-    for student, points in after.items():
-        changed = [q for q in points if before.get(student, {}).get(q) != points[q]]
-        if changed or old[student] != new[student]:
-            told = {"student": student, "from": str(old[student]), "to": str(new[student])}
-            changes.append({"time": now, "reason": reason} | told | {"questions": changed})
-    with (folder / REGRADES).open("a") as log:
-        log.writelines(json.dumps(change) + "\n" for change in changes)
+    changes = []
+    try:
+        nbgrader(folder, "autograde", ASSIGNMENT, "--force")
+    finally:  # if one fails, the others have changed all the same
+        after, new = scores(folder), totals(folder)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        for student, points in after.items():
+            changed = [q for q in points if before.get(student, {}).get(q) != points[q]]
+            was = old.get(student, Decimal(0))
+            if changed or was != new[student]:
+                told = {"student": student, "from": str(was), "to": str(new[student])}
+                changes.append({"time": now, "reason": reason} | told | {"questions": changed})
+        with (folder / REGRADES).open("a") as log:
+            log.writelines(json.dumps(change) + "\n" for change in changes)
     return changes

@@ -28,6 +28,8 @@ Cell = str | Decimal | None
 T = TypeVar("T")
 
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]|[\t\r\n\0]")
+# Where a spreadsheet that parts cells at semicolons would begin another cell.
+_INNER = re.compile(r"(;\s*)(?=[=+\-@＝＋－＠])")
 _BYTE_ORDER_MARK = "\ufeff"  # Excel takes a file without it for the system's own encoding
 
 
@@ -160,14 +162,14 @@ def _grade(student: Student, submission: SubmittedAssignment | None, most: Decim
         submitted=submitted,
         raw=raw,
         penalty=penalty,
-        score=max(raw - penalty, Decimal(0)),
+        score=exact(max(raw - penalty, Decimal(0))),
         most=most,
     )
 
 
 def _csv(rows: Iterable[Iterable[Cell]]) -> str:
     text = io.StringIO()
-    # Text in quotes is text even where a spreadsheet parts cells at semicolons.
+    # In quotes, a cell may hold commas, quotes and line ends.
     out = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     out.writerows([harmless(cell) for cell in row] for row in rows)
     return text.getvalue()
@@ -175,4 +177,7 @@ def _csv(rows: Iterable[Iterable[Cell]]) -> str:
 
 def harmless(cell: T) -> T | str:
     """The cell, with an apostrophe before what a spreadsheet would compute."""
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
+    if not isinstance(cell, str):
+        return cell
+    text = _INNER.sub(r"\1'", cell)
+    return f"'{text}" if _FORMULA.match(text) else text

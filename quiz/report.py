@@ -280,7 +280,7 @@ def _as_table(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
 
 def _csv(table: pd.DataFrame) -> bytes:
     """For any spreadsheet: no cell is a formula, and Excel sees that it is UTF-8."""
-    # Text in quotes is text even where a spreadsheet parts cells at semicolons, or a cell has "\r".
+    # Quoted, or a "\r" in a cell would begin a row.
     text = table.map(harmless).to_csv(
         index=False, lineterminator="\r\n", float_format="%.4f", quoting=csv.QUOTE_NONNUMERIC
     )

@@ -244,6 +244,8 @@ class Collect(ExchangeCollect):
             shutil.rmtree(fresh, ignore_errors=True)
             take(record.path, fresh, Path(released) / NOTEBOOK, record.arrived, record.note)
             if self._record(record.path) == record:  # it was not changed meanwhile
+                if dest.exists():  # put there by hand? then it is set aside
+                    tidy(Path(self.coursedir.root), [dest])
                 shutil.rmtree(dest, ignore_errors=True)
                 fresh.rename(dest)
             else:
@@ -255,8 +257,9 @@ class Collect(ExchangeCollect):
     def _replaces(self, record: Record, collected: datetime) -> bool:
         """Does it take the place of what was collected before, which arrived at `collected`?"""
         due = self._due(record.student)
-        too_late = due is not None and collected > due  # the deadline was moved, or it always was
-        return record.arrived > collected or (too_late and record.arrived != collected)
+        if due is None or collected <= due:
+            return collected < record.arrived and (due is None or record.arrived <= due)
+        return record.arrived != collected  # it is late; the deadline may have been moved
 
     def _record(self, path: Path) -> Record | None:
         """What a folder's name says, as far as it can be believed; None if it is none of ours."""

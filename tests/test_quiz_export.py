@@ -15,7 +15,7 @@ import pytest
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import CsvExportPlugin
 
-from quiz.export import Csv, Grade, canvas_csv, grades, moodle_csv, registrar_csv
+from quiz.export import Csv, Grade, canvas_csv, grades, harmless, moodle_csv, registrar_csv
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -314,3 +314,10 @@ def test_without_options_it_is_grades_csv(book, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Csv().export(book)
     assert len((tmp_path / "grades.csv").read_text("utf-8").splitlines()) == 1 + 2 * 5
+
+
+def test_nothing_becomes_a_formula_where_cells_are_parted_at_semicolons():
+    hostile = "there is no question ';=1+1+cmd|'/c calc'!A1; @x;-1'"
+    [row] = csv.reader([f'"alice","{harmless(hostile)}",0.4'], delimiter=";")
+    assert len(row) > 3
+    assert not [cell for cell in row if cell.lstrip().startswith(("=", "+", "-", "@"))]

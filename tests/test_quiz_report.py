@@ -426,7 +426,7 @@ def test_csv_cells_are_no_formulas(written):
         assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in line)
     rows = {row["student"]: row for row in read_csv(folder / "papers.csv")}
     assert len(rows) == len(papers)
-    assert rows[f"'{FORMULA}"]["problems"] == "'-1; \r=1+1"
+    assert rows[f"'{FORMULA}"]["problems"] == "'-1; \r'=1+1"
     assert rows["bob\r=1+1"]["receipt"] == "'@x"
     # Whoever takes a lone "\r" for a new line finds it between quotes.
     assert '"bob\r=1+1"' in lines

@@ -34,6 +34,9 @@ c.LateSubmissionPlugin.penalty_method = "zero"
 # Scores as decimals: 10, not 10.000000000000004.
 c.ExportApp.plugin_class = "quiz.export.Csv"
 
+# A page of feedback is made anew, or it would show what was so before a regrade.
+c.GenerateFeedback.force = True
+
 # Feedback without In [ ] and Out[ ].
 c.HTMLExporter.exclude_input_prompt = c.HTMLExporter.exclude_output_prompt = True
 
