@@ -7,12 +7,12 @@ import platform
 import sys
 from collections.abc import Callable
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
 import torch
-import torchvision
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -132,7 +132,7 @@ def info() -> None:
     """This machine: versions, device, data, and how long things will take."""
     rows = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows.add_row("python", platform.python_version())
-    rows.add_row("torch", f"{torch.__version__}, torchvision {torchvision.__version__}")
+    rows.add_row("torch", f"{torch.__version__}, torchvision {version('torchvision')}")
     device = pick_device()
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor()
     rows.add_row("device", f"{device.type} {name}".strip())

@@ -17,7 +17,6 @@ from typing import Any, Literal
 import numpy as np
 import platformdirs
 import torch
-import torchvision
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -225,43 +224,37 @@ def _digits() -> Dataset:
 def _mnist(root: Path) -> Dataset:
     raw = root / "MNIST" / "raw"
     if not raw.exists():
-        download(
-            lambda folder: torchvision.datasets.MNIST(folder, download=True),
-            torchvision.datasets.MNIST.mirrors,
-            Path("MNIST/raw"),
-            raw,
-        )
-    for name, md5 in _MNIST_FILES.items():
-        _check(raw / name, md5, cure=raw)
-    train = torchvision.datasets.MNIST(root, train=True)
-    test = torchvision.datasets.MNIST(root, train=False)
-    return _dataset(
-        "mnist",
-        train.data[:, None],
-        train.targets,
-        test.data[:, None],
-        test.targets,
-        map(str, range(10)),
-    )
+        from torchvision.datasets import MNIST  # here: two seconds to import
+
+        download(lambda to: MNIST(to, download=True), MNIST.mirrors, Path("MNIST/raw"), raw)
+    halves = [
+        torch.frombuffer(_published(raw / name, md5, cure=raw), dtype=torch.uint8)[header:]
+        for (name, md5), header in zip(_MNIST_FILES.items(), (16, 8, 16, 8), strict=True)
+    ]
+    x, y, x_test, y_test = halves
+    x, x_test = x.view(-1, 1, 28, 28), x_test.view(-1, 1, 28, 28)
+    return _dataset("mnist", x, y, x_test, y_test, map(str, range(10)))
 
 
-def _check(path: Path, md5: str, cure: Path) -> None:
-    """Raise unless `path` is, byte for byte, the published file."""
+def _published(path: Path, md5: str, cure: Path) -> bytearray:
+    """What is in `path`; raises unless that is, byte for byte, the published file."""
     again = f"Delete {cure} to have the data downloaded again."
     try:
-        content = path.read_bytes()
+        content = bytearray(path.read_bytes())
     except FileNotFoundError:
         raise DataError(f"{path} is missing. {again}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}). {again}") from None
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise DataError(f"{path} is truncated or corrupted ({len(content):,} bytes). {again}")
+    return content
 
 
 def _cifar100(root: Path) -> Dataset:
     path = root / "cifar100.npz"
     if not path.exists():
-        cifar = torchvision.datasets.CIFAR100
+        from torchvision.datasets import CIFAR100 as cifar
+
         if (root / cifar.base_folder).exists():
             _pack_cifar100(root, path, cure=root / cifar.base_folder)
         else:
@@ -299,9 +292,10 @@ def _cifar100(root: Path) -> Dataset:
 
 def _pack_cifar100(root: Path, path: Path, cure: Path) -> None:
     """Write torchvision's CIFAR-100 files under `root` as one .npz, whole or not at all."""
+    from torchvision.datasets import CIFAR100
+
     try:
-        train = torchvision.datasets.CIFAR100(root, train=True)
-        test = torchvision.datasets.CIFAR100(root, train=False)
+        train, test = CIFAR100(root, train=True), CIFAR100(root, train=False)
     except Exception as error:
         raise DataError(
             f"{cure} is incomplete or corrupted ({error}). Delete it to have it downloaded again."

@@ -126,7 +126,9 @@ def test_a_lecture(lab):
     lab.wait_until(lambda: "Kept runs" not in live(lab).alt)
 
     saved = lab.save()
-    [_, copy] = saved.cells[0].outputs
+    outputs = saved.cells[0].outputs
+    assert len(outputs) == 2, [str(o)[:600] for o in outputs]
+    [_, copy] = outputs
     assert copy.data["image/png"]
     assert "Accuracy on each task" in copy.metadata["image/png"]["alt"]
     assert lab.path.stat().st_size < 1_000_000
