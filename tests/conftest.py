@@ -1,12 +1,17 @@
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
-import cl_helpers as cl
+# Nobody's matplotlib settings, and the fonts that are here now: for us and every kernel we start.
+_matplotlib = tempfile.TemporaryDirectory()
+os.environ["MPLCONFIGDIR"] = _matplotlib.name
+
+import cl_helpers as cl  # noqa: E402
 
 # The same cases every time, and none that fails because the machine is busy.
 settings.register_profile(
