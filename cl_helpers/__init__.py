@@ -17,8 +17,24 @@ from . import (
 from .data import DataError, Dataset, load
 from .evaluation import evaluate
 from .exercises import check
-from .methods import EWC, MAS, METHODS, SCP, SI, Baseline, Joint, Method, RWalk
-from .models import MLP
+from .methods import (
+    AGEM,
+    DGR,
+    ER,
+    EWC,
+    GEM,
+    MAS,
+    METHODS,
+    SCP,
+    SI,
+    Baseline,
+    ICaRL,
+    Joint,
+    LwF,
+    Method,
+    RWalk,
+)
+from .models import MLP, VAE
 from .run import Run
 from .settings import Settings
 from .show import show
@@ -28,17 +44,24 @@ from .tasks import Task, permuted, rotated, split
 from .training import Event, train, train_steps
 
 __all__ = [
+    "AGEM",
+    "DGR",
+    "ER",
     "EWC",
+    "GEM",
     "MAS",
     "METHODS",
     "MLP",
     "SCP",
     "SI",
+    "VAE",
     "Baseline",
     "DataError",
     "Dataset",
     "Event",
+    "ICaRL",
     "Joint",
+    "LwF",
     "Method",
     "RWalk",
     "Run",

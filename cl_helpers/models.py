@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from .examples import Examples
 
 
 class Dropout(nn.Dropout):
@@ -53,10 +59,14 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Images or vectors (B, …) to logits (B, outputs)."""
+        return self.get_submodule(f"fc{self.n_layers}")(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer sees of `x` (B, …): (B, units of the last hidden layer)."""
         x = x.flatten(1)
         for i in range(1, self.n_layers):
             x = self.dropout(self.relu(self.get_submodule(f"fc{i}")(x)))
-        return self.get_submodule(f"fc{self.n_layers}")(x)
+        return x
 
     @torch.no_grad()
     def draw_weights(self, seed: int) -> None:
@@ -74,3 +84,65 @@ class MLP(nn.Module):
             return False
         fresh = MLP(self.sizes, seed=0).state_dict()
         return all(torch.equal(v.cpu(), fresh[k]) for k, v in self.state_dict().items())
+
+
+class VAE(nn.Module):
+    """A variational autoencoder (Kingma & Welling 2014, arXiv:1312.6114): it can dream up images.
+
+    Args:
+        shape: of an image, (C, H, W).
+        hidden: units of each of the two hidden layers, on the way in and on the way out.
+        latent: length of the code.
+        rng: the initial weights are drawn from it; None is torch's global generator.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(
+        self,
+        shape: Sequence[int] = (1, 28, 28),
+        hidden: int = 400,
+        latent: int = 100,
+        *,
+        rng: torch.Generator | None = None,
+    ):
+        super().__init__()
+        self.shape, self.latent = tuple(shape), latent
+        n = math.prod(shape)
+        seeds = torch.randint(2**62, (2,), generator=rng).tolist()
+        self.encoder = MLP((n, hidden, hidden, 2 * latent), seed=seeds[0])
+        self.decoder = MLP((latent, hidden, hidden, n), seed=seeds[1])
+        self.register_buffer("low", torch.tensor(0.0))
+        self.register_buffer("high", torch.tensor(1.0))
+
+    def fit_range(self, data: Examples) -> None:
+        """Learn what is black and what is white in `data`, which are between 0 and 1 in here."""
+        ranges = [torch.stack(x.aminmax()) for x, _ in data.batches(1000)]
+        self.low.copy_(torch.stack(ranges)[:, 0].min())
+        self.high.copy_(torch.stack(ranges)[:, 1].max())
+
+    def loss(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """−ELBO of images `x` (B, C, H, W), a 0-dim tensor, in nats an image.
+
+        Reconstruction, as cross-entropy, and KL(code ‖ N(0, 1)) are both *sums* over their units,
+        and means over the batch: only so do they weigh as they should.
+        """
+        pixels = ((x - self.low) / (self.high - self.low)).flatten(1).clamp(0, 1)
+        mean, log_variance = self.encoder(x).chunk(2, 1)
+        code = mean + (log_variance / 2).exp() * _normal(mean.shape, mean, rng)
+        missed = F.binary_cross_entropy_with_logits(self.decoder(code), pixels, reduction="none")
+        kl = (mean.square() + log_variance.exp() - 1 - log_variance) / 2
+        return (missed.sum(1) + kl.sum(1)).mean()
+
+    @torch.no_grad()
+    def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
+        """(n, C, H, W): images as the model of a method sees them, from random codes."""
+        codes = _normal((n, self.latent), self.low, rng)
+        pixels = self.decoder(codes).sigmoid()
+        return (self.low + (self.high - self.low) * pixels).view(n, *self.shape)
+
+
+def _normal(shape: Sequence[int], like: Tensor, rng: torch.Generator | None) -> Tensor:
+    """Standard normal numbers beside `like`: drawn on the host, the same on every device."""
+    return torch.randn(shape, generator=rng).to(like)

@@ -69,11 +69,17 @@ class Task:
         return replace(self, train=self.train.to(device), test=self.test.to(device))
 
 
-def permuted(dataset: Dataset, n_tasks: int = 5, seed: int = 0) -> list[Task]:
+def permuted(
+    dataset: Dataset, n_tasks: int = 5, seed: int = 0, scenario: Scenario = "domain"
+) -> list[Task]:
     """Permuted tasks: the same images, each task with its own fixed order of the pixels.
 
     The first task is the identity. Goodfellow et al. 2013, arXiv:1312.6211; the homework's five
-    tasks are `n_tasks=5`. All outputs are shared (Domain-IL).
+    tasks are `n_tasks=5`, and all outputs are shared.
+
+    Args:
+        scenario: "domain"; with "task" and "class" every task has outputs of its own, ten more each
+            time, which compete as in `split`.
     """
     _at_least_one("n_tasks", n_tasks)
     generator = torch.Generator().manual_seed(seed)
@@ -81,7 +87,9 @@ def permuted(dataset: Dataset, n_tasks: int = 5, seed: int = 0) -> list[Task]:
     views = [None] + [
         Permute(torch.randperm(n_pixels, generator=generator)) for _ in range(n_tasks - 1)
     ]
-    return [_view(dataset, f"permutation {t + 1}", view) for t, view in enumerate(views)]
+    tasks = [_view(dataset, f"permutation {t + 1}", view) for t, view in enumerate(views)]
+    _check(scenario)
+    return tasks if scenario == "domain" else _with_own_outputs(tasks, scenario)
 
 
 def rotated(dataset: Dataset, n_tasks: int = 5, degrees: float = 10.0) -> list[Task]:
@@ -108,8 +116,7 @@ def split(
         seed: shuffles the order of the classes; numerical order when None.
     """
     n_classes = len(dataset.class_names)
-    if scenario not in ("task", "domain", "class"):
-        raise ValueError(f'scenario is {scenario!r}: choose "task", "domain" or "class"')
+    _check(scenario)
     if not 1 <= classes_per_task <= n_classes:
         raise ValueError(f"classes_per_task is {classes_per_task}: choose 1 to {n_classes}")
     n_tasks = n_classes // classes_per_task if n_tasks is None else n_tasks
@@ -177,6 +184,16 @@ def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
     return kept
 
 
+def check_scenario(name: str, serves: Sequence[Scenario], tasks: Sequence[Task]) -> None:
+    """Raise unless the method `name` serves the tasks' scenario."""
+    for task in tasks:
+        if task.scenario not in serves:
+            raise ValueError(
+                f'{name} is not made for scenario="{task.scenario}": give it tasks with scenario='
+                + " or ".join(f'"{each}"' for each in serves)
+            )
+
+
 def check_tasks(tasks: Sequence[Task]) -> None:
     """Raise unless there are tasks, each with something to train on and to test with."""
     if not len(tasks):
@@ -229,6 +246,32 @@ def _view(dataset: Dataset, name: str, transform: Permute | Rotate | None) -> Ta
         Split(dataset, "test", transform=transform),
         classes=tuple(range(len(dataset.class_names))),
     )
+
+
+def _with_own_outputs(tasks: Sequence[Task], scenario: Scenario) -> list[Task]:
+    """The tasks, each with its labels moved to outputs that no other has."""
+    moved, n = [], 0
+    for task in tasks:
+        assert isinstance(task.train, Split)
+        assert isinstance(task.test, Split)
+        relabel = torch.arange(n, n + len(task.classes))
+        own, n = tuple(relabel.tolist()), n + len(task.classes)
+        moved.append(
+            replace(
+                task,
+                train=replace(task.train, relabel=relabel),
+                test=replace(task.test, relabel=relabel),
+                classes=own,
+                active=own if scenario == "task" else tuple(range(n)),
+                scenario=scenario,
+            )
+        )
+    return moved
+
+
+def _check(scenario: str) -> None:
+    if scenario not in ("task", "domain", "class"):
+        raise ValueError(f'scenario is {scenario!r}: choose "task", "domain" or "class"')
 
 
 def _at_least_one(name: str, value: int) -> None:

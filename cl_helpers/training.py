@@ -31,7 +31,7 @@ from .precision import products
 from .run import Run
 from .settings import Settings, at_least_one, pick_device
 from .steps import Recorded, Step
-from .tasks import Task, check_tasks, fingerprint
+from .tasks import Task, check_scenario, check_tasks, fingerprint
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,8 @@ def train_together(
     More than one only where `steps.can_be_stacked`, and without a checkpoint.
     """
     check_tasks(tasks)
+    for method in methods:
+        check_scenario(method.label, method.scenarios, tasks)
     at_least_one("every", every)
     device = pick_device(settings.device)
     tasks = [task.to(device) for task in tasks]
@@ -159,6 +161,10 @@ def train_together(
     n_steps = settings.epochs * sum(-(-len(s.train) // settings.batch_size) for s in stages)
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     masks = torch.Generator(device).manual_seed(seeds[0])  # models that draw them are not stacked
+    draws = [torch.Generator().manual_seed(~seed) for seed in seeds]  # and not `orders` again
+    for method, draw in zip(methods, draws, strict=True):
+        method.rng = draw
+    generators = (orders[0], masks, draws[0])
     for _, model in learners:
         for module in model.modules():
             if isinstance(module, Dropout):
@@ -179,7 +185,7 @@ def train_together(
     if checkpoint is not None:
         Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
         if Path(checkpoint).exists():
-            step, first = resume(checkpoint, runs[0], (orders[0], masks))
+            step, first = resume(checkpoint, runs[0], generators)
 
     def event(kind, task, epoch, losses=None) -> Event:
         losses = None if losses is None else losses.clone()  # the next step may write over it
@@ -201,7 +207,7 @@ def train_together(
             for method, model in learners:
                 method.begin_task(model, stage)
             plain = Step(learners, stage.train, partial(settings.optimizer_of, stage=s))
-            graph = device.type == "cuda" and settings.cuda_graph
+            graph = device.type == "cuda" and settings.cuda_graph and methods[0].recordable
             take_step = Recorded(plain, [masks]) if graph else plain
             taken = 0
 
@@ -240,7 +246,7 @@ def train_together(
                 run.accuracy[t, : t + 2] = row
             with work.paused():
                 if checkpoint is not None:
-                    save(checkpoint, runs[0], (orders[0], masks), step, stages_done=s + 1)
+                    save(checkpoint, runs[0], generators, step, stages_done=s + 1)
                 yield event("task", t, settings.epochs - 1, losses)
 
 

@@ -12,21 +12,30 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..tasks import Task, joined
+from ..tasks import Scenario, Task, joined
 
 
 class Method:
     """The hooks that the loop calls, in this order; by default none does anything.
 
-    A method is a dataclass whose fields are its knobs. `kept` names what it stores from one task to
-    the next. `lam` is λ, the strength of what holds on to the past; it may be set at any time and
-    acts at the next step.
+    A method is a dataclass whose fields are its knobs. `lam` is λ, the strength of what holds on to
+    the past; it may be set at any time and acts at the next step.
+
+    Attributes:
+        kept: the attributes that are stored from one task to the next, and what each of them is:
+            "importance", "exemplars", …; "" for bookkeeping.
+        scenarios: where the method makes sense.
+        recordable: does every step do the same? Not if it draws random numbers on the host.
+        rng: what the method draws from; each run has its own. None is torch's global generator.
     """
 
     name: ClassVar[str]
     label: ClassVar[str]
-    kept: ClassVar[tuple[str, ...]] = ()
+    kept: ClassVar[dict[str, str]] = {}
+    scenarios: ClassVar[tuple[Scenario, ...]] = ("task", "domain", "class")
+    recordable: ClassVar[bool] = True
 
+    rng: torch.Generator | None = None
     lam: float = 0.0
     acting_lam: Tensor  # λ of the step in progress, 0-dim, beside the model's parameters
     interval: int = 0  # steps from one `after_interval` to the next; 0: it is never called
@@ -57,8 +66,11 @@ class Method:
 
     def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """L(θ) on images `x` (B, …) and labels `y` (B,): cross-entropy over the active outputs."""
-        logits = model(x)
-        return F.cross_entropy(logits if self.task is None else self.task.mask(logits), y)
+        return F.cross_entropy(self.mask(model(x)), y)
+
+    def mask(self, z: Tensor) -> Tensor:
+        """Logits `z` (B, K), those that do not compete in the task in training at −∞."""
+        return z if self.task is None else self.task.mask(z)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """What is minimised: L(θ) + λ · penalty(θ), a 0-dim tensor."""
@@ -101,6 +113,15 @@ class Method:
         """What the method stores between tasks, by name: all that a checkpoint needs."""
         return {name: getattr(self, name) for name in self.kept if hasattr(self, name)}
 
+    @property
+    def stored(self) -> dict[str, int]:
+        """Bytes stored between tasks, by what they are: {"importance": 5976104, …}."""
+        sizes: dict[str, int] = {}
+        for name, value in self.state().items():
+            if self.kept[name]:
+                sizes[self.kept[name]] = sizes.get(self.kept[name], 0) + nbytes(value)
+        return sizes
+
     def restore(self, state: dict[str, Any]) -> None:
         """Take up what `state()` gave."""
         vars(self).update(state)
@@ -123,3 +144,14 @@ class Joint(Method):
 
     def stages(self, tasks: Sequence[Task]) -> Sequence[Task]:
         return [joined(tasks)]
+
+
+def nbytes(value: object) -> int:
+    """Of the tensors that `value` is, or holds."""
+    if isinstance(value, Tensor):
+        return value.nbytes
+    if isinstance(value, nn.Module):
+        return nbytes(value.state_dict())
+    if isinstance(value, dict):
+        return nbytes(list(value.values()))
+    return sum(map(nbytes, value)) if isinstance(value, list | tuple) else 0

@@ -21,7 +21,12 @@ from .base import Method
 class Quadratic(Method):
     """A method that is its Ω: subclasses say `importance_of`."""
 
-    kept: ClassVar[tuple[str, ...]] = ("tasks_held", "omega", "theta_star", "shapes")
+    kept: ClassVar[dict[str, str]] = {
+        "tasks_held": "",
+        "omega": "importance",
+        "theta_star": "anchor",
+        "shapes": "",
+    }
 
     tasks_held: int = 0
     omega: Tensor  # (P,) Ω, summed over the tasks so far

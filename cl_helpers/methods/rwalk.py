@@ -31,7 +31,7 @@ class RWalk(PathIntegral):
 
     name = "rwalk"
     label = "RWalk"
-    kept = (*PathIntegral.kept, "score")
+    kept = PathIntegral.kept | {"score": "path score"}
 
     lam: float = 0.5
     alpha: float = 0.9

@@ -1,0 +1,81 @@
+"""Deep Generative Replay (Shin et al. 2017, arXiv:1705.08690, sect. 3).
+
+    L(θ) = 1/t · L(new images, labels) + (1 − 1/t) · L(x̂, ŷ),        t tasks so far
+
+x̂ are images that a generator dreams up which has learned the tasks before, ŷ what the network said
+of them before it began to learn this one. No image is stored. The generator, a variational
+autoencoder, is trained beside, on the same mixture of new images and its own older self's.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..models import VAE
+from ..settings import at_least_one
+from ..tasks import Task
+from .past import Teacher, columns, frozen, weights_of
+
+
+@dataclass(eq=False)
+class DGR(Teacher):
+    """
+    Args:
+        hidden, latent: units of the generator's two hidden layers, and of its code.
+        lr: learning rate of the generator, with Adam.
+    """
+
+    name = "dgr"
+    label = "DGR"
+    recordable = False
+    kept = Teacher.kept | {"dreams": "generator"}
+
+    hidden: int = 400
+    latent: int = 100
+    lr: float = 1e-3
+
+    def __post_init__(self):
+        for knob in ("hidden", "latent"):
+            at_least_one(knob, getattr(self, knob))
+        if not self.lr > 0:
+            raise ValueError(f"lr is {self.lr}: choose a number above 0")
+
+    def begin_task(self, model: nn.Module, task: Task) -> None:
+        super().begin_task(model, task)
+        x = task.train.batch(torch.arange(1))[0].to(next(model.parameters()))
+        self.generator = VAE(x.shape[1:], self.hidden, self.latent, rng=self.rng).to(x)
+        if self.competed:
+            self.generator.load_state_dict(self.dreams)
+            self.old_generator = frozen(self.generator, self.dreams)
+        else:
+            self.generator.fit_range(task.train)
+        self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=self.lr)
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        loss = self.task_loss(model, x, y)
+        self.batch = [x]
+        if not self.competed:
+            return loss
+        x_old = self.old_generator.sample(len(x), self.rng)
+        self.batch.append(x_old)
+        z, z_old = model(x_old), self.teacher(x_old)
+        replayed = [
+            F.cross_entropy(columns(z, head), columns(z_old, head).argmax(1)) for head in self.heads
+        ]
+        return self.mixed(loss, torch.stack(replayed).mean())
+
+    def after_step(self, model: nn.Module) -> None:
+        self.optimizer.zero_grad()
+        self.mixed(*(self.generator.loss(x, self.rng) for x in self.batch)).backward()
+        self.optimizer.step()
+
+    def mixed(self, new: Tensor, old: Tensor | None = None) -> Tensor:
+        """1/t · new + (1 − 1/t) · old."""
+        t = len(self.competed) + 1
+        return new if old is None else new / t + (1 - 1 / t) * old
+
+    def end_task(self, model: nn.Module, task: Task) -> None:
+        super().end_task(model, task)
+        self.dreams = weights_of(self.generator)

@@ -1,0 +1,122 @@
+"""iCaRL (Rebuffi et al. 2017, arXiv:1611.07725, algorithms 1 to 5).
+
+    L(θ) = − Σ_c [ q_c log σ(z_c) + (1 − q_c) log(1 − σ(z_c)) ]
+
+q_c is what the old network says, σ(z_old), for the classes it knew, and the label for the new ones.
+The batch is joined by exemplars, in their share of all data. Which images become exemplars is
+decided by herding: the next one is that which brings the mean of those chosen closest to the mean
+of the class. An image is then of the class whose exemplars' mean is nearest, by features at length
+1: what the network learns is the features, and its last layer may be as biased as it likes.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..gradients import evaluating
+from ..settings import at_least_one
+from ..tasks import Task
+from .past import Teacher, columns
+
+
+@dataclass(eq=False)
+class ICaRL(Teacher):
+    """
+    Args:
+        memory: K, exemplars in all, shared among the classes seen.
+    """
+
+    name = "icarl"
+    label = "iCaRL"
+    scenarios = ("class",)
+    recordable = False
+    kept = Teacher.kept | {"exemplars": "exemplars", "means": "class means"}
+
+    memory: int = 500
+    means = None  # (K, d) by class; None while the features change
+
+    def __post_init__(self):
+        at_least_one("memory", self.memory)
+
+    def begin_task(self, model: nn.Module, task: Task) -> None:
+        super().begin_task(model, task)
+        self.means = None
+        if not hasattr(model, "features"):
+            raise ValueError(
+                f"iCaRL compares features, but {type(model).__name__} has none: give it a method "
+                "features(x), all but the last layer"
+            )
+        if self.competed:
+            self.x = torch.cat(list(self.exemplars.values()))
+            counts = torch.tensor([len(x) for x in self.exemplars.values()])
+            self.y = torch.tensor(list(self.exemplars)).repeat_interleave(counts).to(self.x.device)
+            self.share = len(self.y) / len(task.train)
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        if self.competed:
+            n = min(len(self.y), max(1, round(self.share * len(y))))
+            index = torch.randint(len(self.y), (n,), generator=self.rng).to(self.y.device)
+            x, y = torch.cat([x, self.x[index]]), torch.cat([y, self.y[index]])
+        z = model(x)
+        targets = F.one_hot(y, z.shape[1]).to(z)
+        if self.competed:
+            with torch.no_grad():
+                q = self.teacher(x).sigmoid()
+            known = list(self.competed[-1] or ())
+            targets[:, known] = q[:, known]
+        seen = None if self.task is None else self.task.active
+        loss = F.binary_cross_entropy_with_logits(
+            columns(z, seen), columns(targets, seen), reduction="none"
+        )
+        return loss.sum(1).mean()
+
+    @torch.no_grad()
+    def end_task(self, model: nn.Module, task: Task) -> None:
+        super().end_task(model, task)
+        before = getattr(self, "exemplars", {})
+        share = max(1, self.memory // (len(before) + len(task.classes)))
+        # By class (m, …) images, in the order in which herding chose them.
+        self.exemplars = {c: x[:share] for c, x in before.items()}
+        data = task.train.to(next(model.parameters()).device)
+        with evaluating(model):
+            labels = data.y
+            for c in task.classes:
+                x, _ = data.batch((labels == c).nonzero()[:, 0])
+                self.exemplars[c] = x[herding(features(model, x), share)]
+            centres = {c: features(model, x).mean(0) for c, x in self.exemplars.items()}
+        self.means = torch.full(
+            (max(centres) + 1, len(centres[c])), torch.inf, device=labels.device
+        )
+        for c, centre in centres.items():
+            self.means[c] = F.normalize(centre, dim=0)
+
+    def predict(self, model: nn.Module, x: Tensor, task: Task) -> Tensor:
+        """The nearest mean of exemplars; while a task is in training, the largest output."""
+        if self.means is None:
+            return super().predict(model, x, task)
+        return torch.cdist(features(model, x), self.means).argmin(1)
+
+
+def features(model: Any, x: Tensor) -> Tensor:
+    """(B, d): what the last layer sees of images `x`, at length 1."""
+    return F.normalize(model.features(x), dim=1)
+
+
+def herding(features: Tensor, n: int) -> Tensor:
+    """Positions of the `n` rows of `features` (N, d) chosen one after the other.
+
+    Each is the one that brings the mean of those chosen so far closest to the mean of all.
+    """
+    mean, total = features.mean(0), torch.zeros_like(features[0])
+    left = torch.zeros(len(features), dtype=features.dtype, device=features.device)
+    chosen = []
+    for k in range(1, min(n, len(features)) + 1):
+        distance = (mean - (total + features) / k).norm(dim=1) + left
+        best = distance.argmin()
+        chosen.append(best)
+        left[best] = torch.inf
+        total = total + features[best]
+    return torch.stack(chosen)

@@ -1,0 +1,55 @@
+"""Learning without Forgetting (Li & Hoiem 2016, arXiv:1606.09282, eqs. 1 to 3).
+
+    L_total(θ) = L(θ) + λ · Σ_heads CE( softmax(z_old / T), softmax(z / T) )
+
+z are the answers to the *new* task's images, z_old those that the network gave before it began to
+learn the task: let the new images be seen as the old network saw them. No old data, no labels.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .past import Teacher, columns
+
+
+@dataclass(eq=False)
+class LwF(Teacher):
+    """
+    Args:
+        lam: λ.
+        temperature: T > 1 makes the small probabilities count, which say what resembles what.
+    """
+
+    name = "lwf"
+    label = "LwF"
+
+    lam: float = 1.0
+    temperature: float = 2.0
+
+    def __post_init__(self):
+        if not self.temperature > 0:
+            raise ValueError(f"T is {self.temperature}: choose a number above 0")
+
+    def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        if not self.competed or not self.lam:
+            return self.task_loss(model, x, y)
+        z = model(x)
+        loss = F.cross_entropy(self.mask(z), y)
+        return loss + self.lam * self.distillation(z, self.soft_targets(x))
+
+    @torch.no_grad()
+    def soft_targets(self, x: Tensor) -> list[Tensor]:
+        """Σ_heads of softmax(z_old / T): (B, outputs) each, what the old network says of `x`."""
+        z_old = self.teacher(x)
+        return [F.softmax(columns(z_old, head) / self.temperature, 1) for head in self.heads]
+
+    def distillation(self, z: Tensor, targets: list[Tensor]) -> Tensor:
+        """What λ multiplies, given the answers `z` (B, K), a 0-dim tensor."""
+        losses = [
+            F.cross_entropy(columns(z, head) / self.temperature, target)
+            for head, target in zip(self.heads, targets, strict=True)
+        ]
+        return torch.stack(losses).sum()
