@@ -27,6 +27,7 @@ def save(
         "accuracy": run.accuracy.tolist(),
         "initial": run.initial.tolist(),
         "history": run.history,
+        "costs": run.costs,
         "seconds": run.seconds,
         "end_task_seconds": run.end_task_seconds,
         "model": model.state_dict(),
@@ -70,7 +71,7 @@ def resume(
     if "lam" in method.knobs:
         method.lam = saved["lam"]
     run.accuracy[:], run.initial[:] = saved["accuracy"], saved["initial"]
-    run.history[:] = saved["history"]
+    run.history[:], run.costs[:] = saved["history"], saved["costs"]
     run.seconds, run.end_task_seconds = saved["seconds"], saved["end_task_seconds"]
     for generator, state in zip(generators, saved["generators"], strict=True):
         generator.set_state(state.cpu())

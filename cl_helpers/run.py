@@ -33,6 +33,8 @@ class Run:
         initial: (T,) accuracy on each task before any training.
         history: one entry an epoch: task, epoch (both from 0), seconds, lam, and accuracy on every
             task so far.
+        costs: one entry a task: task, seconds, what a step takes (forward and backward: passes
+            through the network), and what the method then stored (bytes, by kind).
         seconds: spent in training and evaluation, and within it on `end_task` (Ω, memory).
         model, method: as they ended; None in a run read from a file.
     """
@@ -41,6 +43,7 @@ class Run:
     accuracy: NDArray
     initial: NDArray
     history: list[dict[str, Any]] = field(default_factory=list)
+    costs: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     end_task_seconds: float = 0.0
     model: nn.Module | None = None

@@ -18,6 +18,7 @@ from .comparison import label
 from .data import Dataset
 from .files import replacing
 from .methods import Method
+from .methods.base import nbytes
 from .models import MLP
 from .parameters import flatten
 from .run import Run
@@ -44,11 +45,13 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
             raise ValueError(f"{label(each)} was stopped early: train it to the end first")
     model, method = run.learner
     needs = needs_labels(method)
-    kept = _nbytes(method.state())
+    kept = nbytes(method.state())
+    passes = run.costs[-1]
     row = {
-        "Ω needs labels": "–" if needs is None else "yes" if needs else "no",
+        "kept needs labels": "–" if needs is None else "yes" if needs else "no",
         "kept between tasks": "all data" if _keeps_data(run) else _in_thetas(kept, model),
-        "at work in a task": _in_thetas(_nbytes(vars(method)) - kept, model),
+        "at work in a task": _in_thetas(nbytes(vars(method)) - kept, model),
+        "passes a step": f"{passes['forward']:.1f} + {passes['backward']:.1f}",
         "time": f"{run.seconds / baseline.seconds:.1f} × baseline",
         "of it between tasks": f"{run.end_task_seconds / run.seconds:.0%}",
         "average accuracy": f"{run.average_accuracy:.1%}",
@@ -61,16 +64,18 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
 
 
 def needs_labels(method: Method) -> bool | None:
-    """Does Ω change when the labels are shuffled, the weights' path being the same? None: no Ω."""
+    """Does what is kept change when the labels are shuffled, the weights' path being the same?
+
+    None: nothing is kept.
+    """
     rng = torch.Generator().manual_seed(0)
     images = torch.randint(256, (64, 1, 3, 3), generator=rng, dtype=torch.uint8)
     labels = torch.randint(4, (64,), generator=rng)
     shuffled = labels[torch.randperm(64, generator=rng)]
     theta = flatten(_model()).theta
     moves = [0.05 * torch.randn(theta.shape, generator=rng) for _ in range(12)]
-    omegas = [_omega(method, _task(images, y), moves) for y in (labels, shuffled)]
-    found = [omega for omega in omegas if omega is not None]
-    return not torch.equal(*found) if found else None
+    kept = [_kept(method, _task(images, y), moves) for y in (labels, shuffled)]
+    return kept[0] != kept[1] if any(kept[0].values()) else None
 
 
 def _model() -> MLP:
@@ -82,9 +87,10 @@ def _task(images: Tensor, labels: Tensor) -> Task:
     return permuted(Dataset("noise", images, labels, images, labels, tuple("abcd"), half, half))[0]
 
 
-def _omega(method: Method, task: Task, moves: list[Tensor]) -> Tensor | None:
-    """Ω of a method like this one after a task of the given steps, whatever the gradient says."""
+def _kept(method: Method, task: Task, moves: list[Tensor]) -> dict[str, Any]:
+    """By a method like this one after a task of the given steps, whatever the gradient says."""
     method = type(method)(**method.knobs)
+    method.rng = torch.Generator().manual_seed(0)
     model = _model()
     flat = flatten(model)
     x, y = task.train.x, task.train.y
@@ -97,11 +103,14 @@ def _omega(method: Method, task: Task, moves: list[Tensor]) -> Tensor | None:
         flat.theta.add_(move)
         method.after_step(model)
     method.end_task(model, task)
-    return getattr(method, "omega", None)
+    return {name: _plain(value) for name, value in method.state().items() if method.kept[name]}
 
 
-def _nbytes(by_name: dict[str, Any]) -> int:
-    return sum(v.nbytes for v in by_name.values() if isinstance(v, Tensor))
+def _plain(value: Any) -> Any:
+    """Tensors as lists, to be compared."""
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    return value.tolist() if isinstance(value, Tensor) else value
 
 
 def _in_thetas(nbytes: int, model: torch.nn.Module) -> str:

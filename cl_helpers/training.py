@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from .checkpoint import resume, save
+from .cost import Counted
 from .evaluation import accuracies, as_of
 from .methods import Method
 from .models import MLP, Dropout
@@ -208,8 +209,8 @@ def train_together(
                 method.begin_task(model, stage)
             plain = Step(learners, stage.train, partial(settings.optimizer_of, stage=s))
             graph = device.type == "cuda" and settings.cuda_graph and methods[0].recordable
-            take_step = Recorded(plain, [masks]) if graph else plain
-            taken = 0
+            take_step = Counted(Recorded(plain, [masks]) if graph else plain, plain)
+            taken, stage_began = 0, work.seconds
 
             for epoch in range(settings.epochs):
                 began = work.seconds
@@ -242,6 +243,8 @@ def train_together(
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
                 run.end_task_seconds += time.perf_counter() - began
+                cost = {"task": t, "seconds": work.seconds - stage_began}
+                run.costs.append(cost | vars(take_step.passes) | {"stored": method.stored})
             for run, row in zip(runs, accuracies(learners, now[: t + 2]), strict=True):
                 run.accuracy[t, : t + 2] = row
             with work.paused():

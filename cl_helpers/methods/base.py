@@ -150,7 +150,7 @@ def nbytes(value: object) -> int:
     """Of the tensors that `value` is, or holds."""
     if isinstance(value, Tensor):
         return value.nbytes
-    if isinstance(value, nn.Module):
+    if isinstance(value, nn.Module | torch.optim.Optimizer):
         return nbytes(value.state_dict())
     if isinstance(value, dict):
         return nbytes(list(value.values()))

@@ -51,7 +51,7 @@ class DGR(Teacher):
             self.old_generator = frozen(self.generator, self.dreams)
         else:
             self.generator.fit_range(task.train)
-        self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=self.lr)
+        self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=self.lr, fused=True)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         loss = self.task_loss(model, x, y)
