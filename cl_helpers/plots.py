@@ -1,7 +1,7 @@
 """The figures. One palette and one set of markers, and a text that says what each figure shows.
 
-Colours are Okabe & Ito's (jfly.uni-koeln.de/color), told apart by colour-blind readers too; markers
-and dashes say the same again. Every function returns a `matplotlib.figure.Figure`, drawn without
+Colours are Okabe & Ito's (jfly.uni-koeln.de/color) and six more that colour-blind readers tell apart
+from them; markers and dashes say the same again. Every function returns a `matplotlib.figure.Figure`, drawn without
 pyplot, and `alt_text(figure)` says in words what is to be seen in it.
 """
 
@@ -41,6 +41,12 @@ LOOK: dict[str, tuple[str, str, str]] = {
     "si": ("#009E73", "D", "-"),
     "rwalk": ("#CC79A7", "v", "--"),
     "scp": ("#E69F00", "P", "-."),
+    "lwf": ("#CD853F", "h", ":"),
+    "icarl": ("#542788", "*", "-"),
+    "gem": ("#117733", "<", "--"),
+    "agem": ("#6B8E23", ">", "-."),
+    "er": ("#661100", "p", "-"),
+    "dgr": ("#5C4033", "d", "--"),
 }
 OTHER = ("#444444", "X", "-")
 

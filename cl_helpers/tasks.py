@@ -46,15 +46,12 @@ class Task:
 
     def mask(self, logits: Tensor) -> Tensor:
         """Logits (B, K) with the outputs that are not active at −∞."""
-        if self.active is None or len(self.active) == logits.shape[-1]:
-            return logits
-        if max(self.active) >= logits.shape[-1]:
+        if self.active and max(self.active) >= logits.shape[-1]:
             raise ValueError(
                 f"{self.name} uses output {max(self.active)}, but the model has only "
                 f"{logits.shape[-1]} outputs: give the model {max(self.active) + 1} outputs"
             )
-        off = _inactive(self.active, logits.shape[-1], logits.device)
-        return logits.masked_fill(off, -torch.inf)
+        return masked(logits, self.active)
 
     @property
     def n_outputs(self) -> int:
@@ -228,6 +225,13 @@ def fingerprint(tasks: Sequence[Task]) -> str:
 
     add(tuple(tasks))
     return digest.hexdigest()[:16]
+
+
+def masked(logits: Tensor, active: tuple[int, ...] | None) -> Tensor:
+    """Logits (B, K) with all outputs but the active ones at −∞; None is all of them."""
+    if active is None or len(active) == logits.shape[-1]:
+        return logits
+    return logits.masked_fill(_inactive(active, logits.shape[-1], logits.device), -torch.inf)
 
 
 @cache

@@ -287,7 +287,7 @@ def test_defaults_and_knobs(name):
     method = cl.METHODS[name]()
     assert method.name == name
     assert cl.METHODS[name](**method.knobs).knobs == method.knobs
-    assert ("lam" in method.knobs) == (name in QUADRATIC)
+    assert ("lam" in method.knobs) == (name in [*QUADRATIC, "lwf"])
 
 
 @pytest.mark.parametrize("lam", [-1, float("nan"), float("inf"), "much", None, True])

@@ -12,9 +12,10 @@ import cl_helpers as cl
 from cl_helpers.summary import needs_labels, summary
 
 COLUMNS = [
-    "Ω needs labels",
+    "kept needs labels",
     "kept between tasks",
     "at work in a task",
+    "passes a step",
     "time",
     "of it between tasks",
     "average accuracy",
@@ -85,7 +86,7 @@ def test_a_row_as_counted_by_hand(train, baseline, method, needs, kept, at_work)
     run = train(type(method)(**method.knobs), seconds=25.0)
     (row,) = summary(run, baseline).to_dict("records")
     assert list(row) == COLUMNS
-    assert row["Ω needs labels"] == {None: "–", True: "yes", False: "no"}[needs]
+    assert row["kept needs labels"] == {None: "–", True: "yes", False: "no"}[needs]
     assert row["kept between tasks"] == kept
     assert row["at work in a task"] == at_work
     assert row["time"] == "2.5 × baseline"
@@ -114,7 +115,7 @@ def test_it_is_kept_as_utf8_in_the_file_asked_for(baseline, tmp_path):
     (tmp_path / "sub").mkdir()
     summary(baseline, baseline, file="sub/table.json")
     rows = json.loads((tmp_path / "sub" / "table.json").read_bytes().decode("utf-8"))
-    assert rows["baseline"]["Ω needs labels"] == "–"
+    assert rows["baseline"]["kept needs labels"] == "–"
     assert [p.name for p in tmp_path.iterdir()] == ["sub"]
 
 

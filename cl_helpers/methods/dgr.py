@@ -15,8 +15,8 @@ from torch.nn import functional as F
 
 from ..models import VAE
 from ..settings import at_least_one
-from ..tasks import Task
-from .past import Teacher, columns, frozen, weights_of
+from ..tasks import Task, masked
+from .past import Teacher, frozen, weights_of
 
 
 @dataclass(eq=False)
@@ -62,7 +62,8 @@ class DGR(Teacher):
         self.batch.append(x_old)
         z, z_old = model(x_old), self.teacher(x_old)
         replayed = [
-            F.cross_entropy(columns(z, head), columns(z_old, head).argmax(1)) for head in self.heads
+            F.cross_entropy(self.against(z, head), masked(z_old, head).argmax(1))
+            for head in self.heads
         ]
         return self.mixed(loss, torch.stack(replayed).mean())
 

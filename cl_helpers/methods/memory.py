@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..settings import at_least_one
-from ..tasks import Task
+from ..tasks import Task, masked
 from .past import Past
 
 
@@ -40,11 +40,10 @@ class Memory(Past):
         """Answers `z` (B, K) to examples of the tasks `of` (B,): what did not compete is at −∞."""
         if self.task is None or self.task.scenario != "task":
             return self.mask(z)
-        tasks = [*self.competed, self.task.active]
-        off = torch.ones(len(tasks), z.shape[1], dtype=torch.bool)
-        for t, active in enumerate(tasks):
-            off[t, slice(None) if active is None else list(active)] = False
-        return z.masked_fill(off.to(z.device)[of], -torch.inf)
+        competing = [
+            masked(z.new_zeros(1, z.shape[1]), each) for each in (*self.competed, self.task.active)
+        ]
+        return z + torch.cat(competing)[of]
 
     def memory_loss(self, model: nn.Module, index: Tensor) -> Tensor:
         """Cross-entropy on the stored examples at `index`, a 0-dim tensor."""
