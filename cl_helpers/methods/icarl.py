@@ -87,9 +87,7 @@ class ICaRL(Teacher):
                 x, _ = data.batch((labels == c).nonzero()[:, 0])
                 self.exemplars[c] = x[herding(features(model, x), share)]
             centres = {c: features(model, x).mean(0) for c, x in self.exemplars.items()}
-        self.means = torch.full(
-            (max(centres) + 1, len(centres[c])), torch.inf, device=labels.device
-        )
+        self.means = centres[c].new_full((max(centres) + 1, len(centres[c])), torch.inf)
         for c, centre in centres.items():
             self.means[c] = F.normalize(centre, dim=0)
 
