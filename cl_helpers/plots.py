@@ -1,8 +1,9 @@
 """The figures. One palette and one set of markers, and a text that says what each figure shows.
 
-Colours are Okabe & Ito's (jfly.uni-koeln.de/color) and six more that colour-blind readers tell apart
-from them; markers and dashes say the same again. Every function returns a `matplotlib.figure.Figure`, drawn without
-pyplot, and `alt_text(figure)` says in words what is to be seen in it.
+Colours are Okabe & Ito's (jfly.uni-koeln.de/color) and six more that colour-blind readers tell
+apart from them; markers and dashes say the same again. Every function returns a
+`matplotlib.figure.Figure`, drawn without pyplot, and `alt_text(figure)` says in words what is to be
+seen in it.
 """
 
 from __future__ import annotations
