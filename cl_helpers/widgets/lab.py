@@ -64,7 +64,7 @@ class Lab(Shown):
         self.picture = Picture()
         self.canvas = Canvas(self.picture.figure, self._update)
 
-        self.method = choice("Method", {m.label: name for name, m in METHODS.items()}, method)
+        self.method = choice("Method", _methods(), method)
         self.lam = strength(0.0)
         self.preset = choice("Preset", list(PRESETS), pick_preset(preset).name)
         self.seed = number("Seed", 0, whole=True, least=0)
@@ -281,6 +281,11 @@ class Lab(Shown):
 
     def _trains(self) -> bool:
         return self.training is not None and not self.training.over
+
+
+def _methods() -> dict[str, str]:
+    """Label -> name, of those that serve permuted tasks, whose outputs are shared."""
+    return {m.label: name for name, m in METHODS.items() if "domain" in m.scenarios}
 
 
 def _where(training: Background | None, event: Event | None) -> str:
