@@ -239,7 +239,9 @@ def test_every_method_runs_in_every_scenario_that_it_serves(few, scenario, name)
         with pytest.raises(ValueError, match=rf'{method.label} is not made for.*"{scenario}"'):
             cl.train(method, tasks, cl.MLP(SIZES), **SETTINGS)
         return
-    run = cl.train(method, tasks, cl.MLP(SIZES), **(SETTINGS | {"epochs": 4}))
+    run = cl.train(
+        method, tasks, cl.MLP(SIZES), **(SETTINGS | {"epochs": 4 if name == "dgr" else 2})
+    )
     assert run.complete
     assert run.average_accuracy > (0.3 if name != "dgr" else 0.2)  # guessing gives 0.1
     assert all(torch.isfinite(p).all() for p in run.model.parameters())
@@ -332,7 +334,7 @@ def test_resuming_after_kill_9_gives_the_uninterrupted_bits(few, tmp_path, name,
             )
         )
 
-    assert first_event().task == 1
+    assert (first_event().step, first_event().task) == (20 if name != "icarl" else 6, 1)
     whole, resumed = run(), run(checkpoint=path)
     assert torch.equal(weights(resumed), weights(whole))
     assert same_json(resumed, whole, tmp_path)
@@ -518,11 +520,11 @@ def test_methods_remember_real_mnist_better_than_the_baseline(mnist):
             progress=False,
         )
         for name, method in cl.METHODS.items()
-        if "domain" in method.scenarios and name not in ("lwf", "dgr")  # 4 epochs are no dream
+        if name in ("baseline", "ewc", "mas", "si", "rwalk", "scp", "joint")
     }
     baseline, joint = runs.pop("baseline"), runs.pop("joint")
     assert baseline.forgetting > 0.05
     for run in runs.values():
-        assert run.forgetting < 0.6 * baseline.forgetting
+        assert run.forgetting < 0.5 * baseline.forgetting
         assert 0.8 < run.average_accuracy < joint.average_accuracy
     assert baseline.average_accuracy < joint.average_accuracy
