@@ -301,7 +301,9 @@ def test_twenty_runs_need_no_more_memory_than_a_few(lab):
         lab.wait(60)
         sizes.append(megabytes())
     model = sum(p.nbytes for p in lab.run.model.parameters()) / 2**20
-    assert np.median(sizes[-4:]) - np.median(sizes[4:8]) < 3 * model  # in sixteen runs
+    grown = np.diff(sizes[7:])
+    # A leak shows in every run; the allocator may take a large piece once.
+    assert grown.sum() - grown.max() < 3 * model  # in sixteen runs
 
 
 def test_every_control_has_a_name(lab):
