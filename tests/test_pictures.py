@@ -11,7 +11,9 @@ from matplotlib.patches import ConnectionPatch, Rectangle
 
 import cl_helpers as cl
 from cl_helpers import pictures, plots
-from cl_helpers.pictures import TASK_A, TASK_B
+from cl_helpers.pictures import paths, sensitivity, slices
+from cl_helpers.pictures.drawing import A
+from cl_helpers.pictures.two_tasks import TASK_A, TASK_B, ends
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +64,7 @@ def test_start_is_the_run_it_says(drawn, digits):
     how = {"epochs": 4, "batch_size": 25, "lr": 0.015, "seed": 2}
     run = cl.train(cl.Baseline(), tasks, model, progress=False, **how)
     *current, first, _ = drawn["start"].axes[0].lines
-    assert first.get_color() == pictures.A
+    assert first.get_color() == A
     np.testing.assert_allclose(first.get_ydata()[4::4], run.accuracy[:, 0])
     for t, line in enumerate(current, start=1):
         assert line.get_xdata()[[0, -1]].tolist() == [t, t + 1]
@@ -138,10 +140,9 @@ def test_baseline_leaves_a(drawn):
 
 
 def test_ewc_ends_where_its_loss_is_least(drawn):
-    ends = pictures.ends()
     # The curvature of L_A by hand.
     omegas = {"none": np.zeros(2), "L2": np.ones(2), "diagonal": np.array([1 / 6, 6])}
-    for penalty, lam, end in ends.values():
+    for penalty, lam, end in ends().values():
 
         def total(theta, omega=omegas[penalty], lam=lam):
             return loss_b(theta) + 0.5 * lam * np.sum(omega * (theta - TASK_A.optimum) ** 2)
@@ -165,11 +166,11 @@ def test_ewc_ends_where_its_loss_is_least(drawn):
 
 
 def test_mas_importance_and_what_it_foretells(drawn):
-    theta = pictures.fitted()
-    omega = pictures.mas_importance(theta).numpy()
+    theta = sensitivity.fitted()
+    omega = sensitivity.mas_importance(theta).numpy()
 
     def squares(values):
-        return pictures.function_of(torch.from_numpy(values)).square().numpy()
+        return sensitivity.function_of(torch.from_numpy(values)).square().numpy()
 
     np.testing.assert_allclose(np.abs(slope(squares, theta.numpy())).mean(1), omega, atol=1e-6)
 
@@ -177,19 +178,19 @@ def test_mas_importance_and_what_it_foretells(drawn):
     np.testing.assert_allclose([b.get_width() for b in bars.patches], np.sort(omega))
     moved = [np.abs(np.subtract(*(li.get_ydata() for li in ax.lines))).mean() for ax in panels]
     assert moved[0] > 10 * moved[1]
-    np.testing.assert_allclose(panels[0].lines[0].get_ydata(), pictures.function_of(theta))
+    np.testing.assert_allclose(panels[0].lines[0].get_ydata(), sensitivity.function_of(theta))
 
 
 def test_credits_add_up_to_the_fall(drawn):
-    theta, g = pictures.descent_path()
-    omega = pictures.credits_of(theta, g)
-    losses = 0.5 * np.einsum("ni,ij,nj->n", theta, pictures.H_PATH, theta)
+    theta, g = paths.descent_path()
+    omega = paths.credits_of(theta, g)
+    losses = 0.5 * np.einsum("ni,ij,nj->n", theta, paths.H_PATH, theta)
     fall = losses[0] - losses[-1]
     assert omega.sum() == pytest.approx(fall, rel=0.005)
 
     # Gradient flow, θ(t) = Σ_a c_a e^{−λ_a t} v_a, earns ω_i = ∫ g_i² dt.
-    values, vectors = np.linalg.eigh(pictures.H_PATH)
-    c = vectors.T @ pictures.START
+    values, vectors = np.linalg.eigh(paths.H_PATH)
+    c = vectors.T @ paths.START
     rates, end = values[:, None] + values, 0.0025 * 4000
     over = np.outer(c * values, c * values) * (1 - np.exp(-rates * end)) / rates
     np.testing.assert_allclose(omega, np.einsum("ia,ab,ib->i", vectors, over, vectors), rtol=0.01)
@@ -202,7 +203,7 @@ def test_credits_add_up_to_the_fall(drawn):
 
 
 def test_scores_are_those_of_rwalk(drawn):
-    theta, g = (torch.from_numpy(v) for v in pictures.descent_path())
+    theta, g = (torch.from_numpy(v) for v in paths.descent_path())
     method = cl.RWalk(alpha=0.995, interval=200, epsilon=0.01)
     method.fisher, method.fall = torch.zeros(2).double(), torch.zeros(2).double()
     method.new_score, method.stretch_start = torch.zeros(2).double(), theta[0].clone()
@@ -214,7 +215,7 @@ def test_scores_are_those_of_rwalk(drawn):
             before = method.new_score.clone()
             method.after_interval(torch.nn.Identity())
             scores.append(method.new_score - before)
-    fisher, score = pictures.scores_of(theta.numpy(), g.numpy())
+    fisher, score = paths.scores_of(theta.numpy(), g.numpy())
     np.testing.assert_allclose(score, torch.stack(scores), rtol=1e-9)
     np.testing.assert_allclose(fisher[-1], method.fisher)
     ax, above, below = drawn["rwalk"].axes
@@ -228,10 +229,10 @@ def test_scores_are_those_of_rwalk(drawn):
 
 
 def test_scp_slices(drawn):
-    before, after = pictures.outputs_before_and_after()
+    before, after = slices.outputs_before_and_after()
     at = np.linspace(-60, 60, 2001)
     for cloud in (before, after):
-        density = pictures._density(cloud[:, 0], at)
+        density = slices._density(cloud[:, 0], at)
         assert np.trapezoid(density, at) == pytest.approx(1)
         assert np.trapezoid(density * at, at) == pytest.approx(cloud[:, 0].mean(), rel=1e-4)
     lines = [line.get_xydata() for line in drawn["scp"].axes[0].lines]
