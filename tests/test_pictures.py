@@ -11,9 +11,9 @@ from matplotlib.patches import ConnectionPatch, Rectangle
 
 import cl_helpers as cl
 from cl_helpers import pictures, plots
-from cl_helpers.pictures import paths, sensitivity, slices
+from cl_helpers.pictures import paths, sensitivity, slices, two_tasks
 from cl_helpers.pictures.drawing import A
-from cl_helpers.pictures.two_tasks import TASK_A, TASK_B, ends
+from cl_helpers.pictures.two_tasks import TASK_A, TASK_B
 
 
 @pytest.fixture(scope="module")
@@ -140,9 +140,10 @@ def test_baseline_leaves_a(drawn):
 
 
 def test_ewc_ends_where_its_loss_is_least(drawn):
+    ends = two_tasks.ends()
     # The curvature of L_A by hand.
     omegas = {"none": np.zeros(2), "L2": np.ones(2), "diagonal": np.array([1 / 6, 6])}
-    for penalty, lam, end in ends().values():
+    for penalty, lam, end in ends.values():
 
         def total(theta, omega=omegas[penalty], lam=lam):
             return loss_b(theta) + 0.5 * lam * np.sum(omega * (theta - TASK_A.optimum) ** 2)
