@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .settings import above_zero
+
 PENALTIES = ("none", "L2", "diagonal", "exact")
 
 
@@ -34,8 +36,7 @@ class Bowl:
     degrees: float = 0.0
 
     def __post_init__(self):
-        if not 0 < self.curvature < np.inf:
-            raise ValueError(f"curvature is {self.curvature}: choose a number above 0")
+        above_zero("curvature", self.curvature)
 
     @property
     def hessian(self) -> NDArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -63,8 +64,7 @@ class Settings:
         if not 0 <= self.momentum < 1:
             raise ValueError(f"momentum is {self.momentum}: choose 0 ≤ momentum < 1")
         for name in ("lr", "lr_decay"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} is {getattr(self, name)}: choose a number above 0")
+            above_zero(name, getattr(self, name))
         if self.precision not in ("fast", "full"):
             raise ValueError(f'precision is {self.precision!r}: choose "fast" or "full"')
 
@@ -83,6 +83,12 @@ def at_least_one(name: str, value: object) -> None:
     """Raise unless `value` is a whole number, 1 or more."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
+
+
+def above_zero(name: str, value: float) -> None:
+    """Raise unless `value` is a finite number above 0."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} is {value}: choose a number above 0")
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:

@@ -144,8 +144,9 @@ class WithFeatures(cl.MLP):
         random_(self)
 
 
-def test_icarl_is_a_sigmoid_loss_with_the_old_answers_as_targets():
-    method, model, task = begun(cl.ICaRL(memory=8), "class", WithFeatures())
+@pytest.mark.parametrize("t", [1.0, 2.0])
+def test_icarl_is_a_sigmoid_loss_with_the_old_answers_as_targets(t):
+    method, model, task = begun(cl.ICaRL(memory=8, temperature=t), "class", WithFeatures())
     x, y = task.train.batch(torch.arange(10))
     method.rng = rng(3)
     loss = method.loss(model, x, y).item()
@@ -154,7 +155,7 @@ def test_icarl_is_a_sigmoid_loss_with_the_old_answers_as_targets():
     x, y = torch.cat([x, method.x[index]]), torch.cat([y, method.y[index]])
     p = model(x).sigmoid().detach().numpy()
     q = F.one_hot(y, 4).double().numpy()
-    q[:, :2] = method.teacher(x).sigmoid().numpy()[:, :2]
+    q[:, :2] = 1 / (1 + np.exp(-method.teacher(x).numpy()[:, :2] / t))
     expected = -(q * np.log(p) + (1 - q) * np.log(1 - p)).sum(1).mean()
     assert loss == pytest.approx(expected, rel=1e-12)
 
@@ -503,6 +504,7 @@ def test_a_scenario_that_a_method_does_not_serve_is_refused_with_the_cure(few):
         (lambda: cl.LwF(temperature=0), "T is 0"),
         (lambda: cl.LwF(lam=-1), "λ is -1"),
         (lambda: cl.ICaRL(memory=0), "memory is 0"),
+        (lambda: cl.ICaRL(temperature=-1), "T is -1"),
         (lambda: cl.ER(memory=2.5), "memory is 2.5"),
         (lambda: cl.GEM(memory=True), "memory is True"),
         (lambda: cl.GEM(margin=-1), "γ is -1"),

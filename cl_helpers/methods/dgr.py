@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models import VAE
-from ..settings import at_least_one
+from ..settings import above_zero, at_least_one
 from ..tasks import Task, masked
 from .past import Teacher, frozen, weights_of
 
@@ -39,8 +39,7 @@ class DGR(Teacher):
     def __post_init__(self):
         for knob in ("hidden", "latent"):
             at_least_one(knob, getattr(self, knob))
-        if not self.lr > 0:
-            raise ValueError(f"lr is {self.lr}: choose a number above 0")
+        above_zero("lr", self.lr)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..settings import above_zero
 from .past import Teacher, columns
 
 
@@ -30,8 +31,7 @@ class LwF(Teacher):
     temperature: float = 2.0
 
     def __post_init__(self):
-        if not self.temperature > 0:
-            raise ValueError(f"T is {self.temperature}: choose a number above 0")
+        above_zero("T", self.temperature)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         if not self.competed or not self.lam:

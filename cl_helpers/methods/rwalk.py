@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..settings import above_zero
 from ..tasks import Task
 from .quadratic import PathIntegral
 
@@ -43,8 +44,7 @@ class RWalk(PathIntegral):
             raise ValueError(f"α is {self.alpha}: choose 0 ≤ α < 1")
         if self.interval < 1:
             raise ValueError(f"Δt is {self.interval} steps: choose 1 or more")
-        if not self.epsilon > 0:
-            raise ValueError(f"ε is {self.epsilon}: choose a number above 0")
+        above_zero("ε", self.epsilon)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ..settings import above_zero
 from ..tasks import Task
 from .quadratic import PathIntegral
 
@@ -30,8 +31,7 @@ class SI(PathIntegral):
     xi: float = 0.001
 
     def __post_init__(self):
-        if not self.xi > 0:
-            raise ValueError(f"ξ is {self.xi}: choose a number above 0")
+        above_zero("ξ", self.xi)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
