@@ -1,9 +1,10 @@
 """Our figures beside published ones: three seeds, on real MNIST.
 
     python benchmarks/published.py scenarios   # results/scenarios
+    python benchmarks/published.py episodic    # results/episodic
 
-Every λ is chosen first, with one seed and on training images that are held out. A finished run is
-found again, and an interrupted one goes on.
+Every λ is chosen first, on training images that are held out. A finished run is found again, and an
+interrupted one goes on.
 """
 
 from __future__ import annotations

@@ -64,13 +64,15 @@ def begun(method, scenario, model=None):
 
 
 @pytest.mark.parametrize(
-    ("scenario", "known"), [("task", [0, 1]), ("domain", [0, 1]), ("class", [0, 1])]
+    ("scenario", "competing"), [("task", [0, 1]), ("domain", [0, 1]), ("class", [0, 1, 2, 3])]
 )
-def test_lwf_is_the_cross_entropy_with_the_old_answers(scenario, known):
+def test_lwf_is_the_cross_entropy_with_the_old_answers(scenario, competing):
     method, model, task = begun(cl.LwF(lam=3.0, temperature=2.0), scenario)
     x, y = task.train.batch(torch.arange(8))
-    z, z_old = (m(x).detach().numpy()[:, known] / 2 for m in (model, method.teacher))
-    p_old = np.exp(z_old) / np.exp(z_old).sum(1, keepdims=True)
+    z = model(x).detach().numpy()[:, competing] / 2
+    z_old = method.teacher(x).detach().numpy()[:, [0, 1]] / 2
+    p_old = np.zeros_like(z)
+    p_old[:, :2] = np.exp(z_old) / np.exp(z_old).sum(1, keepdims=True)
     log_p = z - np.log(np.exp(z).sum(1, keepdims=True))
     expected = F.cross_entropy(task.mask(model(x)), y).item() - 3 * (p_old * log_p).sum(1).mean()
     assert method.loss(model, x, y).item() == pytest.approx(expected, rel=1e-12)
@@ -85,8 +87,22 @@ def test_lwf_pulls_nowhere_while_student_and_teacher_agree(scenario):
     assert pull.abs().max() > 1e-4
     model.load_state_dict(method.old)
     z = model(x)
+    if scenario == "class":  # the teacher gives the new classes no chance
+        z = z - torch.tensor([0.0, 0.0, 1e3, 1e3])
     pull = gradient(method.distillation(z, method.soft_targets(x)), model)
     assert pull.abs().max() < 1e-14
+
+
+def test_lwf_holds_new_classes_back_only_where_they_compete():
+    """Its pull on their outputs, against the softmax by hand."""
+    for scenario in SCENARIOS:
+        method, model, task = begun(cl.LwF(temperature=2.0), scenario)
+        x, _ = task.train.batch(torch.arange(8))
+        z = model(x).detach().requires_grad_()
+        method.distillation(z, method.soft_targets(x)).backward()
+        p = (z.detach() / 2).softmax(1)[:, 2:]
+        expected = p / (2 * 8) if scenario == "class" else torch.zeros_like(p)
+        torch.testing.assert_close(z.grad[:, 2:], expected)
 
 
 def test_lwf_asks_each_old_head_by_itself_with_task_il(few):

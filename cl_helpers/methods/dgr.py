@@ -61,7 +61,7 @@ class DGR(Teacher):
         self.batch.append(x_old)
         z, z_old = model(x_old), self.teacher(x_old)
         replayed = [
-            F.cross_entropy(self.against(z, head), masked(z_old, head).argmax(1))
+            F.cross_entropy(masked(z, self.competing(head)), masked(z_old, head).argmax(1))
             for head in self.heads
         ]
         return self.mixed(loss, torch.stack(replayed).mean())

@@ -4,6 +4,9 @@
 
 z are the answers to the *new* task's images, z_old those that the network gave before it began to
 learn the task: let the new images be seen as the old network saw them. No old data, no labels.
+
+With Class-IL the new classes compete in the second term too, at probability 0, as in van de Ven &
+Tolias 2019 (arXiv:1904.07734): if they had no part in it, nothing would speak for the old ones.
 """
 
 from dataclasses import dataclass
@@ -13,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..settings import above_zero
+from ..tasks import masked
 from .past import Teacher, columns
 
 
@@ -42,14 +46,16 @@ class LwF(Teacher):
 
     @torch.no_grad()
     def soft_targets(self, x: Tensor) -> list[Tensor]:
-        """Σ_heads of softmax(z_old / T): (B, outputs) each, what the old network says of `x`."""
-        z_old = self.teacher(x)
-        return [F.softmax(columns(z_old, head) / self.temperature, 1) for head in self.heads]
+        """softmax(z_old / T) of each head, (B, outputs that compete now): the old view of `x`."""
+        z_old = self.teacher(x) / self.temperature
+        return [
+            F.softmax(columns(masked(z_old, head), self.competing(head)), 1) for head in self.heads
+        ]
 
     def distillation(self, z: Tensor, targets: list[Tensor]) -> Tensor:
         """What λ multiplies, given the answers `z` (B, K), a 0-dim tensor."""
         losses = [
-            F.cross_entropy(columns(z, head) / self.temperature, target)
+            F.cross_entropy(columns(z, self.competing(head)) / self.temperature, target)
             for head, target in zip(self.heads, targets, strict=True)
         ]
         return torch.stack(losses).sum()

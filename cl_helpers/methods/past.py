@@ -12,7 +12,7 @@ from typing import ClassVar, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
-from ..tasks import Task, masked
+from ..tasks import Task
 from .base import Method
 
 M = TypeVar("M", bound=nn.Module)
@@ -39,13 +39,13 @@ class Past(Method):
         assert self.task is not None
         return self.competed if self.task.scenario == "task" else self.competed[-1:]
 
-    def against(self, z: Tensor, head: Outputs) -> Tensor:
-        """Answers `z` (B, K) to what `head` answered once, all that do not compete *now* at −∞.
+    def competing(self, head: Outputs) -> Outputs:
+        """What competes *now* for an answer that `head` gave once.
 
         With Class-IL an old class has the new ones for rivals; with Task-IL it never has.
         """
-        own = self.task is not None and self.task.scenario == "task"
-        return masked(z, head) if own else self.mask(z)
+        assert self.task is not None
+        return head if self.task.scenario == "task" else self.task.active
 
 
 class Teacher(Past):
