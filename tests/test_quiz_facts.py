@@ -20,9 +20,11 @@ from toys import InMemory, gradient, mlp, one_by_one, random_, random_task
 
 import cl_helpers as cl
 from cl_helpers.evaluation import as_of
+from cl_helpers.examples import Permute
 from cl_helpers.methods import PathIntegral
+from cl_helpers.models import VAE
 from cl_helpers.parameters import flatten
-from cl_helpers.tasks import Task
+from cl_helpers.tasks import Scenario, Task
 from quiz import bank
 
 QUIZ = bank.load()
@@ -743,6 +745,140 @@ def gem_projection() -> Truth:
         "c": np.allclose(with_memory, [0, 0]),
         "d": np.allclose(projected(g, [0, -1]), [3, 0]),
         "e": np.allclose(projected(g, [1, 0]), g),
+    }
+
+
+def seen_by(model: nn.Module, act: Callable[[], object]) -> list[Tensor]:
+    """The batches of images that the model is shown while `act` is done."""
+    shown: list[Tensor] = []
+    hook = model.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0]))
+    act()
+    hook.remove()
+    return shown
+
+
+def after_one_task(method, scenario: Scenario):
+    """The method in the middle of its second task of two digits: tasks, model, a batch of it."""
+    tasks = cl.split(few_digits(), 2, scenario=scenario)
+    model = cl.MLP((784, 32, 10), seed=0)
+    trained(method, tasks[:1], model, epochs=8, lr=1e-3)
+    method.begin_task(model, tasks[1])
+    return tasks, model, *tasks[1].train.batch(torch.arange(32))
+
+
+@fact
+def icarl() -> Truth:
+    method = cl.ICaRL(memory=20)
+    tasks, model, x, y = after_one_task(method, "class")
+    of_task_1 = dict(method.exemplars)
+    zeros = tasks[0].train.x[tasks[0].train.y == 0]
+    features = F.normalize(model.features(zeros), dim=1)
+    nearest = (features - features.mean(0)).norm(dim=1).argsort()[:10]
+
+    def as_set(images: Tensor) -> set:
+        return {tuple(image.flatten().tolist()) for image in images}
+
+    with torch.no_grad():  # away from the old network, or its answers pull nowhere
+        model.fc2.bias += 0.5
+    losses: list[Tensor] = []
+    (joined,) = seen_by(model, lambda: losses.append(method.loss(model, x, y)))
+    (pull,) = torch.autograd.grad(losses[0], model.fc2.bias)
+    z, z_old = (m(joined).detach()[:, :2] for m in (model, method.teacher))
+    towards_the_old = (z.sigmoid() - (z_old / method.temperature).sigmoid()).mean(0)
+
+    method.end_task(model, tasks[1])
+    means = [F.normalize(model.features(e), dim=1).mean(0) for e in method.exemplars.values()]
+    distances = torch.cdist(
+        F.normalize(model.features(x), dim=1), F.normalize(torch.stack(means), dim=1)
+    )
+    return {
+        "a": all(torch.equal(method.exemplars[c], of_task_1[c][:5]) for c in of_task_1),
+        "b": len(joined) == len(x),
+        "c": torch.equal(method.predict(model, x, tasks[1]), distances.argmin(1)),
+        "d": as_set(of_task_1[0]) == as_set(zeros[nearest]),
+        "e": torch.allclose(pull[:2], towards_the_old, atol=1e-6),
+    }
+
+
+@fact
+def lwf() -> Truth:
+    method = cl.LwF()
+    tasks, model, x, y = after_one_task(method, "task")
+    before = {name: value.clone() for name, value in method.teacher.state_dict().items()}
+    asked = seen_by(method.teacher, lambda: method.loss(model, x, y))
+    answered = seen_by(model, lambda: method.loss(model, x, y))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    z_old = model(x).detach().requires_grad_()
+    (pull,) = torch.autograd.grad(method.distillation(z_old, method.soft_targets(x)), z_old)
+    for _ in range(5):
+        method.loss(model, x, y).backward()
+        optimizer.step()
+    logits = torch.tensor([4.0, 0.0])
+
+    def held(second: Task) -> float:
+        """Accuracy on task 1 after a second task learned with LwF."""
+        run = trained(
+            cl.LwF(lam=4.0), [tasks[0], second], cl.MLP((784, 32, 10), seed=0), epochs=20, lr=1e-3
+        )
+        return float(run.accuracy[-1, 0])
+
+    order = torch.randperm(784, generator=torch.Generator().manual_seed(0))
+    strange = replace(tasks[1], train=replace(tasks[1].train, transform=Permute(order)))
+    return {
+        "a": (logits / 2).softmax(0).max() > logits.softmax(0).max(),
+        "b": set(method.stored) == {"teacher"}
+        and [torch.equal(shown, x) for shown in asked + answered] == [True, True],
+        "c": any(not torch.equal(before[k], v) for k, v in method.teacher.state_dict().items()),
+        "d": pull.abs().max() < 1e-7,
+        "e": held(strange) > held(tasks[1]),
+    }
+
+
+@fact
+def generative_replay() -> Truth:
+    tasks = cl.split(cl.load("digits").first(600, 100), 2, scenario="class")[:3]
+    how: dict = {"epochs": 40, "batch_size": 20, "lr": 1e-3}
+    dreams, stored, missed = [], [], []
+    first = tasks[0].train.x
+    for t in (1, 2):
+        method, model = cl.DGR(hidden=64, latent=8), cl.MLP((784, 32, 10), seed=0)
+        trained(method, tasks[:t], model, **how)
+        dreams.append(method.dreams)
+        stored.append(sum(method.stored.values()))
+        missed.append(method.generator.loss(first, torch.Generator().manual_seed(0)).item())
+
+    # The third task: what is replayed, and what it is called.
+    method.begin_task(model, tasks[2])
+    x, y = tasks[2].train.batch(torch.arange(32))
+    state = method.rng.get_state()
+    loss = method.loss(model, x, y)
+    method.rng.set_state(state)
+    replayed = method.old_generator.sample(32, method.rng)
+    answers = tasks[1].mask(method.teacher(replayed)).argmax(1)
+    of_new, of_replayed = (
+        F.cross_entropy(model(images)[:, :6], labels)
+        for images, labels in ((x, y), (replayed, answers))
+    )
+    by_the_old = torch.allclose(loss, of_new / 3 + of_replayed * 2 / 3, rtol=1e-5)
+
+    # A generator that goes on with the second task's images alone.
+    alone = VAE(x.shape[1:], 64, 8, rng=torch.Generator().manual_seed(0))
+    alone.load_state_dict(dreams[0])
+    optimizer = torch.optim.Adam(alone.parameters(), lr=1e-3)
+    rng = torch.Generator().manual_seed(0)
+    for _ in range(how["epochs"]):
+        for images in tasks[1].train.x.split(how["batch_size"]):
+            optimizer.zero_grad()
+            alone.loss(images, rng).backward()
+            optimizer.step()
+    forgets = alone.loss(first, torch.Generator().manual_seed(0)).item()
+    return {
+        "a": not by_the_old,
+        "b": torch.equal(method.batch[1], replayed) and forgets > missed[1],
+        "c": set(method.stored) == {"teacher", "generator"},
+        "d": missed[1] > missed[0],
+        "e": stored[1] > stored[0],
+        "f": by_the_old,
     }
 
 
