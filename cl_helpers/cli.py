@@ -14,11 +14,12 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from pandas import DataFrame
 from rich.console import Console
 from rich.table import Table
 
 from . import plots
-from .comparison import FIGURES, table
+from .comparison import costs, figures
 from .data import DataError, data_folder, load
 from .files import writable
 from .methods import METHODS, Method
@@ -66,7 +67,7 @@ def compare_command(
     engine: Engine = "local",
     out: Out = Path("runs"),
 ) -> None:
-    """Train methods side by side; leave a table, two figures and every run in OUT.
+    """Train methods side by side; leave two tables, two figures and every run in OUT.
 
     A finished run that is in OUT already is not trained again; one that was interrupted goes on.
     """
@@ -87,12 +88,13 @@ def compare_command(
     runs = sweep([make() for make in makers.values()], tasks, **settings)
     if not runs:
         sys.exit(130)
-    print_table(runs)
-    write_table(runs, folder / "table.md")
-    figures = {"average_accuracy": plots.average_accuracy(runs)}
+    tables = figures(runs), costs(runs)
+    print_tables(*tables)
+    write_tables(folder / "table.md", *tables)
+    drawn = {"average_accuracy": plots.average_accuracy(runs)}
     if any(run.forgetting == run.forgetting for run in runs):  # joint training has none
-        figures["forgetting"] = plots.forgetting(runs)
-    for name, figure in figures.items():
+        drawn["forgetting"] = plots.forgetting(runs)
+    for name, figure in drawn.items():
         plots.save(figure, folder / f"{name}.png")
         console.print(f"{folder / name}.png: {plots.alt_text(figure)}")
     console.print(f"{folder / 'table.md'} and {len(runs)} runs (JSON) beside it")
@@ -125,8 +127,9 @@ def tune_command(
         runs += tuned
         if len(tuned) < sum(map(len, GRID[name].values())):  # Ctrl-C
             sys.exit(130)
-    print_table(runs, with_epochs=True)
-    write_table(runs, folder / "table.md", with_epochs=True)
+    table = figures(runs, with_epochs=True)
+    print_tables(table)
+    write_tables(folder / "table.md", table)
 
 
 @app.command()
@@ -187,38 +190,26 @@ def whole_number(text: str, what: str) -> int:
         raise ValueError(f"{what} is {text!r}: choose a whole number") from None
 
 
-HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
+def print_tables(*tables: DataFrame) -> None:
+    for frame in tables:
+        rich_table = Table("method")
+        for heading in frame:
+            rich_table.add_column(str(heading), justify="right")
+        for name, *cells in frame.itertuples():
+            rich_table.add_row(name, *cells)
+        console.print(rich_table)
 
 
-def print_table(runs: list[Run], with_epochs: bool = False) -> None:
-    rich_table = Table()
-    rich_table.add_column("method")
-    for heading in HEADINGS:
-        rich_table.add_column(heading, justify="right")
-    for name, cells in table_cells(runs, with_epochs):
-        rich_table.add_row(name, *cells)
-    console.print(rich_table)
-
-
-def write_table(runs: list[Run], path: Path, with_epochs: bool = False) -> None:
-    """The table as Markdown."""
-    lines = [f"| method | {' | '.join(HEADINGS)} |", "| --- |" + " ---: |" * len(HEADINGS)]
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in table_cells(runs, with_epochs)]
-    path.write_text("\n".join(lines) + "\n")
-
-
-def table_cells(runs: list[Run], with_epochs: bool) -> list[tuple[str, list[str]]]:
-    """The name and the four figures of each row, as text: mean ± standard deviation over seeds."""
-
-    def cell(row, figure: str) -> str:
-        scale, digits = (1, 0) if figure == "seconds" else (100, 2)
-        mean, sd = scale * row[figure, "mean"], scale * row[figure, "sd"]
-        if mean != mean:
-            return "–"
-        return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
-
-    frame = table(runs, with_epochs)
-    return [(str(name), [cell(row, f) for f in FIGURES]) for name, row in frame.iterrows()]
+def write_tables(path: Path, *tables: DataFrame) -> None:
+    """As Markdown."""
+    lines = []
+    for frame in tables:
+        lines += [
+            f"| method | {' | '.join(frame.columns)} |",
+            "| --- |" + " ---: |" * len(frame.columns),
+        ]
+        lines += [f"| {' | '.join(row)} |" for row in frame.itertuples()] + [""]
+    path.write_text("\n".join(lines[:-1]) + "\n")
 
 
 def whether_there(data: str) -> str:
