@@ -22,20 +22,18 @@ from . import plots
 from .comparison import costs, figures
 from .data import DataError, data_folder, load
 from .files import writable
-from .methods import METHODS, Method
-from .presets import PRESETS, pick_preset
+from .methods import METHODS, Method, pick_method, serving
+from .presets import PRESETS, STREAMS, pick_preset
 from .run import Run
 from .settings import pick_device
 from .sweep import sweep
-from .tasks import permuted
+from .tasks import Scenario, as_scenario, permuted
 from .training import train
 from .tuning import GRID, N_VALIDATION, tune
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False)
 
-# What is compared are permuted tasks, whose outputs are shared.
-ALL = ",".join(name for name, m in METHODS.items() if "domain" in m.scenarios)
 TUNED = ",".join(GRID)
 
 Methods = Annotated[str, typer.Option(help="Methods, separated by commas.")]
@@ -54,8 +52,15 @@ Out = Annotated[Path, typer.Option(help="Folder for what comes out.")]
 
 @app.command("compare")
 def compare_command(
-    methods: Methods = ALL,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Methods, separated by commas; else all that serve the scenario."),
+    ] = None,
     data: Data = "auto",
+    stream: Annotated[str, typer.Option(help=f"{', '.join(STREAMS)}: kind of tasks.")] = "permuted",
+    scenario: Annotated[
+        str, typer.Option(help="task, domain or class: which outputs compete.")
+    ] = "domain",
     preset: PresetName = None,
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
     epochs: Epochs = None,
@@ -71,18 +76,21 @@ def compare_command(
 
     A finished run that is in OUT already is not trained again; one that was interrupted goes on.
     """
-    makers = pick_methods(methods, lam or [])
+    asked = as_scenario(scenario)
+    makers = pick_methods(methods or ",".join(serving(asked)), lam or [], asked)
     seed_list = list(dict.fromkeys(whole_number(s, "seed") for s in seeds.split(",")))
     size = pick_preset(preset)
     folder = writable(out)
     dataset = load(data)
-    settings: dict[str, Any] = size.settings(dataset) | {"device": str(pick_device(device))}
+    settings: dict[str, Any] = size.settings(dataset, stream)
+    settings["device"] = str(pick_device(device))
     if epochs is not None:
         settings["epochs"] = whole_number(epochs, "epochs")
-    tasks = size.tasks(dataset)
+    tasks = size.tasks(dataset, stream, asked)
+    n_images = max(len(task.train) for task in tasks)
     console.print(
-        f"{dataset.name}, {len(tasks)} tasks of {len(tasks[0].train):,} images, "
-        f"{settings['epochs']} epochs each, on {settings['device']}"
+        f'{dataset.name}, {stream}, scenario="{asked}": {len(tasks)} tasks of up to '
+        f"{n_images:,} images, {settings['epochs']} epochs each, on {settings['device']}"
     )
     settings |= {"seeds": seed_list, "folder": folder, "engine": pick_engine(engine)}
     runs = sweep([make() for make in makers.values()], tasks, **settings)
@@ -154,14 +162,13 @@ def info() -> None:
     console.print(rows)
 
 
-def pick_methods(names: str, lams: list[str]) -> dict[str, Callable[[], Method]]:
+def pick_methods(
+    names: str, lams: list[str], scenario: Scenario = "domain"
+) -> dict[str, Callable[[], Method]]:
     """By name, what makes each of the methods named, with the λ given for it."""
     chosen = [name.strip() for name in names.split(",")]
-    for name in chosen:
-        if name not in METHODS:
-            raise ValueError(f"method is {name!r}: choose among {', '.join(METHODS)}")
+    makers: dict[str, Callable[[], Method]] = {name: pick_method(name, scenario) for name in chosen}
     with_lam = [name for name in chosen if "lam" in METHODS[name]().knobs]
-    makers: dict[str, Callable[[], Method]] = {name: METHODS[name] for name in chosen}
     for entry in lams:
         name, _, value = entry.rpartition("=")
         if (name and name not in with_lam) or not with_lam:

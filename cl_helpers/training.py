@@ -150,7 +150,8 @@ def train_together(
     """
     check_tasks(tasks)
     for method in methods:
-        check_scenario(method.label, method.scenarios, tasks)
+        for task in tasks:
+            check_scenario(method.label, method.scenarios, task.scenario)
     at_least_one("every", every)
     device = pick_device(settings.device)
     tasks = [task.to(device) for task in tasks]

@@ -69,6 +69,33 @@ def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path):
     assert "lam=3" in other.stdout
 
 
+@pytest.mark.parametrize("scenario", ["domain", "class"])
+def test_all_methods_are_those_that_serve_the_scenario(tmp_path, monkeypatch, scenario):
+    asked = {}
+
+    def sweep(methods, tasks, **_):
+        asked.update(methods=[m.name for m in methods], tasks=tasks)
+        return []
+
+    monkeypatch.setattr(cli, "sweep", sweep)
+    arguments = ("--stream", "split", "--scenario", scenario, "--out", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["cl_helpers", *QUICK, *arguments])
+    with pytest.raises(SystemExit):
+        cli.main()
+    served = [name for name in cl.METHODS if name != "icarl" or scenario == "class"]
+    assert asked["methods"] == served
+    assert [(len(t.classes), t.scenario) for t in asked["tasks"]] == [(2, scenario)] * 3
+
+
+def test_split_tasks_with_class_il_are_compared(tmp_path):
+    split = ("--stream", "split", "--scenario", "class")
+    done = command(*QUICK, *split, "--methods", "baseline,icarl", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    runs = {r.config["method"]: r for r in map(cl.Run.load, tmp_path.glob("*.json"))}
+    assert runs["baseline"].accuracy[2, 0] < 0.1 < runs["icarl"].accuracy[2, 0]
+    assert "Linear(in_features=256, out_features=6" in runs["icarl"].config["model"]
+
+
 def test_a_mistake_is_one_line_and_exit_2_in_a_real_shell(tmp_path):
     for arguments in ((*QUICK, "--lam", "nan", "--out", tmp_path), ("comprae",)):
         done = command(*arguments)
@@ -81,6 +108,9 @@ def test_a_mistake_is_one_line_and_exit_2_in_a_real_shell(tmp_path):
     ("arguments", "message"),
     [
         (("--methods", "ewc,magic"), "method is 'magic': choose among baseline, ewc, mas"),
+        (("--methods", "icarl"), 'iCaRL is not made for scenario="domain": give it tasks with'),
+        (("--scenario", "all"), "scenario is 'all': choose"),
+        (("--stream", "mixed"), "stream is 'mixed': choose permuted, rotated, split"),
         (("--lam", "-1"), "λ is -1.0: choose a number, 0 (off) or larger"),
         (("--lam", "ewc=nan"), "λ is nan"),
         (("--lam", "ewc=much"), "λ is 'much'"),
