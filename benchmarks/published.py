@@ -13,13 +13,12 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
 
 import cl_helpers as cl
-from cl_helpers.comparison import label
+from cl_helpers.comparison import COSTS, cost, label
 from cl_helpers.tasks import hold_out
 
 SEEDS = (0, 1, 2)
@@ -97,7 +96,7 @@ def fill(table: Table, folder: Path) -> None:
     lines = [
         f"# {table.title}",
         "",
-        "| | method | published | ours | forgetting | stored | passes a step | s a task |",
+        f"| | method | published | ours | forgetting | {' | '.join(COSTS)} |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for setting in dict.fromkeys(row.setting for row in table.rows):
@@ -132,16 +131,13 @@ def with_chosen_lam(
 def line(row: Row, runs: Sequence[cl.Run]) -> str:
     accuracy = torch.tensor([100 * run.average_accuracy for run in runs])
     forgetting = torch.tensor([100 * run.forgetting for run in runs])
-    cost = runs[0].costs[-1]
     cells = [
         row.setting,
         label(runs[0]),
         "–" if row.published is None else f"{row.published:.1f}",
         f"{accuracy.mean():.1f} ± {accuracy.std():.1f}",
         f"{forgetting.mean():.1f}",
-        f"{sum(cost['stored'].values()) / 2**20:.1f} MB",
-        f"{cost['forward']:.1f} + {cost['backward']:.1f}",
-        f"{fmean(c['seconds'] for run in runs for c in run.costs):.0f}",
+        *cost(runs),
     ]
     return "| " + " | ".join(cells).replace("nan", "–") + " |"
 

@@ -35,6 +35,7 @@ from .methods import (
     RWalk,
 )
 from .models import MLP, VAE
+from .resnet import ResNet18
 from .run import Run
 from .settings import Settings
 from .show import show
@@ -64,6 +65,7 @@ __all__ = [
     "LwF",
     "Method",
     "RWalk",
+    "ResNet18",
     "Run",
     "Settings",
     "Task",

@@ -14,27 +14,26 @@ from typing import Annotated, Any
 
 import torch
 import typer
+from pandas import DataFrame
 from rich.console import Console
 from rich.table import Table
 
 from . import plots
-from .comparison import FIGURES, table
+from .comparison import costs, figures
 from .data import DataError, data_folder, load
 from .files import writable
-from .methods import METHODS, Method
-from .presets import PRESETS, pick_preset
+from .methods import METHODS, Method, pick_method, serving
+from .presets import PRESETS, STREAMS, pick_preset
 from .run import Run
 from .settings import pick_device
 from .sweep import sweep
-from .tasks import permuted
+from .tasks import Scenario, as_scenario, permuted
 from .training import train
 from .tuning import GRID, N_VALIDATION, tune
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False)
 
-# What is compared are permuted tasks, whose outputs are shared.
-ALL = ",".join(name for name, m in METHODS.items() if "domain" in m.scenarios)
 TUNED = ",".join(GRID)
 
 Methods = Annotated[str, typer.Option(help="Methods, separated by commas.")]
@@ -53,8 +52,15 @@ Out = Annotated[Path, typer.Option(help="Folder for what comes out.")]
 
 @app.command("compare")
 def compare_command(
-    methods: Methods = ALL,
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Methods, separated by commas; else all that serve the scenario."),
+    ] = None,
     data: Data = "auto",
+    stream: Annotated[str, typer.Option(help=f"{', '.join(STREAMS)}: kind of tasks.")] = "permuted",
+    scenario: Annotated[
+        str, typer.Option(help="task, domain or class: which outputs compete.")
+    ] = "domain",
     preset: PresetName = None,
     seeds: Annotated[str, typer.Option(help="Seeds, separated by commas.")] = "0",
     epochs: Epochs = None,
@@ -66,33 +72,37 @@ def compare_command(
     engine: Engine = "local",
     out: Out = Path("runs"),
 ) -> None:
-    """Train methods side by side; leave a table, two figures and every run in OUT.
+    """Train methods side by side; leave two tables, two figures and every run in OUT.
 
     A finished run that is in OUT already is not trained again; one that was interrupted goes on.
     """
-    makers = pick_methods(methods, lam or [])
+    asked = as_scenario(scenario)
+    makers = pick_methods(methods or ",".join(serving(asked)), lam or [], asked)
     seed_list = list(dict.fromkeys(whole_number(s, "seed") for s in seeds.split(",")))
     size = pick_preset(preset)
     folder = writable(out)
     dataset = load(data)
-    settings: dict[str, Any] = size.settings(dataset) | {"device": str(pick_device(device))}
+    settings: dict[str, Any] = size.settings(dataset, stream)
+    settings["device"] = str(pick_device(device))
     if epochs is not None:
         settings["epochs"] = whole_number(epochs, "epochs")
-    tasks = size.tasks(dataset)
+    tasks = size.tasks(dataset, stream, asked)
+    n_images = max(len(task.train) for task in tasks)
     console.print(
-        f"{dataset.name}, {len(tasks)} tasks of {len(tasks[0].train):,} images, "
-        f"{settings['epochs']} epochs each, on {settings['device']}"
+        f'{dataset.name}, {stream}, scenario="{asked}": {len(tasks)} tasks of up to '
+        f"{n_images:,} images, {settings['epochs']} epochs each, on {settings['device']}"
     )
     settings |= {"seeds": seed_list, "folder": folder, "engine": pick_engine(engine)}
     runs = sweep([make() for make in makers.values()], tasks, **settings)
     if not runs:
         sys.exit(130)
-    print_table(runs)
-    write_table(runs, folder / "table.md")
-    figures = {"average_accuracy": plots.average_accuracy(runs)}
+    tables = figures(runs), costs(runs)
+    print_tables(*tables)
+    write_tables(folder / "table.md", *tables)
+    drawn = {"average_accuracy": plots.average_accuracy(runs)}
     if any(run.forgetting == run.forgetting for run in runs):  # joint training has none
-        figures["forgetting"] = plots.forgetting(runs)
-    for name, figure in figures.items():
+        drawn["forgetting"] = plots.forgetting(runs)
+    for name, figure in drawn.items():
         plots.save(figure, folder / f"{name}.png")
         console.print(f"{folder / name}.png: {plots.alt_text(figure)}")
     console.print(f"{folder / 'table.md'} and {len(runs)} runs (JSON) beside it")
@@ -125,8 +135,9 @@ def tune_command(
         runs += tuned
         if len(tuned) < sum(map(len, GRID[name].values())):  # Ctrl-C
             sys.exit(130)
-    print_table(runs, with_epochs=True)
-    write_table(runs, folder / "table.md", with_epochs=True)
+    table = figures(runs, with_epochs=True)
+    print_tables(table)
+    write_tables(folder / "table.md", table)
 
 
 @app.command()
@@ -151,14 +162,13 @@ def info() -> None:
     console.print(rows)
 
 
-def pick_methods(names: str, lams: list[str]) -> dict[str, Callable[[], Method]]:
+def pick_methods(
+    names: str, lams: list[str], scenario: Scenario = "domain"
+) -> dict[str, Callable[[], Method]]:
     """By name, what makes each of the methods named, with the λ given for it."""
     chosen = [name.strip() for name in names.split(",")]
-    for name in chosen:
-        if name not in METHODS:
-            raise ValueError(f"method is {name!r}: choose among {', '.join(METHODS)}")
+    makers: dict[str, Callable[[], Method]] = {name: pick_method(name, scenario) for name in chosen}
     with_lam = [name for name in chosen if "lam" in METHODS[name]().knobs]
-    makers: dict[str, Callable[[], Method]] = {name: METHODS[name] for name in chosen}
     for entry in lams:
         name, _, value = entry.rpartition("=")
         if (name and name not in with_lam) or not with_lam:
@@ -187,38 +197,26 @@ def whole_number(text: str, what: str) -> int:
         raise ValueError(f"{what} is {text!r}: choose a whole number") from None
 
 
-HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
+def print_tables(*tables: DataFrame) -> None:
+    for frame in tables:
+        rich_table = Table("method")
+        for heading in frame:
+            rich_table.add_column(str(heading), justify="right")
+        for name, *cells in frame.itertuples():
+            rich_table.add_row(name, *cells)
+        console.print(rich_table)
 
 
-def print_table(runs: list[Run], with_epochs: bool = False) -> None:
-    rich_table = Table()
-    rich_table.add_column("method")
-    for heading in HEADINGS:
-        rich_table.add_column(heading, justify="right")
-    for name, cells in table_cells(runs, with_epochs):
-        rich_table.add_row(name, *cells)
-    console.print(rich_table)
-
-
-def write_table(runs: list[Run], path: Path, with_epochs: bool = False) -> None:
-    """The table as Markdown."""
-    lines = [f"| method | {' | '.join(HEADINGS)} |", "| --- |" + " ---: |" * len(HEADINGS)]
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in table_cells(runs, with_epochs)]
-    path.write_text("\n".join(lines) + "\n")
-
-
-def table_cells(runs: list[Run], with_epochs: bool) -> list[tuple[str, list[str]]]:
-    """The name and the four figures of each row, as text: mean ± standard deviation over seeds."""
-
-    def cell(row, figure: str) -> str:
-        scale, digits = (1, 0) if figure == "seconds" else (100, 2)
-        mean, sd = scale * row[figure, "mean"], scale * row[figure, "sd"]
-        if mean != mean:
-            return "–"
-        return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
-
-    frame = table(runs, with_epochs)
-    return [(str(name), [cell(row, f) for f in FIGURES]) for name, row in frame.iterrows()]
+def write_tables(path: Path, *tables: DataFrame) -> None:
+    """As Markdown."""
+    lines = []
+    for frame in tables:
+        lines += [
+            f"| method | {' | '.join(frame.columns)} |",
+            "| --- |" + " ---: |" * len(frame.columns),
+        ]
+        lines += [f"| {' | '.join(row)} |" for row in frame.itertuples()] + [""]
+    path.write_text("\n".join(lines[:-1]) + "\n")
 
 
 def whether_there(data: str) -> str:

@@ -1,8 +1,9 @@
-"""Many runs, one table."""
+"""Many runs, side by side: how good they are, and what that costs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import pandas as pd
 
@@ -10,6 +11,8 @@ from .methods import METHODS
 from .run import Run
 
 FIGURES = ("average_accuracy", "forgetting", "backward_transfer", "seconds")
+HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
+COSTS = ("stored, MB", "passes a step", "seconds a task")
 
 
 def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
@@ -23,6 +26,55 @@ def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
     grouped = pd.DataFrame(rows).groupby("method", sort=False)
     mean, sd = grouped.mean(), grouped.std()
     return pd.concat({"mean": mean, "sd": sd}, axis=1).swaplevel(axis=1)
+
+
+def figures(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
+    """`table` to be read: mean ± standard deviation over seeds, accuracies in per cent."""
+
+    def cell(row, figure: str) -> str:
+        scale, digits = (1, 0) if figure == "seconds" else (100, 2)
+        mean, sd = scale * row[figure, "mean"], scale * row[figure, "sd"]
+        if mean != mean:
+            return "–"
+        return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
+
+    rows = {
+        name: [cell(row, f) for f in FIGURES] for name, row in table(runs, with_epochs).iterrows()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=HEADINGS)
+
+
+def costs(runs: Sequence[Run]) -> pd.DataFrame:
+    """What a method costs, to be read: one row a method and setting."""
+    alike: dict[str, list[Run]] = {}
+    for run in runs:
+        alike.setdefault(label(run), []).append(run)
+    rows = {name: cost(each) for name, each in alike.items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=COSTS)
+
+
+def cost(runs: Sequence[Run]) -> list[str]:
+    """The row of one method, whose runs differ in their seeds; COSTS are its columns.
+
+    Stored at the end, and passes a step of the last task: both may have grown.
+    """
+    run = runs[0]
+    if not run.costs:  # saved before they were counted
+        return ["–"] * len(COSTS)
+    stored = run.costs[-1]["stored"]
+    megabytes = f"{', '.join(stored)} {sum(stored.values()) / 2**20:.1f}" if stored else "–"
+    seconds = fmean(sum(c["seconds"] for c in run.costs) / len(run.accuracy) for run in runs)
+    return ["all data" if keeps_data(run) else megabytes, passes(run), f"{seconds:.1f}"]
+
+
+def passes(run: Run) -> str:
+    """Passes a step of the last task, forwards + backwards."""
+    return f"{run.costs[-1]['forward']:.1f} + {run.costs[-1]['backward']:.1f}"
+
+
+def keeps_data(run: Run) -> bool:
+    """Is it trained on old tasks again? Then there are fewer stages than tasks."""
+    return len(run.config["n_train"]) < len(run.accuracy)
 
 
 def label(run: Run, with_epochs: bool = False) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import deepcopy
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -27,14 +28,50 @@ class Dropout(nn.Dropout):
         return x * keep / (1 - self.p)
 
 
-class MLP(nn.Module):
+class Seeded(nn.Module):
+    """A model whose initial weights are those of a seed.
+
+    Attributes:
+        seed: None leaves the weights to whoever trains the model: `train` draws them from its own
+            seed, as long as nothing has changed them since.
+    """
+
+    seed: int | None
+
+    @torch.no_grad()
+    def draw_weights(self, seed: int) -> None:
+        """Draw all weights and biases from U(−1/√n, 1/√n), n inputs: PyTorch's own default.
+
+        Normalisation layers begin anew.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                bound = layer.weight[0].numel() ** -0.5
+                for p in layer.parameters():
+                    p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=generator))
+            elif isinstance(layer, nn.BatchNorm2d):
+                layer.reset_parameters()
+
+    def is_untouched(self) -> bool:
+        """True while all that the model is made of is as `seed=None` starts with."""
+        if self.seed is not None:
+            return False
+        fresh = deepcopy(self)
+        for value in fresh.state_dict().values():
+            value.fill_(-1)  # and stays so if it is none of what is drawn
+        fresh.draw_weights(0)
+        now = self.state_dict()
+        return all(torch.equal(value, now[name]) for name, value in fresh.state_dict().items())
+
+
+class MLP(Seeded):
     """Fully connected layers with ReLU between them; the homework's fixed model by default.
 
     Args:
         sizes: inputs, hidden units …, outputs. Images are flattened to the first.
         dropout: probability of dropping a hidden unit, in training mode only.
-        seed: fixes the initial weights. None leaves them to whoever trains the model: `train` draws
-            them from its own seed, as long as nothing has changed them since.
+        seed: fixes the initial weights; None leaves them to `train`, which has a seed of its own.
     """
 
     def __init__(
@@ -67,23 +104,6 @@ class MLP(nn.Module):
         for i in range(1, self.n_layers):
             x = self.dropout(self.relu(self.get_submodule(f"fc{i}")(x)))
         return x
-
-    @torch.no_grad()
-    def draw_weights(self, seed: int) -> None:
-        """Draw all weights and biases from U(−1/√n, 1/√n), n inputs: PyTorch's own default."""
-        generator = torch.Generator().manual_seed(seed)
-        for layer in self.children():
-            if isinstance(layer, nn.Linear):
-                bound = layer.in_features**-0.5
-                for p in layer.parameters():
-                    p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=generator))
-
-    def is_untouched(self) -> bool:
-        """True while the weights are still those that `MLP(seed=None)` starts with."""
-        if self.seed is not None:
-            return False
-        fresh = MLP(self.sizes, seed=0).state_dict()
-        return all(torch.equal(v.cpu(), fresh[k]) for k, v in self.state_dict().items())
 
 
 class VAE(nn.Module):

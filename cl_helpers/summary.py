@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from .comparison import label
+from .comparison import keeps_data, label, passes
 from .data import Dataset
 from .files import replacing
 from .methods import Method
@@ -46,12 +46,11 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
     model, method = run.learner
     needs = needs_labels(method)
     kept = nbytes(method.state())
-    passes = run.costs[-1]
     row = {
         "kept needs labels": "–" if needs is None else "yes" if needs else "no",
-        "kept between tasks": "all data" if _keeps_data(run) else _in_thetas(kept, model),
+        "kept between tasks": "all data" if keeps_data(run) else _in_thetas(kept, model),
         "at work in a task": _in_thetas(nbytes(vars(method)) - kept, model),
-        "passes a step": f"{passes['forward']:.1f} + {passes['backward']:.1f}",
+        "passes a step": passes(run),
         "time": f"{run.seconds / baseline.seconds:.1f} × baseline",
         "of it between tasks": f"{run.end_task_seconds / run.seconds:.0%}",
         "average accuracy": f"{run.average_accuracy:.1%}",
@@ -116,11 +115,6 @@ def _plain(value: Any) -> Any:
 def _in_thetas(nbytes: int, model: torch.nn.Module) -> str:
     """So much memory, in units of the model's weights."""
     return f"{round(nbytes / flatten(model).theta.nbytes, 1):g} × θ"
-
-
-def _keeps_data(run: Run) -> bool:
-    """Is it trained on old tasks again? Then there are fewer stages than tasks."""
-    return len(run.config["n_train"]) < len(run.accuracy)
 
 
 def _read(file: Path) -> dict[str, Row]:

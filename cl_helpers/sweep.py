@@ -18,13 +18,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.utils import parameters_to_vector
 from tqdm.auto import tqdm
 
 from .engines import Engine, workers
 from .files import writable
 from .methods import Method
-from .models import MLP
+from .models import Seeded
 from .run import Run
 from .settings import Settings, at_least_one, pick_device
 from .steps import can_be_stacked
@@ -241,8 +240,8 @@ def _paths(
     if folder is None:
         return lambda method, seed: None
     home = writable(Path(folder).absolute())
-    drawn = type(model) is MLP and model.is_untouched()  # then the seed says what the weights are
-    weights = None if drawn else digest(parameters_to_vector(model.parameters()).detach())
+    drawn = isinstance(model, Seeded) and model.is_untouched()  # the seed says what it is, then
+    weights = None if drawn else digest(model)
     shared = {
         "tasks": fingerprint(tasks),
         "model": [qualified_name(model), str(model), weights],

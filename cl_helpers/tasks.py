@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .data import Dataset
 
 Scenario = Literal["task", "domain", "class"]
+SCENARIOS: tuple[Scenario, ...] = ("task", "domain", "class")
 
 
 @dataclass(frozen=True)
@@ -84,16 +85,22 @@ def permuted(
     views = [None] + [
         Permute(torch.randperm(n_pixels, generator=generator)) for _ in range(n_tasks - 1)
     ]
-    tasks = [_view(dataset, f"permutation {t + 1}", view) for t, view in enumerate(views)]
-    _check(scenario)
-    return tasks if scenario == "domain" else _with_own_outputs(tasks, scenario)
+    names = [f"permutation {t + 1}" for t in range(n_tasks)]
+    return _views(dataset, names, views, scenario)
 
 
-def rotated(dataset: Dataset, n_tasks: int = 5, degrees: float = 10.0) -> list[Task]:
-    """Rotated tasks: each shows the images turned `degrees` further; the first is upright."""
+def rotated(
+    dataset: Dataset, n_tasks: int = 5, degrees: float = 10.0, scenario: Scenario = "domain"
+) -> list[Task]:
+    """Rotated tasks: each shows the images turned `degrees` further; the first is upright.
+
+    Args:
+        scenario: as in `permuted`.
+    """
     _at_least_one("n_tasks", n_tasks)
     views = [None] + [Rotate(t * degrees) for t in range(1, n_tasks)]
-    return [_view(dataset, f"{t * degrees:g}°", view) for t, view in enumerate(views)]
+    names = [f"{t * degrees:g}°" for t in range(n_tasks)]
+    return _views(dataset, names, views, scenario)
 
 
 def split(
@@ -113,7 +120,7 @@ def split(
         seed: shuffles the order of the classes; numerical order when None.
     """
     n_classes = len(dataset.class_names)
-    _check(scenario)
+    as_scenario(scenario)
     if not 1 <= classes_per_task <= n_classes:
         raise ValueError(f"classes_per_task is {classes_per_task}: choose 1 to {n_classes}")
     n_tasks = n_classes // classes_per_task if n_tasks is None else n_tasks
@@ -181,14 +188,25 @@ def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
     return kept
 
 
-def check_scenario(name: str, serves: Sequence[Scenario], tasks: Sequence[Task]) -> None:
-    """Raise unless the method `name` serves the tasks' scenario."""
-    for task in tasks:
-        if task.scenario not in serves:
-            raise ValueError(
-                f'{name} is not made for scenario="{task.scenario}": give it tasks with scenario='
-                + " or ".join(f'"{each}"' for each in serves)
-            )
+def as_scenario(text: str) -> Scenario:
+    """The scenario that is so called.
+
+    Raises:
+        ValueError: there is none.
+    """
+    for scenario in SCENARIOS:
+        if text == scenario:
+            return scenario
+    raise ValueError(f'scenario is {text!r}: choose "task", "domain" or "class"')
+
+
+def check_scenario(name: str, serves: Sequence[Scenario], scenario: str) -> None:
+    """Raise unless `scenario` is one that the method `name` serves."""
+    if as_scenario(scenario) not in serves:
+        raise ValueError(
+            f'{name} is not made for scenario="{scenario}": give it tasks with scenario='
+            + " or ".join(f'"{each}"' for each in serves)
+        )
 
 
 def check_tasks(tasks: Sequence[Task]) -> None:
@@ -242,14 +260,24 @@ def _inactive(active: tuple[int, ...], n_outputs: int, device: torch.device) -> 
     return off.to(device)
 
 
-def _view(dataset: Dataset, name: str, transform: Permute | Rotate | None) -> Task:
-    return Task(
-        name,
-        dataset.name,
-        Split(dataset, "train", transform=transform),
-        Split(dataset, "test", transform=transform),
-        classes=tuple(range(len(dataset.class_names))),
-    )
+def _views(
+    dataset: Dataset,
+    names: Sequence[str],
+    transforms: Sequence[Permute | Rotate | None],
+    scenario: Scenario,
+) -> list[Task]:
+    """Tasks that show all the images, each in its own way."""
+    tasks = [
+        Task(
+            name,
+            dataset.name,
+            Split(dataset, "train", transform=transform),
+            Split(dataset, "test", transform=transform),
+            classes=tuple(range(len(dataset.class_names))),
+        )
+        for name, transform in zip(names, transforms, strict=True)
+    ]
+    return tasks if as_scenario(scenario) == "domain" else _with_own_outputs(tasks, scenario)
 
 
 def _with_own_outputs(tasks: Sequence[Task], scenario: Scenario) -> list[Task]:
@@ -271,11 +299,6 @@ def _with_own_outputs(tasks: Sequence[Task], scenario: Scenario) -> list[Task]:
             )
         )
     return moved
-
-
-def _check(scenario: str) -> None:
-    if scenario not in ("task", "domain", "class"):
-        raise ValueError(f'scenario is {scenario!r}: choose "task", "domain" or "class"')
 
 
 def _at_least_one(name: str, value: int) -> None:

@@ -26,8 +26,7 @@ from .checkpoint import resume, save
 from .cost import Counted
 from .evaluation import accuracies, as_of
 from .methods import Method
-from .models import MLP, Dropout
-from .parameters import flatten
+from .models import MLP, Dropout, Seeded
 from .precision import products
 from .run import Run
 from .settings import Settings, at_least_one, pick_device
@@ -81,8 +80,8 @@ def train(
     Args:
         method: what is done against forgetting, e.g. `cl.EWC(lam=100)`.
         tasks: from `permuted`, `rotated` or `split`.
-        model: trained in place, from the weights it has. None, or an `MLP()` as it was made, takes
-            its initial weights from `seed`.
+        model: trained in place, from the weights it has. None, or an `MLP()` or `ResNet18()` as it
+            was made, takes its initial weights from `seed`.
         progress: show a progress bar with the time left.
         settings: those of `Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay, seed,
             device, precision, cuda_graph), and `checkpoint` and `every` of `train_steps`.
@@ -150,7 +149,8 @@ def train_together(
     """
     check_tasks(tasks)
     for method in methods:
-        check_scenario(method.label, method.scenarios, tasks)
+        for task in tasks:
+            check_scenario(method.label, method.scenarios, task.scenario)
     at_least_one("every", every)
     device = pick_device(settings.device)
     tasks = [task.to(device) for task in tasks]
@@ -293,7 +293,7 @@ def _initial(
 ) -> nn.Module:
     """The model as training begins: with weights from the seed, unless it has its own."""
     model = mlp_for(tasks) if model is None else model
-    if type(model) is MLP and model.is_untouched():
+    if isinstance(model, Seeded) and model.is_untouched():
         if method.kept and method.task is not None:
             raise ValueError(
                 f"this {method.label} has been through a run and holds on to its weights: "
@@ -321,7 +321,7 @@ def _new_run(
         "tasks_digest": tasks_digest,
         "n_train": [len(stage.train) for stage in stages],
         "model": str(model),
-        "initial_weights_digest": digest(flatten(model).theta),
+        "initial_weights_digest": digest(model),
         **{k: v for k, v in vars(settings).items() if k != "cuda_graph"},
         "device": torch.device(settings.device).type,
         "together": together,
@@ -338,9 +338,12 @@ def mlp_for(tasks: Sequence[Task]) -> MLP:
     return MLP((x.numel(), 1024, 512, 256, max(task.n_outputs for task in tasks)))
 
 
-def digest(theta: Tensor) -> str:
-    """16 characters that stand for these weights."""
-    return hashlib.sha256(theta.cpu().numpy().tobytes()).hexdigest()[:16]
+def digest(model: nn.Module) -> str:
+    """16 characters that stand for its weights, and for its buffers if it has any."""
+    content = hashlib.sha256()
+    for value in model.state_dict().values():
+        content.update(value.cpu().numpy().tobytes())
+    return content.hexdigest()[:16]
 
 
 def qualified_name(thing: object) -> str:

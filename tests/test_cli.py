@@ -16,7 +16,7 @@ from test_run import a_run
 
 import cl_helpers as cl
 from cl_helpers import cli
-from cl_helpers.comparison import table
+from cl_helpers.comparison import costs, figures, table
 from cl_helpers.tuning import GRID, tune
 
 
@@ -44,9 +44,17 @@ def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path):
         (m, s) for m in ("baseline", "ewc", "joint") for s in (0, 1)
     ]
     assert all(r.complete for r in runs)
+    ours = 2 * 4 * sum(p.numel() for p in cl.MLP().parameters()) / 2**20  # Ω and θ*
+    [ewc] = [line for line in first.stdout.splitlines() if "importance, anchor" in line]
+    assert f"{ours:.1f}" in ewc
+    assert "1.0 + 1.0" in ewc
     assert (tmp_path / "average_accuracy.png").read_bytes().startswith(b"\x89PNG")
     assert not list(tmp_path.glob("*.checkpoint"))
     markdown = (tmp_path / "table.md").read_text()
+    assert [line[:10] for line in markdown.splitlines()] == [
+        "| method |", "| --- | --", "| baseline", "| ewc lam=", "| joint | ", "",
+        "| method |", "| --- | --", "| baseline", "| ewc lam=", "| joint | ",
+    ]  # fmt: skip
 
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
     again = command(*QUICK, "--seeds", "0,1", "--methods", "baseline,ewc,joint", "--out", tmp_path)
@@ -61,6 +69,33 @@ def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path):
     assert "lam=3" in other.stdout
 
 
+@pytest.mark.parametrize("scenario", ["domain", "class"])
+def test_all_methods_are_those_that_serve_the_scenario(tmp_path, monkeypatch, scenario):
+    asked = {}
+
+    def sweep(methods, tasks, **_):
+        asked.update(methods=[m.name for m in methods], tasks=tasks)
+        return []
+
+    monkeypatch.setattr(cli, "sweep", sweep)
+    arguments = ("--stream", "split", "--scenario", scenario, "--out", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["cl_helpers", *QUICK, *arguments])
+    with pytest.raises(SystemExit):
+        cli.main()
+    served = [name for name in cl.METHODS if name != "icarl" or scenario == "class"]
+    assert asked["methods"] == served
+    assert [(len(t.classes), t.scenario) for t in asked["tasks"]] == [(2, scenario)] * 3
+
+
+def test_split_tasks_with_class_il_are_compared(tmp_path):
+    split = ("--stream", "split", "--scenario", "class")
+    done = command(*QUICK, *split, "--methods", "baseline,icarl", "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    runs = {r.config["method"]: r for r in map(cl.Run.load, tmp_path.glob("*.json"))}
+    assert runs["baseline"].accuracy[2, 0] < 0.1 < runs["icarl"].accuracy[2, 0]
+    assert "Linear(in_features=256, out_features=6" in runs["icarl"].config["model"]
+
+
 def test_a_mistake_is_one_line_and_exit_2_in_a_real_shell(tmp_path):
     for arguments in ((*QUICK, "--lam", "nan", "--out", tmp_path), ("comprae",)):
         done = command(*arguments)
@@ -73,6 +108,9 @@ def test_a_mistake_is_one_line_and_exit_2_in_a_real_shell(tmp_path):
     ("arguments", "message"),
     [
         (("--methods", "ewc,magic"), "method is 'magic': choose among baseline, ewc, mas"),
+        (("--methods", "icarl"), 'iCaRL is not made for scenario="domain": give it tasks with'),
+        (("--scenario", "all"), "scenario is 'all': choose"),
+        (("--stream", "mixed"), "stream is 'mixed': choose permuted, rotated, split"),
         (("--lam", "-1"), "λ is -1.0: choose a number, 0 (off) or larger"),
         (("--lam", "ewc=nan"), "λ is nan"),
         (("--lam", "ewc=much"), "λ is 'much'"),
@@ -151,6 +189,42 @@ def test_table_is_mean_and_deviation_over_seeds():
     assert row["average_accuracy", "mean"] == pytest.approx(0.70)
     assert row["average_accuracy", "sd"] == pytest.approx(pd.Series([0.75, 0.65]).std())
     assert row["forgetting", "mean"] == pytest.approx(0.3)
+
+
+def test_figures_to_be_read_are_per_cent_and_a_dash_where_there_is_none():
+    alone = a_run("joint", accuracy=((np.nan, np.nan), (0.5, 0.75)))
+    runs = [a_run(seed=0), a_run(seed=1, accuracy=((0.9, 0.1), (0.5, 0.8))), alone]
+    assert [list(row) for row in figures(runs).itertuples()] == [
+        ["ewc lam=100", "70.00 ± 7.07", "30.00 ± 14.14", "-30.00 ± 14.14", "12 ± 0"],
+        ["joint lam=100", "62.50", "–", "–", "12"],
+    ]
+
+
+def costly(name, seconds, stored, stages=2, **told):
+    run = a_run(name, **told)
+    run.config["n_train"] = [100] * stages
+    run.costs = [
+        {"task": t, "seconds": s, "forward": 1 + t, "backward": 1.25 + t, "stored": stored}
+        for t, s in zip(range(2 - stages, 2), seconds, strict=True)
+    ]
+    return run
+
+
+def test_costs_are_those_of_the_last_task_and_seconds_a_mean_over_tasks_and_seeds():
+    mebi = 2**20
+    runs = [
+        costly("ewc", (1.0, 4.0), {"importance": 2 * mebi, "anchor": mebi // 2}),
+        costly("ewc", (2.0, 5.0), {"importance": 2 * mebi, "anchor": mebi // 2}, seed=1),
+        costly("joint", (9.0,), {}, stages=1),  # one stage, two tasks
+        costly("baseline", (1.0, 1.0), {}),
+        a_run("mas"),  # of a file that has none
+    ]
+    assert [list(row) for row in costs(runs).itertuples()] == [
+        ["ewc lam=100", "importance, anchor 2.5", "2.0 + 2.2", "3.0"],
+        ["joint lam=100", "all data", "2.0 + 2.2", "4.5"],
+        ["baseline lam=100", "–", "2.0 + 2.2", "1.0"],
+        ["mas lam=100", "–", "–", "–"],
+    ]
 
 
 def test_defaults_are_the_best_of_what_was_tuned_or_in_it():

@@ -15,7 +15,7 @@ from ipywidgets.widgets.widget import _instances
 import cl_helpers as cl
 from cl_helpers.presets import PRESETS
 from cl_helpers.widgets.elements import Slider
-from cl_helpers.widgets.live import settled
+from cl_helpers.widgets.live import Curves, settled
 from cl_helpers.widgets.shown import _tree
 
 
@@ -93,6 +93,82 @@ def test_lam_acts_at_the_next_step_and_the_code_repeats_it(lab):
     undisturbed.lam.value = 10.0
     undisturbed.start()
     assert not np.array_equal(undisturbed.wait(60).accuracy, run.accuracy)
+
+
+def test_the_methods_on_offer_are_those_that_serve_the_scenario(lab):
+    offered = lambda: [name for _, name in lab.method.options]  # noqa: E731
+    assert offered() == [name for name in cl.METHODS if name != "icarl"]
+    lab.lam.value = 10.0
+    lab.scenario.value = "class"
+    assert offered() == list(cl.METHODS)
+    assert (lab.method.value, lab.lam.value) == ("ewc", 10.0)  # as they were
+    lab.method.value = "icarl"
+    lab.scenario.value = "task"
+    assert "icarl" not in offered()
+    assert lab.method.value in offered()
+
+
+def test_another_scenario_leaves_the_run_in_progress_alone(lab):
+    lab.lam.value = 10.0
+    lab.start()
+    reach(lab, 5)
+    lab.scenario.value, lab.stream.value = "class", "split"
+    run = lab.wait(60)
+    assert run.method.lam == 10.0
+    assert not lab.curves.moved
+    assert {(task, lab.run.config["lab"]["scenario"]) for task in run.config["tasks"]} == {
+        (f"permutation {t}", "domain") for t in (1, 2, 3)
+    }
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_other_tasks_and_the_code_that_repeats_them(lab, dropout):
+    lab.stream.value, lab.scenario.value = "split", "class"
+    assert lab.epochs.value == PRESETS["quick"].settings(lab.data, "split")["epochs"]
+    lab.method.value, lab.dropout.value = "icarl", dropout
+    lab.start()
+    run = lab.wait(60)
+    assert run.config["tasks"] == ["0 1", "2 3", "4 5"]
+    assert run.model.sizes[-1] == 6
+    np.testing.assert_array_equal(again(lab).accuracy, run.accuracy)
+    lab.keep()
+    lab.canvas.draw()
+    assert "Kept runs: icarl split class" in cl.plots.alt_text(lab.canvas.figure)
+
+
+def test_looks_let_compete_what_competes_now(lab):
+    """With Class-IL the baseline forgets at once; among the old classes alone it would often be
+    right by chance."""
+    lab.stream.value, lab.scenario.value, lab.method.value = "split", "class", "baseline"
+    lab.start()
+    lab.wait(60)
+    late = [(a, exact) for step, a, exact in lab.curves.points if step > lab.curves.ends[2] + 5]
+    assert {exact for _, exact in late} == {True, False}
+    assert all(a[0] < 0.05 for a, _ in late)
+    alone = cl.evaluate(lab.run.method, lab.run.model, cl.split(lab.data, 2, scenario="task")[0])
+    assert alone > 0.4
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"method": "icarl"}, 'iCaRL is not made for scenario="domain"'),
+        ({"method": "magic"}, "method is 'magic': choose among"),
+        ({"stream": "mixed"}, "stream is 'mixed': choose permuted, rotated, split"),
+        ({"scenario": "all"}, "scenario is 'all': choose"),
+    ],
+)
+def test_a_lab_that_cannot_be_made_says_why(digits, asked, message):
+    with pytest.raises(ValueError, match=message):
+        cl.widgets.Lab(digits, "quick", **asked)
+
+
+def test_looks_come_four_times_a_task_and_not_at_the_end_of_an_epoch():
+    run = cl.Run.empty({"epochs": 2, "batch_size": 10, "n_train": [100, 200, 15]}, 3)
+    curves = Curves(run)
+    assert curves.ends == [0, 20, 60, 64]
+    looks = [step for step in range(1, 65) if curves.looks_at(step)]
+    assert looks == [5, 15, 30, 50, 61, 63]  # 10, 20, 40, 60, 62 and 64 end epochs
 
 
 def test_choosing_another_method_leaves_the_run_in_progress_alone(lab):

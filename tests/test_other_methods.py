@@ -493,15 +493,16 @@ def test_the_vae_learns_what_its_data_look_like(few):
 # --- scenarios ---
 
 
+@pytest.mark.parametrize("make", [cl.permuted, cl.rotated])
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_permuted_tasks_in_each_scenario(few, scenario):
-    tasks = cl.permuted(few, 3, scenario=scenario)
+def test_permuted_and_rotated_tasks_in_each_scenario(few, make, scenario):
+    tasks = make(few, 3, scenario=scenario)
     for t, task in enumerate(tasks):
         start = 0 if scenario == "domain" else 10 * t
         assert task.scenario == scenario
         assert task.classes == tuple(range(start, start + 10))
         assert torch.equal(task.train.y, few.train_labels + start)
-        assert torch.equal(task.train.x, cl.permuted(few, 3)[t].train.x)
+        assert torch.equal(task.train.x, make(few, 3)[t].train.x)
         z = normal(2, 30)
         competing = {
             "domain": range(30), "task": range(start, start + 10), "class": range(start + 10),

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -528,3 +529,23 @@ def test_methods_remember_real_mnist_better_than_the_baseline(mnist):
         assert run.forgetting < 0.5 * baseline.forgetting
         assert 0.8 < run.average_accuracy < joint.average_accuracy
     assert baseline.average_accuracy < joint.average_accuracy
+
+
+@pytest.mark.parametrize(
+    ("scenario", "baseline", "er"),
+    [("task", (0.95, 1.0), 0.95), ("domain", (0.6, 0.93), 0.85), ("class", (0.1, 0.25), 0.8)],
+)
+def test_split_digits_in_three_scenarios(digits, scenario, baseline, er):
+    """Easy, harder, hopeless without the past: with Class-IL only the last two of ten remain."""
+    tasks = cl.split(digits, 2, scenario=scenario)
+    model = cl.MLP((784, 64, 2 if scenario == "domain" else 10))
+    how = {"epochs": 8, "lr": 1e-3, "batch_size": 32, "progress": False}
+    plain, replay, joint = (
+        cl.train(method, tasks, deepcopy(model), **how)
+        for method in (cl.Baseline(), cl.ER(), cl.Joint())
+    )
+    assert baseline[0] < plain.average_accuracy <= baseline[1]
+    assert replay.average_accuracy > er
+    assert joint.average_accuracy > 0.93
+    if scenario == "class":
+        assert plain.accuracy[-1, :-1].max() < 0.05

@@ -1,5 +1,6 @@
 """One file a method."""
 
+from ..tasks import Scenario, as_scenario, check_scenario
 from .agem import AGEM
 from .base import Baseline, Joint, Method
 from .dgr import DGR
@@ -17,6 +18,25 @@ from .si import SI
 METHODS: dict[str, type[Method]] = {
     m.name: m for m in (Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DGR, Joint)
 }
+
+
+def serving(scenario: Scenario) -> dict[str, type[Method]]:
+    """By name, the methods that serve `scenario`."""
+    as_scenario(scenario)
+    return {name: m for name, m in METHODS.items() if scenario in m.scenarios}
+
+
+def pick_method(name: str, scenario: Scenario) -> type[Method]:
+    """The method of that name.
+
+    Raises:
+        ValueError: there is none, or it does not serve `scenario`.
+    """
+    if name not in METHODS:
+        raise ValueError(f"method is {name!r}: choose among {', '.join(METHODS)}")
+    check_scenario(METHODS[name].label, METHODS[name].scenarios, scenario)
+    return METHODS[name]
+
 
 __all__ = [
     "AGEM",
@@ -36,4 +56,6 @@ __all__ = [
     "PathIntegral",
     "Quadratic",
     "RWalk",
+    "pick_method",
+    "serving",
 ]

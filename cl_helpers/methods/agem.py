@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..parameters import flatten
 from ..settings import at_least_one
 from .memory import TaskMemory
 
@@ -34,13 +33,8 @@ class AGEM(TaskMemory):
         super().__post_init__()
         at_least_one("batch", self.batch)
 
-    def after_backward(self, model: nn.Module) -> None:
-        if self.competed:
-            flat = flatten(model)
-            loss = self.memory_loss(model, self.drawn(self.batch))
-            grads = torch.autograd.grad(loss, flat.parameters)
-            g, r = flat.grad, torch.cat([p.reshape(-1) for p in grads])
-            g.copy_(averaged(g, r))
+    def reconciled(self, model: nn.Module, g: Tensor) -> Tensor:
+        return averaged(g, self.memory_gradient(model, self.drawn(self.batch)))
 
 
 def averaged(g: Tensor, r: Tensor) -> Tensor:

@@ -16,7 +16,6 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor, nn
 
-from ..parameters import flatten
 from .memory import TaskMemory
 
 
@@ -39,22 +38,14 @@ class GEM(TaskMemory):
         if not self.margin >= 0:
             raise ValueError(f"γ is {self.margin}: choose a number, 0 or larger")
 
-    def after_backward(self, model: nn.Module) -> None:
-        if self.competed:
-            g = flatten(model).grad
-            g.copy_(projected(g, self.old_gradients(model), self.margin))
+    def reconciled(self, model: nn.Module, g: Tensor) -> Tensor:
+        return projected(g, self.old_gradients(model), self.margin)
 
     def old_gradients(self, model: nn.Module) -> Tensor:
         """(t, P): of the loss on the examples of each old task, as the model is now."""
-        parameters = flatten(model).parameters
-        rows = []
-        for k in range(len(self.competed)):
-            index = (self.of == k).nonzero()[:, 0]
-            if len(index):  # a memory smaller than the number of tasks has none of the first
-                loss = self.memory_loss(model, index)
-                grads = torch.autograd.grad(loss, parameters)
-                rows.append(torch.cat([p.reshape(-1) for p in grads]))
-        return torch.stack(rows)
+        # A memory smaller than the number of tasks has no examples of the first.
+        stored = [(self.of == k).nonzero()[:, 0] for k in self.of.unique()]
+        return torch.stack([self.memory_gradient(model, index) for index in stored])
 
 
 def projected(g: Tensor, old: Tensor, margin: float = 0.0) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..parameters import flatten
 from ..settings import at_least_one
 from ..tasks import Task, masked
 from .past import Past
@@ -52,7 +53,25 @@ class Memory(Past):
 
 
 class TaskMemory(Memory):
-    """A memory with a share for each task: after t tasks, memory / t examples of each."""
+    """What GEM and A-GEM share: no step may contradict the past, in their own sense of it.
+
+    Each task has its share of the memory: after t tasks, memory / t examples of each.
+    """
+
+    def reconciled(self, model: nn.Module, g: Tensor) -> Tensor:
+        """(P,): what is stepped along in place of the gradient `g` (P,)."""
+        raise NotImplementedError(f"{type(self).__name__} must say what it makes of a gradient")
+
+    def after_backward(self, model: nn.Module) -> None:
+        if self.competed:
+            g = flatten(model).grad
+            g.copy_(self.reconciled(model, g))
+
+    def memory_gradient(self, model: nn.Module, index: Tensor) -> Tensor:
+        """(P,): of `memory_loss`, as the model is now."""
+        loss = self.memory_loss(model, index)
+        grads = torch.autograd.grad(loss, flatten(model).parameters)
+        return torch.cat([p.reshape(-1) for p in grads])
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         """Make room, and store examples of the task just learned, its classes evenly."""

@@ -12,14 +12,14 @@ import ipywidgets as widgets
 import torch
 
 from ..data import Dataset, load
-from ..evaluation import accuracies
+from ..evaluation import accuracies, as_of
 from ..examples import Split
-from ..methods import METHODS
+from ..methods import METHODS, pick_method, serving
 from ..models import MLP
 from ..precision import products
-from ..presets import PRESETS, pick_preset
+from ..presets import PRESETS, STREAMS, pick_preset, pick_stream
 from ..run import Run
-from ..tasks import Task
+from ..tasks import SCENARIOS, Scenario, Task
 from ..training import Event, mlp_for, train_steps
 from .background import Background
 from .canvas import Canvas
@@ -30,7 +30,6 @@ from .recipe import code, source
 from .shown import Shown
 
 SAMPLE = 200  # test images a task that are looked at between epochs
-LOOKS = 4  # so many times a task
 
 
 class Lab(Shown):
@@ -40,6 +39,7 @@ class Lab(Shown):
         data: images; None takes `cl.load("auto")`.
         preset: "quick", "class" or "full"; None as everywhere.
         method: to begin with; a name in `cl.METHODS`.
+        stream, scenario: to begin with; as in `cl.presets.Preset.tasks`.
         keep: runs to compare with, from `cl.train` or `cl.Run.load`.
 
     Attributes:
@@ -53,6 +53,8 @@ class Lab(Shown):
         preset: str | None = None,
         *,
         method: str = "ewc",
+        stream: str = "permuted",
+        scenario: Scenario = "domain",
         keep: Sequence[Run] = (),
     ):
         self.data = load("auto") if data is None else data
@@ -64,10 +66,13 @@ class Lab(Shown):
         self.picture = Picture()
         self.canvas = Canvas(self.picture.figure, self._update)
 
-        self.method = choice("Method", _methods(), method)
+        pick_method(method, scenario), pick_stream(stream)  # or say what is wrong
+        self.method = choice("Method", _methods(scenario), method)
         self.lam = strength(0.0)
         self.preset = choice("Preset", list(PRESETS), pick_preset(preset).name)
         self.seed = number("Seed", 0, whole=True, least=0)
+        self.stream = choice("Stream", list(STREAMS), stream)
+        self.scenario = choice("Scenario", list(SCENARIOS), scenario)
         self.epochs = number("Epochs", 1, whole=True, least=1)
         self.lr = number("Learning rate", 1e-3)
         self.optimizer = choice("Optimiser", ["adam", "sgd"], "adam")
@@ -85,13 +90,15 @@ class Lab(Shown):
         self.shown_code = widgets.HTML()
 
         self.method.observe(self._suit_the_method, "value")
-        self.preset.observe(self._suit_the_preset, "value")
+        self.scenario.observe(self._suit_the_scenario, "value")
+        for size in (self.preset, self.stream):
+            size.observe(self._suit_the_size, "value")
         self._suit_the_method()
-        self._suit_the_preset()
+        self._suit_the_size()
         self.more = widgets.ToggleButton(
-            description="More settings", tooltip="epochs, learning rate, optimiser, dropout"
+            description="More settings", tooltip="tasks, epochs, learning rate, optimiser, dropout"
         )
-        more = row(self.epochs, self.lr, self.optimizer, self.dropout)
+        more = row(self.stream, self.scenario, self.epochs, self.lr, self.optimizer, self.dropout)
         more.layout.display = "none"
         self.more.observe(
             lambda on: setattr(more.layout, "display", "" if on["new"] else "none"), "value"
@@ -111,8 +118,9 @@ class Lab(Shown):
 
     def start(self, *_: object) -> None:
         """Train with the settings on the page. A run in progress, of any Lab, is stopped."""
-        preset = PRESETS[self.preset.value]
-        settings = preset.settings(self.data) | {
+        chosen = ("preset", "stream", "scenario")
+        asked = {name: getattr(self, name).value for name in chosen}
+        settings = self._settings() | {
             "epochs": self.epochs.value,
             "lr": self.lr.value,
             "optimizer": self.optimizer.value,
@@ -123,7 +131,7 @@ class Lab(Shown):
         self.canvas.copying = False
         self.shown_code.value = ""
         events = partial(
-            self._events, self.method.value, self.lam.value, preset, settings, self.dropout.value
+            self._events, self.method.value, self.lam.value, asked, settings, self.dropout.value
         )
         training = Background(events, self._each, lambda: self._ended(training))
         self.training = training
@@ -197,23 +205,39 @@ class Lab(Shown):
         self.lam.offer(strengths(lam or 0.0), lam or 0.0)
         self.lam_of = name
 
-    def _suit_the_preset(self, _: object = None) -> None:
-        settings = PRESETS[self.preset.value].settings(self.data)
+    def _suit_the_scenario(self, _: object) -> None:
+        """Offer what serves it; a method that does is left as it is."""
+        name, lam = self.method.value, self.lam.value
+        self.method.options = offered = list(_methods(self.scenario.value).items())
+        if name in dict(offered).values():
+            self.method.value, self.lam.value = name, lam
+
+    def _suit_the_size(self, _: object = None) -> None:
+        settings = self._settings()
         self.epochs.value, self.lr.value = settings["epochs"], settings["lr"]
+
+    def _settings(self) -> dict[str, Any]:
+        return PRESETS[self.preset.value].settings(self.data, self.stream.value)
 
     # ---- in the training thread ----
 
     def _events(
-        self, name: str, lam: float, preset: Any, settings: dict[str, Any], dropout: float
+        self,
+        name: str,
+        lam: float,
+        asked: dict[str, Any],
+        settings: dict[str, Any],
+        dropout: float,
     ) -> Generator[Event, None, None]:
         method = METHODS[name]()
         if "lam" in method.knobs:
             method.lam = lam
-        tasks = preset.tasks(self.data)
+        preset = PRESETS[asked["preset"]]
+        tasks = preset.tasks(self.data, asked["stream"], asked["scenario"])
         model = MLP(mlp_for(tasks).sizes, dropout=dropout) if dropout else None
         for event in train_steps(method, tasks, model, every=1, **settings):
             if event.kind == "start":
-                how = {"data": source(self.data), "preset": preset.name, "lam_at": []}
+                how = asked | {"data": source(self.data), "lam_at": []}
                 how["model"] = repr(model.sizes) if model else None
                 how["dropout"] = dropout
                 event.run.config["lab"] = how
@@ -232,12 +256,10 @@ class Lab(Shown):
             method.lam = lam
             curves.moved.append((event.step, method.lam))
             event.run.config["lab"]["lam_at"].append([event.step, method.lam])
-        config = event.run.config
-        each = max(1, curves.ends[1] // LOOKS)
-        an_epoch = -(-config["n_train"][0] // config["batch_size"])  # its end is looked at anyway
-        if event.kind == "step" and event.step % each == 0 and event.step % an_epoch:
-            with products(config["precision"], next(model.parameters()).device):
-                on = accuracies([(method, model)], self._samples[: event.task + 1])[0]
+        if event.kind == "step" and curves.looks_at(event.step):
+            now = [as_of(self._samples[event.task], task) for task in self._samples]
+            with products(event.run.config["precision"], next(model.parameters()).device):
+                on = accuracies([(method, model)], now[: event.task + 1])[0]
             curves.points.append((event.step, on, False))
         elif event.kind == "epoch":
             curves.points.append((event.step, event.run.history[-1]["accuracy"], True))
@@ -283,9 +305,9 @@ class Lab(Shown):
         return self.training is not None and not self.training.over
 
 
-def _methods() -> dict[str, str]:
-    """Label -> name, of those that serve permuted tasks, whose outputs are shared."""
-    return {m.label: name for name, m in METHODS.items() if "domain" in m.scenarios}
+def _methods(scenario: Scenario) -> dict[str, str]:
+    """Label -> name, of those that serve it."""
+    return {m.label: name for name, m in serving(scenario).items()}
 
 
 def _where(training: Background | None, event: Event | None) -> str:

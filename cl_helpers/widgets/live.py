@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from ..comparison import label
 from ..run import Run
 from .controls import told
 
+LOOKS = 4  # at the test images, so many times a task
 KEPT = ["o", "s", "^", "D", "v", "P", "X", "*"]
 
 
@@ -44,6 +46,13 @@ class Curves:
         """In tasks: 2.5 is half-way through the third. Joint training has only the last."""
         stages = np.arange(len(self.ends)) + len(self.run.accuracy) - len(self.ends) + 1
         return float(np.interp(step, self.ends, stages))
+
+    def looks_at(self, step: int) -> bool:
+        """Is it time for a look? Not at the end of an epoch, which is looked at anyway."""
+        s = bisect_left(self.ends, step) - 1  # the stage that it is a step of
+        done, steps = step - self.ends[s], self.ends[s + 1] - self.ends[s]
+        an_epoch = steps // self.run.config["epochs"]
+        return done % max(1, steps // LOOKS) == 0 and done % an_epoch != 0
 
 
 class Picture:
@@ -209,9 +218,11 @@ def settled(moved: Sequence[tuple[int, float]], close: int) -> list[tuple[int, f
 
 
 def named(run: Run) -> str:
-    """What a kept run is called: its method and λ, and where λ was moved to."""
-    moved = run.config.get("lab", {}).get("lam_at")
-    return label(run) + (f" → {told(moved[-1][1])}" if moved else "")
+    """What a kept run is called: its method, λ and where it was moved to; its tasks, if unusual."""
+    lab = run.config.get("lab", {})
+    moved = f" → {told(lab['lam_at'][-1][1])}" if lab.get("lam_at") else ""
+    tasks = [lab.get("stream", "permuted"), lab.get("scenario", "domain")]
+    return " ".join([label(run) + moved, *(t for t in tasks if t not in ("permuted", "domain"))])
 
 
 def figures(run: Run) -> str:
