@@ -132,12 +132,12 @@ def herding(features: Tensor, n: int = 10, draws: int = 200) -> Figure:
     right.fill_between(m, low, high, color=FAINT, alpha=0.6, linewidth=0)
     right.plot(m, at_random.mean(0), color=QUIET, linestyle="--", marker="o", markersize=4)
     right.plot(m, herded, color=CHOSEN, marker="*", markersize=8)
-    half = (n + 1) // 2
+    k = n // 3
     for y, name, colour in (
-        (at_random.mean(0), "at random, and eight in ten", QUIET),
+        (at_random.mean(0), "at random (8 in 10)", QUIET),
         (herded, "herding", CHOSEN),
     ):
-        say(right, half, float(y[half - 1]) + 0.015, name, colour)
+        say(right, k + 1, float(y[k]) + 0.015, name, colour)
     right.set(xlabel="exemplars m", ylabel="from their mean\nto the mean of all", ylim=(0, None))
     right.spines[["top", "right"]].set_visible(False)
     return described(
@@ -189,12 +189,14 @@ def reservoir(n: int = 1_000, size: int = 100, draws: int = 300) -> Figure:
 
 
 def dreams(rows: Mapping[str, Tensor]) -> Figure:
-    """Images (n, C, H, W) in rows, by what is said of each row."""
-    figure = blank(8, 0.62 * len(rows) + 0.2)
-    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for ax, (words, images) in zip(axes, rows.items(), strict=True):
-        tiles(ax, images, len(images))
-        ax.set_ylabel(words, rotation=0, ha="right", va="center", fontsize=10)
+    """Images (n, 1, H, W) in rows, by what is said of each row; each row has n."""
+    every = list(rows.values())
+    figure = blank(8, 6.8 / len(every[0]) * len(rows) + 0.1)
+    ax = figure.subplots()
+    tiles(ax, torch.cat(every), len(every[0]))
+    height = every[0].shape[2] + 2  # with its frame
+    ax.set_yticks(height * (np.arange(len(rows)) + 0.5), list(rows))
+    ax.tick_params(length=0)
     return described(figure, f"Images in {len(rows)} rows: {'; '.join(rows)}.")
 
 

@@ -51,7 +51,7 @@ class Projection(Shown):
     """
 
     def __init__(
-        self, g: Sequence[float] = (-2.0, -0.95), margin: float = 0.0, angle: float = 80.0
+        self, g: Sequence[float] = (-2.0, -0.95), margin: float = 0.0, angle: float = 60.0
     ):
         if len(g) != 2 or any(abs(v) > most for v, most in zip(g, SPAN, strict=True)):
             raise ValueError(f"g is {g}: choose a point within ±{SPAN[0]:g} and ±{SPAN[1]:g}")
