@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -113,28 +114,26 @@ def herding(features: Tensor, n: int = 10, draws: int = 200) -> Figure:
         features: (N, d) of all images of the class.
         draws: random choices that it is compared with.
     """
-    mean = features.mean(0)
     rng = torch.Generator().manual_seed(0)
+    features = features.cpu()
     chosen = icarl.herding(features, n)
-    herded = distances(features[chosen], mean)
-    at_random = torch.stack(
-        [
-            distances(features[torch.randperm(len(features), generator=rng)[:n]], mean)
-            for _ in range(draws)
-        ]
-    )
+    herded = distances(features, chosen)
+    random = [torch.randperm(len(features), generator=rng)[:n] for _ in range(draws)]
+    each = np.stack([distances(features, some) for some in random])
+    at_random = each.mean(0)
     figure = blank(8, 3.3)
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     draw_herd(left, features, chosen, numbered=True)
     left.set_title("features of a class, in two dimensions", fontsize=11)
     m = np.arange(1, n + 1)
-    low, high = at_random.quantile(torch.tensor([0.1, 0.9]), 0)
-    right.fill_between(m, low, high, color=FAINT, alpha=0.6, linewidth=0)
-    right.plot(m, at_random.mean(0), color=QUIET, linestyle="--", marker="o", markersize=4)
+    right.fill_between(
+        m, *np.quantile(each, [0.1, 0.9], axis=0), color=FAINT, alpha=0.6, linewidth=0
+    )
+    right.plot(m, at_random, color=QUIET, linestyle="--", marker="o", markersize=4)
     right.plot(m, herded, color=CHOSEN, marker="*", markersize=8)
     k = n // 3
     for y, name, colour in (
-        (at_random.mean(0), "at random (8 in 10)", QUIET),
+        (at_random, "at random (8 in 10)", QUIET),
         (herded, "herding", CHOSEN),
     ):
         say(right, k + 1, float(y[k]) + 0.015, name, colour)
@@ -145,15 +144,15 @@ def herding(features: Tensor, n: int = 10, draws: int = 200) -> Figure:
         f"Left, the features of {len(features)} images of a class in two dimensions, the first {n} "
         "exemplars numbered as herding chose them, around the mean. Right, the distance from the "
         f"mean of the first m to the mean of all: with herding {herded[0]:.2f} at m = 1 and "
-        f"{herded[-1]:.2f} at m = {n}, at random {at_random.mean(0)[0]:.2f} and "
-        f"{at_random.mean(0)[-1]:.2f}.",
+        f"{herded[-1]:.2f} at m = {n}, at random {at_random[0]:.2f} and "
+        f"{at_random[-1]:.2f}.",
     )
 
 
-def distances(chosen: Tensor, mean: Tensor) -> Tensor:
-    """(m,): from `mean` (d,) to the mean of the first 1, 2, … rows of `chosen` (m, d)."""
-    m = torch.arange(1, len(chosen) + 1)[:, None]
-    return (chosen.cumsum(0) / m - mean).norm(dim=1)
+def distances(features: Tensor, chosen: Tensor) -> NDArray:
+    """(m,): from the mean of `features` (N, d) to that of the first 1, 2, … m chosen."""
+    means = features[chosen].cumsum(0) / torch.arange(1, len(chosen) + 1)[:, None]
+    return (means - features.mean(0)).norm(dim=1).numpy()
 
 
 def reservoir(n: int = 1_000, size: int = 100, draws: int = 300) -> Figure:
@@ -191,9 +190,9 @@ def reservoir(n: int = 1_000, size: int = 100, draws: int = 300) -> Figure:
 def dreams(rows: Mapping[str, Tensor]) -> Figure:
     """Images (n, 1, H, W) in rows, by what is said of each row; each row has n."""
     every = list(rows.values())
-    figure = blank(8, 6.8 / len(every[0]) * len(rows) + 0.1)
+    figure = blank(8, 6.6 / len(every[0]) * len(rows) + 0.1)
     ax = figure.subplots()
-    tiles(ax, torch.cat(every), len(every[0]))
+    tiles(ax, torch.cat([images.cpu() for images in every]), len(every[0]))
     height = every[0].shape[2] + 2  # with its frame
     ax.set_yticks(height * (np.arange(len(rows)) + 0.5), list(rows))
     ax.tick_params(length=0)
@@ -206,7 +205,7 @@ def tiles(ax: Axes, images: Tensor, columns: int) -> None:
     low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
     shown = F.pad(((flat - low) / (high - low)).view(images.shape)[:, 0], (1, 1, 1, 1), value=1)
     rows = [torch.cat(list(row), 1) for row in shown.split(columns)]
-    ax.imshow(torch.cat(rows), cmap="gray")
+    ax.imshow(torch.cat(rows).numpy(), cmap="gray")
     bare(ax, frame=False)
 
 
@@ -215,7 +214,7 @@ def say_what(ax: Axes, answers: Mapping[str, Tensor], classes: Sequence[int]) ->
     width = 0.8 / len(answers)
     for i, (name, p) in enumerate(answers.items()):
         x = np.arange(len(classes)) + (i - (len(answers) - 1) / 2) * width
-        ax.bar(x, p.cpu(), width, color=(A, WARM)[i % 2], label=name)
+        ax.bar(x, p.cpu().numpy(), width, color=(A, WARM)[i % 2], label=name)
     ax.set_xticks(range(len(classes)), [str(c) for c in classes], fontsize=9)
     ax.set(yticks=[], ylim=(0, 1))
     ax.tick_params(length=0)

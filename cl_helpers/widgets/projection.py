@@ -60,11 +60,12 @@ class Projection(Shown):
         self.angle = slider("Angle of g₁ and g₂ (°)", 10, 170, 5, angle)
         self.said = Status()
         self.canvas = Canvas(plots.blank(6.2, 4.6), self._update)
+        self.canvas.image.layout.display = "none"  # the plane is the live one
         for control, name in ((self.plane, "g"), (self.margin, "value"), (self.angle, "value")):
             control.observe(self._take, name)
         self._take()
         self.box = widgets.VBox(
-            [row(self.margin, self.angle), self.said, self.plane, self.canvas.trouble]
+            [row(self.margin, self.angle), self.said, self.plane, self.canvas.box]
         )
 
     @property
