@@ -69,12 +69,11 @@ class Gradients:
 
     @cached_property
     def gem(self) -> NDArray:
-        g, old = torch.tensor(self.g).double(), torch.from_numpy(self.old)
-        return projected(g, old, self.margin).numpy()
+        return projected(_tensor(self.g), _tensor(self.old), self.margin).numpy()
 
     @cached_property
     def agem(self) -> NDArray:
-        return averaged(torch.tensor(self.g).double(), torch.from_numpy(self.r)).numpy()
+        return averaged(_tensor(self.g), _tensor(self.r)).numpy()
 
     @property
     def arrows(self) -> list[Arrow]:
@@ -166,6 +165,10 @@ class Gradients:
         x, y = SPAN[0] + ROOM, SPAN[1] + ROOM
         ax.set(xlim=(-x, x), ylim=(-y, y), aspect="equal")
         bare(ax)
+
+
+def _tensor(v: Sequence[float] | NDArray) -> torch.Tensor:
+    return torch.as_tensor(v, dtype=torch.float64)
 
 
 def _tasks(numbers: list[int]) -> str:
