@@ -230,6 +230,17 @@ def rwalk(
     return score.clamp(min=0) if relu == "once" else score
 
 
+def project(g, r, *, ask=lambda product: product < 0, sign=-1, below=lambda g, r: sum(r * r)):
+    product = sum(g * r)
+    if not ask(product):
+        return g
+    return torch.stack([g[i] + sign * product / below(g, r) * r[i] for i in range(len(g))])
+
+
+def part_along(g, r):
+    return g - project(g, r) if sum(g * r) < 0 else g
+
+
 with_ = functools.partial
 
 RIGHT = [
@@ -268,6 +279,8 @@ RIGHT = [
     ("si", lambda g, theta, xi: si(g, theta, xi).tolist()),
     ("rwalk", rwalk),
     ("scp", scp),
+    ("agem", project),
+    ("agem", lambda g, r: torch.from_numpy(np.where(g @ r < 0, project(g, r), g))),
 ]
 
 WRONG = [
@@ -395,6 +408,15 @@ WRONG = [
     ("scp", with_(scp, size_of=itself), "Not squared"),
     ("scp", with_(scp, size_of=itself, mean=False), "Not squared"),
     ("scp", with_(scp, zero=False), "add up"),
+    ("agem", with_(project, ask=lambda product: True), "nothing is violated"),
+    ("agem", with_(project, ask=lambda product: product > 0), "wrong way round"),
+    ("agem", with_(project, sign=1), "sign"),
+    ("agem", with_(project, below=lambda g, r: sum(r * r) ** 0.5), "not by ‖r‖²"),
+    ("agem", with_(project, below=lambda g, r: 1.0), "Not divided"),
+    ("agem", with_(project, below=lambda g, r: sum(g * g)), "Divided by ⟨g, g⟩"),
+    ("agem", part_along, "the very part that hurts"),
+    ("agem", lambda g, r: project(r, g) if sum(g * r) < 0 else g, "projected r"),
+    ("agem", lambda g, r: torch.zeros(len(g)) if sum(g * r) < 0 else g, "No step at all"),
 ]
 
 

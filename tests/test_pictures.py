@@ -11,7 +11,7 @@ from matplotlib.patches import ConnectionPatch, Rectangle
 
 import cl_helpers as cl
 from cl_helpers import pictures, plots
-from cl_helpers.pictures import paths, sensitivity, slices, two_tasks
+from cl_helpers.pictures import paths, replay, sensitivity, slices, two_tasks
 from cl_helpers.pictures.drawing import A
 from cl_helpers.pictures.two_tasks import TASK_A, TASK_B
 
@@ -243,3 +243,110 @@ def test_scp_slices(drawn):
     feet = np.array(dots[2:]).reshape(3, 2, 2)
     for xi, (blue, red) in zip(([1, 0], [0, 1], [0.5**0.5, -(0.5**0.5)]), feet, strict=True):
         np.testing.assert_allclose(red - blue, (means[1] - means[0]) @ xi * np.array(xi), atol=1e-5)
+
+
+def softmax(z, temperature):
+    powers = np.exp(z.double().numpy() / temperature)
+    return powers / powers.sum(-1, keepdims=True)
+
+
+def greedy(features, n):
+    """Herding, by trying every image at every turn."""
+    features, chosen = features.double().numpy(), []
+    for _ in range(n):
+        tried = {
+            i: np.linalg.norm(features[[*chosen, i]].mean(0) - features.mean(0))
+            for i in range(len(features))
+            if i not in chosen
+        }
+        chosen.append(min(tried, key=tried.get))
+    return chosen
+
+
+def test_past_is_one_run(drawn):
+    picture, bars, herd, plane, dreams = drawn["past"].axes
+    run, (old, new) = replay.learned()
+    assert run.accuracy[0, 0] > 0.95
+    nine = new.test.x[new.test.y == 9][:1]
+    with torch.no_grad():
+        z = run.model(nine)[0, :5]
+        threes = run.model.features(old.train.x[old.train.y == 3])
+    heights = [bar.get_height() for bar in bars.patches]
+    np.testing.assert_allclose(heights, softmax(z, 2), rtol=1e-4)
+
+    threes = threes / threes.norm(dim=1, keepdim=True)
+    chosen = greedy(threes, 8)
+    everyone, _, *dots = (line.get_xydata() for line in herd.lines)
+    np.testing.assert_allclose(np.concatenate(dots), everyone[chosen], atol=1e-6)
+    # The plane of the picture holds as much of the variance as any can.
+    values = np.linalg.eigvalsh(np.cov(threes.double().numpy().T))
+    assert np.trace(np.cov(everyone.T)) == pytest.approx(values[-2:].sum(), rel=1e-4)
+
+    tips = [np.array(a.xy) for a in plane.texts if not a.get_text()]
+    g1, g2, r, gem, agem, g = tips
+    np.testing.assert_allclose(r, (g1 + g2) / 2)
+    assert g1 @ g > 0 > g2 @ g  # so one condition binds, and GEM's g̃ is on its edge
+    np.testing.assert_allclose(gem, g - (g @ g2) / (g2 @ g2) * g2)
+    np.testing.assert_allclose(agem, g - (g @ r) / (r @ r) * r)
+    assert g2 @ agem < 0  # A-GEM lets it grow
+
+    shown = np.asarray(dreams.images[0].get_array())
+    assert shown.shape == (4 * 30, 3 * 30)
+    dreamed = shown.reshape(4, 30, 3, 30).swapaxes(1, 2).reshape(12, 30, 30)[:, 1:-1, 1:-1]
+    real = (old.train.dataset.train_images[:, 0].float() / 255)[old.train.rows].numpy()
+    alike = np.corrcoef(dreamed.mean(0).ravel(), real.mean(0).ravel())[0, 1]
+    assert alike > 0.8
+    assert dreamed.std(0).max() > 0.2  # and they are not all the same
+    assert picture.images[0].get_array().shape == (30, 30)
+
+
+def test_soft_targets():
+    rng = torch.Generator().manual_seed(0)
+    images, z = torch.rand(3, 1, 8, 8, generator=rng), 3 * torch.randn(3, 4, generator=rng)
+    figure = replay.soft_targets(images, z, classes=(0, 2, 4, 6), temperatures=(1, 2))
+    for k, ax in enumerate(figure.axes[3:]):
+        heights = np.array([bar.get_height() for bar in ax.patches]).reshape(2, 4)
+        np.testing.assert_allclose(heights, [softmax(z[k], 1), softmax(z[k], 2)], rtol=1e-5)
+        assert [t.get_text() for t in ax.get_xticklabels()] == ["0", "2", "4", "6"]
+    first, then = (2 * int(i) for i in z[2].argsort(descending=True)[:2])
+    assert f"image 3: {first}, and at T = 2 then {then}" in plots.alt_text(figure)
+
+
+def test_herding_comes_near_the_mean():
+    rng = torch.Generator().manual_seed(1)
+    features = torch.randn(60, 5, generator=rng)
+    left, right = replay.herding(features, n=6, draws=400).axes
+    chosen = greedy(features, 6)
+    numbers = {t.get_text(): t.get_position() for t in left.texts}
+    everyone = left.lines[0].get_xydata()
+    for k, i in enumerate(chosen, 1):
+        np.testing.assert_allclose(numbers[str(k)], everyone[i], atol=1e-5)
+    at_random, herded = (line.get_ydata() for line in right.lines)
+    by_hand = [(features[chosen[:m]].mean(0) - features.mean(0)).norm().item() for m in range(1, 7)]
+    np.testing.assert_allclose(herded, by_hand, rtol=1e-4)
+    # The mean of m drawn without replacement: variance σ²/m · (N − m)/(N − 1).
+    m, total = np.arange(1, 7), features.var(0, correction=0).sum().item()
+    root_mean_square = np.sqrt(total / m * (60 - m) / 59)
+    assert (at_random < root_mean_square).all()
+    assert (at_random > 0.9 * root_mean_square).all()
+
+
+def test_reservoir_keeps_all_alike():
+    [ax] = replay.reservoir(n=400, size=40, draws=400).axes
+    heights = np.array([bar.get_height() for bar in ax.patches])
+    assert len(heights) == 20
+    assert heights.mean() == pytest.approx(0.1)
+    deviation = (0.1 * 0.9 / (400 * 20)) ** 0.5  # 20 examples a bar, 400 draws
+    assert abs(heights - 0.1).max() < 4 * deviation
+    curve = ax.lines[1].get_ydata()
+    assert curve[-1] == 1
+    assert curve[0] < 1e-3 < 0.03 < heights.min()
+
+
+def test_dreams_are_the_images_given():
+    images = torch.arange(2 * 3 * 16.0).view(2, 3, 1, 4, 4)
+    [ax] = replay.dreams({"real": images[0], "dreamed": images[1]}).axes
+    shown = np.asarray(ax.images[0].get_array())
+    assert shown.shape == (2 * 6, 3 * 6)
+    np.testing.assert_allclose(shown[7:11, 13:17].ravel(), np.arange(16) / 15, rtol=1e-6)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["real", "dreamed"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from IPython.display import Markdown
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.path import Path
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
 from test_bowls import loss, total
@@ -17,7 +18,7 @@ from test_run import a_run
 import cl_helpers as cl
 from cl_helpers import plots
 from cl_helpers.bowls import PENALTIES
-from cl_helpers.widgets import Bowls, Importance, Predict, Sweep, controls, shown
+from cl_helpers.widgets import Bowls, Importance, Predict, Projection, Sweep, controls, shown
 from cl_helpers.widgets.canvas import Canvas
 from cl_helpers.widgets.importance import _blocks
 from cl_helpers.widgets.shown import _tree
@@ -72,6 +73,7 @@ def some_widgets(few):
     yield Predict("in which order?", ["a", "b", "c"], order=True)
     yield Sweep(SWEEP)
     yield Importance([with_omega({"1.weight": torch.ones(4, 784)})], cl.permuted(few, 2))
+    yield Projection()
 
 
 def test_every_control_has_a_name_and_every_box_closes(few):
@@ -505,3 +507,86 @@ def test_importance_says_what_is_missing(few):
     for given in (([], tasks), ([with_omega(random_omega(0, (4, 784)))], [])):
         with pytest.raises(ValueError, match="at least one run"):
             Importance(*given)
+
+
+# --- Projection ---
+
+
+def tips(widget):
+    return {arrow["name"]: np.array(arrow["tip"]) for arrow in widget.plane.arrows}
+
+
+def test_projection_shows_what_gem_and_agem_make_of_g(asked):
+    widget = Projection(g=(0.0, 1.0), angle=60)
+    g1, g2 = widget.old
+    assert np.degrees(
+        np.arccos(g1 @ g2 / np.linalg.norm(g1) / np.linalg.norm(g2))
+    ) == pytest.approx(60)
+    for g in ([-2.0, -0.95], [2.5, -0.4], [-0.2, -2.0], [1.5, 1.0], [2.2, 0.6]):
+        asked.clear()
+        widget.plane.g = g
+        assert widget.canvas in asked
+        seen, r = tips(widget), (g1 + g2) / 2
+        gem, agem = widget.gradients.gem, widget.gradients.agem
+        nearest = minimize(
+            lambda v, g=g: np.sum((v - g) ** 2) / 2,
+            np.array([0.1, 1.0]),
+            method="SLSQP",
+            constraints=[{"type": "ineq", "fun": lambda v, k=k: k @ v} for k in (g1, g2)],
+            options={"ftol": 1e-14},
+        )
+        np.testing.assert_allclose(gem, nearest.x, atol=1e-5)
+        np.testing.assert_allclose(agem, np.array(g) - min(0, r @ g) / (r @ r) * r, atol=1e-12)
+        every = [arrow["tip"] for arrow in widget.plane.arrows]
+        np.testing.assert_allclose(every, [g1, g2, r, gem, agem, g], atol=1e-12)
+        assert set(seen) - {"", "g₁", "g₂", "r"} <= {
+            *("g", "g̃ GEM", "g̃ A-GEM", "g̃ of both", "g = g̃ of both", "g = g̃ A-GEM")
+        }
+        # The words, from the losses themselves: L_k falls by ⟨v, g_k⟩ with a step along −v.
+        words = widget.said.value
+        hurt = [k for k, g_k in enumerate((g1, g2), 1) if g_k @ g < -1e-9]
+        assert words.startswith("g raises the loss of" if hurt else "g raises no old loss")
+        assert all(f"task {k}" in words.split(".")[0] for k in hurt)
+        after = [k for k, g_k in enumerate((g1, g2), 1) if g_k @ agem < -1e-9]
+        assert [k for k in (1, 2) if re.search(rf"A-GEM.*task {k}.* still", words)] == after
+        bind = [k for k, g_k in enumerate((g1, g2), 1) if abs(g_k @ gem) < 1e-9]
+        both = ["both conditions bind"] if len(bind) == 2 else []
+        for said_so in both or [f"condition of task {k} binds" for k in bind]:
+            assert said_so in words
+        assert words in widget.plane.alt
+        draw(widget)
+
+
+def test_projection_margin_pushes_inwards():
+    widget = Projection(g=(-2.0, -0.95), margin=0.4)
+    gradients = widget.gradients
+    v = np.linalg.solve(widget.old.T, gradients.gem - np.array([-2.0, -0.95]))
+    assert (v > 0.4 - 1e-9).all()
+    assert (widget.old @ gradients.gem > -1e-9).all()
+    before = widget.said.value
+    widget.margin.value = 1.0
+    assert widget.said.value != before
+    assert "away from both edges" in widget.said.value
+    assert widget.plane.arrows[3]["tip"] == pytest.approx(tuple(widget.gradients.gem))
+
+
+@pytest.mark.parametrize("angle", [10, 60, 110, 170])
+def test_projection_regions_are_where_the_losses_do_not_rise(angle):
+    widget = Projection(angle=angle)
+    first, second, both = (Path(r["corners"]) for r in widget.plane.regions)
+    x, y = np.meshgrid(np.linspace(-3.3, 3.3, 34), np.linspace(-2.5, 2.5, 26))
+    points = np.stack([x.ravel(), y.ravel()], 1)
+    below, above = (points @ g_k for g_k in widget.old)
+    clear = (abs(below) > 1e-3) & (abs(above) > 1e-3)
+    for region, where in (
+        (first, below > 0),
+        (second, above > 0),
+        (both, (below > 0) & (above > 0)),
+    ):
+        np.testing.assert_array_equal(region.contains_points(points)[clear], where[clear])
+
+
+@pytest.mark.parametrize("g", [(4.0, 0.0), (0.0, -2.3), (1.0,)])
+def test_projection_refuses_what_is_not_on_the_plane(g):
+    with pytest.raises(ValueError, match=r"within ±3 and ±2\.2"):
+        Projection(g=g)

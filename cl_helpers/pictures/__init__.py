@@ -1,13 +1,14 @@
 """One picture a notebook: the idea of a method, before anything is read.
 
-Every function computes what it draws, in a fraction of a second, and returns a figure as those of
+Every function computes what it draws, in a second or two at most, and returns a figure as those of
 `plots` are. Blue is the first task, vermillion the second, green what serves both.
 """
 
 from .learning import model, permutation, start
 from .paths import rwalk, si
+from .replay import past
 from .sensitivity import mas
 from .slices import scp
 from .two_tasks import baseline, ewc
 
-__all__ = ["baseline", "ewc", "mas", "model", "permutation", "rwalk", "scp", "si", "start"]
+__all__ = ["baseline", "ewc", "mas", "model", "past", "permutation", "rwalk", "scp", "si", "start"]

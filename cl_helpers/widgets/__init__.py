@@ -4,7 +4,8 @@ from .bowls import Bowls
 from .importance import Importance
 from .lab import Lab
 from .predict import Predict
+from .projection import Projection
 from .quiz import Quiz
 from .sweep import Sweep
 
-__all__ = ["Bowls", "Importance", "Lab", "Predict", "Quiz", "Sweep"]
+__all__ = ["Bowls", "Importance", "Lab", "Predict", "Projection", "Quiz", "Sweep"]

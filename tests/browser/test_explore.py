@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -28,6 +29,7 @@ runs = [cl.train(m, tasks, epochs=2, lr=1e-3, progress=False) for m in (cl.EWC()
 importance = cl.widgets.Importance(runs, tasks)
 importance
 """
+PROJECTION = "import cl_helpers as cl\nprojection = cl.widgets.Projection()\nprojection"
 
 
 def status(notebook, i=0):
@@ -150,3 +152,83 @@ def test_importance(notebook):
     text = changes(page, lambda: page.widget("combobox", "Method").select_option(index=1))
     assert text.startswith("mas")
     page.screenshot("importance-fc3")
+
+
+def test_projection(notebook):
+    page = opened(notebook, PROJECTION)
+    handle, svg = page.widget("slider", "gradient g"), page.cell(0).locator("svg[role=group]")
+
+    def shown():
+        """What is drawn: the tip of every arrow, by colour, in units of the plane."""
+        return svg.evaluate(
+            """
+            svg => [...svg.querySelectorAll("g g")].map(arrow => {
+                const head = arrow.querySelector("polygon");
+                return head ? head.getAttribute("points").split(" ")[0].split(",").map(Number)
+                            : [0, 0];
+            })
+            """
+        )
+
+    def kernel():
+        """What the package makes of g, as the kernel has it."""
+        return page.ask(
+            """
+            import json, torch
+            from cl_helpers.methods.agem import averaged
+            from cl_helpers.methods.gem import projected
+            g = torch.tensor(projection.plane.g, dtype=torch.float64)
+            old = torch.tensor(projection.old)
+            gem = projected(g, old, projection.margin.value)
+            tips = [*old, old.mean(0), gem, averaged(g, old.mean(0)), g]
+            print(json.dumps([v.tolist() for v in tips]))
+            """
+        )
+
+    def agrees():
+        tips = json.loads(kernel().text)
+        return [
+            [pytest.approx(100 * x, abs=0.1), pytest.approx(-100 * y, abs=0.1)] for x, y in tips
+        ]
+
+    assert shown() == agrees()
+    assert page.pictures(0) == []  # the copy is for readers without a kernel
+    page.screenshot("projection")
+
+    # By mouse: from its tip to where no old loss objects, and back across an edge.
+    def drag(x, y):
+        box, tip = svg.bounding_box(), handle.bounding_box()
+        scale = box["width"] / (2 * 3.35)
+        to = box["x"] + box["width"] / 2 + scale * x, box["y"] + box["height"] / 2 - scale * y
+        page.page.mouse.move(tip["x"] + tip["width"] / 2, tip["y"] + tip["height"] / 2)
+        page.page.mouse.down()
+        page.page.mouse.move(*to, steps=8)
+        page.page.mouse.up()
+
+    drag(0.5, 1.5)
+    page.wait_until(lambda: "g raises no old loss" in status(page))
+    page.wait_until(lambda: json.loads(kernel().text)[-1] == pytest.approx([0.5, 1.5], abs=0.03))
+    page.wait_until(lambda: shown() == agrees())
+    drag(-0.4, -1.8)
+    page.wait_until(lambda: "no step is left" in status(page))
+    page.wait_until(lambda: shown() == agrees())
+    assert shown()[3] == [0, 0]
+    drag(9, 0.1)  # out of the plane: it stays at the rim
+    page.wait_until(lambda: json.loads(kernel().text)[-1] == pytest.approx([3, 0.1], abs=0.03))
+
+    # By keyboard, and the keys are not JupyterLab's.
+    before, text = json.loads(kernel().text)[-1], status(page)
+    told = handle.get_attribute("aria-valuetext")
+    for key in ("ArrowLeft", "ArrowLeft", "Shift+ArrowUp", "ArrowDown"):
+        handle.press(key)
+    moved = pytest.approx([before[0] - 0.2, before[1] + 0.4], abs=1e-6)
+    page.wait_until(lambda: json.loads(kernel().text)[-1] == moved)
+    page.wait_until(lambda: status(page) != text and shown() == agrees())
+    assert handle.get_attribute("aria-valuetext") != told
+    assert handle.evaluate("handle => handle === document.activeElement")
+    page.widget("slider", "Margin γ").press("End")
+    page.wait_until(lambda: "away from both edges" in status(page) and shown() == agrees())
+    page.widget("slider", "Angle of g₁ and g₂ (°)").press("End")
+    page.wait_until(lambda: shown() == agrees())
+    assert status(page) in svg.get_attribute("aria-label")
+    page.screenshot("projection-moved")
