@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import figures, omegas, paths, tasks
+from . import figures, omegas, paths, scenarios, tasks
 from .judge import Exercise, Verdict, judge, not_yet
 
 EXERCISES = {
@@ -22,6 +22,7 @@ EXERCISES = {
     "scp": omegas.scp,
     "si": paths.si,
     "rwalk": paths.rwalk,
+    "scenarios": scenarios.scenarios,
 }
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "check"]
