@@ -5,9 +5,21 @@ Every function computes what it draws, in a fraction of a second, and returns a 
 """
 
 from .learning import model, permutation, start
+from .masks import scenarios
 from .paths import rwalk, si
 from .sensitivity import mas
 from .slices import scp
 from .two_tasks import baseline, ewc
 
-__all__ = ["baseline", "ewc", "mas", "model", "permutation", "rwalk", "scp", "si", "start"]
+__all__ = [
+    "baseline",
+    "ewc",
+    "mas",
+    "model",
+    "permutation",
+    "rwalk",
+    "scenarios",
+    "scp",
+    "si",
+    "start",
+]
