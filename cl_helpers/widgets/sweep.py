@@ -34,7 +34,7 @@ UNITS = {"memory": "images stored"}
 
 
 class Sweep(Shown):
-    """Scrub through λ: the run it gave, and where it lies between stability and plasticity.
+    """Scrub through λ, or another knob: the run it gave, between stability and plasticity.
 
     Args:
         runs: of `cl.sweep`, which differ in the knob; one or several methods, any number of seeds.
