@@ -13,8 +13,10 @@ import torch
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
+from cl_helpers.evaluation import as_of
 from cl_helpers.exercises import EXERCISES, Verdict, check
 from cl_helpers.methods import SI
+from cl_helpers.tasks import split
 
 # --- what students write ---
 
@@ -241,6 +243,18 @@ def part_along(g, r):
     return g - project(g, r) if sum(g * r) < 0 else g
 
 
+def competing(task, learned, scenario, n, *, task_il=None, domain_il=None, class_il=None):
+    """A mask of the outputs first, and then their numbers; the last three are other masks."""
+    outputs = torch.arange(20)
+    if scenario == "task":
+        mask = outputs // n == task if task_il is None else task_il(outputs, task, learned, n)
+    elif scenario == "domain":
+        mask = outputs < n if domain_il is None else domain_il(outputs, task, learned, n)
+    else:
+        mask = outputs // n < learned if class_il is None else class_il(outputs, task, learned, n)
+    return mask.nonzero().flatten().tolist()
+
+
 with_ = functools.partial
 
 RIGHT = [
@@ -281,6 +295,9 @@ RIGHT = [
     ("scp", scp),
     ("agem", project),
     ("agem", lambda g, r: torch.from_numpy(np.where(g @ r < 0, project(g, r), g))),
+    ("scenarios", competing),
+    ("scenarios", lambda *args: torch.tensor(competing(*args))),
+    ("scenarios", lambda *args: tuple(competing(*args))),
 ]
 
 WRONG = [
@@ -417,6 +434,59 @@ WRONG = [
     ("agem", part_along, "the very part that hurts"),
     ("agem", lambda g, r: project(r, g) if sum(g * r) < 0 else g, "projected r"),
     ("agem", lambda g, r: torch.zeros(len(g)) if sum(g * r) < 0 else g, "No step at all"),
+    ("scenarios", lambda task, learned, scenario, n: competing(task, 0, "task", n), "no diff"),
+    ("scenarios", lambda task, learned, scenario, n: range(n), "no difference"),
+    ("scenarios", lambda task, learned, scenario, n: range(learned * n), "no difference"),
+    ("scenarios", lambda task, learned, scenario, n: range(10), "no difference"),
+    ("scenarios", with_(competing, class_il=lambda o, task, learned, n: o // n == task), "leak"),
+    ("scenarios", with_(competing, class_il=lambda o, task, learned, n: o // n <= task), "later"),
+    ("scenarios", with_(competing, class_il=lambda o, task, learned, n: o < 10), "all ten"),
+    (
+        "scenarios",
+        with_(competing, class_il=lambda o, task, learned, n: o // n == learned - 1),
+        "forgot the classes of earlier",
+    ),
+    (
+        "scenarios",
+        with_(competing, class_il=lambda o, task, learned, n: o // n <= learned),
+        "one task off",
+    ),
+    (
+        "scenarios",
+        with_(competing, class_il=lambda o, task, learned, n: o // n < learned - 1),
+        "one task off",
+    ),
+    (
+        "scenarios",
+        with_(competing, domain_il=lambda o, task, learned, n: o // n == task),
+        "not renumbered",
+    ),
+    (
+        "scenarios",
+        with_(competing, domain_il=lambda o, task, learned, n: o // n < learned),
+        "not renumbered",
+    ),
+    (
+        "scenarios",
+        with_(competing, domain_il=lambda o, task, learned, n: o < 10),
+        "not renumbered",
+    ),
+    (
+        "scenarios",
+        with_(competing, task_il=lambda o, task, learned, n: o < n),
+        "outputs of its own",
+    ),
+    (
+        "scenarios",
+        with_(competing, task_il=lambda o, task, learned, n: o // n < learned),
+        "it is told",
+    ),
+    ("scenarios", with_(competing, task_il=lambda o, task, learned, n: o < 10), "it is told"),
+    (
+        "scenarios",
+        with_(competing, task_il=lambda o, task, learned, n: o // n == task - 1),
+        "counted from 0",
+    ),
 ]
 
 
@@ -466,6 +536,13 @@ def test_the_course_computes_what_the_exercise_asks_for():
             method.accumulate(g[s], theta[s + 1] - theta[s])
         method.theta_start, method.theta_before = theta[0], theta[-1]
         torch.testing.assert_close(method.importance_of(None, None), si(g, theta, xi))
+
+
+def test_the_tasks_of_the_course_compete_as_the_exercise_asks(digits):
+    for asked, learned, scenario, n in EXERCISES["scenarios"].problems():
+        tasks = split(digits.first(200, 50), n, scenario, n_tasks=10 // n)
+        now = as_of(tasks[learned - 1], tasks[asked])
+        assert list(now.active) == competing(asked, learned, scenario, n)
 
 
 def test_answers_with_torch_func():

@@ -350,3 +350,30 @@ def test_dreams_are_the_images_given():
     assert shown.shape == (2 * 6, 3 * 6)
     np.testing.assert_allclose(shown[7:11, 13:17].ravel(), np.arange(16) / 15, rtol=1e-6)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["real", "dreamed"]
+
+
+def test_scenarios_are_one_network_and_three_masks(drawn, digits):
+    data = digits.first(500, 360)
+    image, *rows = drawn["scenarios"].axes
+    asked = {"task": [0, 1], "domain": [0, 1], "class": [*range(10)]}
+    for ax, (scenario, competing) in zip(rows, asked.items(), strict=True):
+        tasks = cl.split(data, 2, scenario)
+        model = cl.MLP((784, 40, 10))
+        how = {"epochs": 4, "batch_size": 20, "lr": 5e-3}
+        run = cl.train(cl.Baseline(), tasks, model, progress=False, **how)
+        x = tasks[0].test.x[tasks[0].test.y == 1][5]
+        np.testing.assert_array_equal(image.images[0].get_array(), x[0])
+        score = model(x[None])[0, competing].exp().tolist()
+        glasses, fillings = ax.patches[:10], ax.patches[10:]
+        blue = [k for k, g in enumerate(glasses) if g.get_edgecolor() == to_rgba(A)]
+        assert blue == competing
+        filled = [filling.get_height() for filling in fillings]
+        by_hand = np.zeros(10)
+        by_hand[competing] = np.array(score) / sum(score)
+        np.testing.assert_allclose(filled, by_hand, atol=1e-5)
+        # What is to be learned from it: only who is told the task still knows the image.
+        assert np.argmax(filled) == {"task": 1, "domain": 0, "class": 8}[scenario]
+        verdict = ax.texts[2].get_text()
+        assert verdict.endswith("right" if scenario == "task" else "wrong")
+        if scenario == "class":
+            assert run.average_accuracy < 0.25

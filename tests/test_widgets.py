@@ -151,7 +151,7 @@ def test_bowls_each_control_moves_the_picture(asked):
     moves(widget, asked, lam=5.0, curvature=20, rotation=30, distance=3.1, penalty="exact")
     moves(widget, asked, view="4 · just train on")
     before = draw(widget)
-    widget.lam.value = 0.01
+    widget.slider.value = 0.01
     assert draw(widget) == before  # nothing is held: λ does nothing
 
 
@@ -299,8 +299,8 @@ def test_sweep_by_hand():
     widget = Sweep([*SWEEP, baseline], on="held-out images")
     assert list(widget.by) == ["ewc", "mas"]
     assert (widget.best("ewc"), widget.best("mas")) == (12, 0.02)
-    assert widget.lam.texts == ["off", "10", "12", "10,000"]
-    assert widget.lam.value == 12
+    assert widget.slider.texts == ["off", "10", "12", "10,000"]
+    assert widget.slider.value == 12
     draw(widget)
     _, right = widget.canvas.figure.axes
     for line, places in zip(right.lines, PLACES.values(), strict=False):
@@ -309,7 +309,7 @@ def test_sweep_by_hand():
     np.testing.assert_allclose([star, ring], [(88.2, 80)] * 2)
     assert sorted(text.get_text() for text in right.texts) == ["10,000", "12", "off"]  # 10: close
 
-    widget.lam.value = 0.0
+    widget.slider.value = 0.0
     draw(widget)
     assert said(widget) == (
         "λ off: average accuracy 70.0%, forgetting 30.0 points. Best of the sweep: λ 12 with "
@@ -328,13 +328,13 @@ def test_sweep_by_hand():
 
 def test_sweep_each_control_moves_the_picture(asked):
     widget = Sweep(SWEEP)
-    moves(widget, asked, lam=10_000.0, method="mas")
-    assert widget.lam.texts == ["0.02", "1"]
-    assert widget.lam.value == 0.02
+    moves(widget, asked, slider=10_000.0, method="mas")
+    assert widget.slider.texts == ["0.02", "1"]
+    assert widget.slider.value == 0.02
     assert said(widget).startswith("λ 0.02: average accuracy 88.0%, forgetting 6.0 points.")
     assert "MAS" in plots.alt_text(widget.canvas.figure)
-    moves(widget, asked, lam=1.0, method="ewc")
-    assert widget.lam.value == 12
+    moves(widget, asked, slider=1.0, method="ewc")
+    assert widget.slider.value == 12
 
 
 def test_sweep_tells_variants_of_a_method_apart_from_seeds():
@@ -374,6 +374,65 @@ def test_sweep_without_runs_says_so(runs):
             run.config["knobs"] = {}
     with pytest.raises(ValueError, match="no complete run with a λ"):
         Sweep(runs)
+
+
+def with_knob(knob, value, name, last_row, **others):
+    run = a_run(name, 0, ((0.9, 0.1), last_row))
+    run.config["knobs"] = {knob: value} | others
+    return run
+
+
+@pytest.mark.parametrize(
+    ("knob", "values", "slider", "stops", "words"),
+    [
+        ("memory", (20, 1_000), "images stored", ["20", "1,000"], "1,000 images stored"),
+        ("xi", (0.0001, 0.1), "ξ", ["0.0001", "0.1"], "ξ 0.1"),
+        ("margin", (0.0, 0.5), "margin", ["0.0", "0.5"], "margin 0.5"),
+        ("fisher", ("empirical", "true"), "fisher", ["empirical", "true"], "fisher true"),
+    ],
+)
+def test_sweep_of_any_knob(asked, knob, values, slider, stops, words):
+    rows = ((0.5, 0.7), (0.7, 0.8))
+    runs = [with_knob(knob, v, "my_own", r, lam=7.0) for v, r in zip(values, rows, strict=True)]
+    widget = Sweep([*SWEEP, *runs], "held-out images", knob=knob)
+    assert list(widget.by) == ["my_own lam=7"]
+    assert (widget.slider.description, widget.slider.texts) == (slider, stops)
+    assert widget.best() == widget.slider.value == values[1]
+    assert said(widget) == (
+        f"{words}: average accuracy 75.0%, forgetting 20.0 points. Best of the sweep: {words} "
+        "with 75.0%, on held-out images."
+    )
+    draw(widget)
+    left, right = widget.canvas.figure.axes
+    assert words in left.get_title()
+    assert slider in right.get_title()
+    assert sorted(text.get_text() for text in right.texts) == sorted(stops)
+    np.testing.assert_allclose(right.lines[0].get_xydata(), [(80, 50), (85, 70)])
+    moves(widget, asked, slider=values[0])
+    assert said(widget).startswith(f"{words.replace(stops[1], stops[0])}: average accuracy 60.0%")
+    assert "λ" not in said(widget) + plots.alt_text(widget.canvas.figure)
+
+
+def test_sweep_without_that_knob_says_so():
+    with pytest.raises(ValueError, match=r"no complete run with a memory: .* the knob 'memory'"):
+        Sweep(SWEEP, knob="memory")
+    with pytest.raises(ValueError, match=r"no complete run with a ξ: .* the knob 'xi'"):
+        Sweep(SWEEP, knob="xi")
+
+
+def test_sweep_where_everything_is_forgotten_can_be_read():
+    """Class-IL: all points at the right edge, and whole discs at 0%."""
+    rows = {1e6: (0.0, 0.99), 1e7: (0.1, 0.97), 1e8: (0.9, 0.1)}
+    runs = [a_run("ewc", 0, ((0.99, 0), row), lam) for lam, row in rows.items()]
+    widget = Sweep(runs)
+    draw(widget)
+    left, right = widget.canvas.figure.axes
+    FigureCanvasAgg(widget.canvas.figure).draw()
+    assert len(right.texts) == 3
+    for text in right.texts:
+        assert text.get_window_extent().x1 <= right.bbox.x1, text
+    assert not left.lines[0].get_clip_on()
+    assert left.get_ylim()[0] == 0
 
 
 # --- Importance ---

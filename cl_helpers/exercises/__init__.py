@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import figures, omegas, paths, projections, tasks
+from . import figures, omegas, paths, projections, scenarios, tasks
 from .judge import Exercise, Verdict, judge, not_yet
 
 EXERCISES = {
@@ -23,6 +23,7 @@ EXERCISES = {
     "si": paths.si,
     "rwalk": paths.rwalk,
     "agem": projections.agem,
+    "scenarios": scenarios.scenarios,
 }
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "check"]

@@ -5,10 +5,23 @@ Every function computes what it draws, in a second or two at most, and returns a
 """
 
 from .learning import model, permutation, start
+from .masks import scenarios
 from .paths import rwalk, si
 from .replay import past
 from .sensitivity import mas
 from .slices import scp
 from .two_tasks import baseline, ewc
 
-__all__ = ["baseline", "ewc", "mas", "model", "past", "permutation", "rwalk", "scp", "si", "start"]
+__all__ = [
+    "baseline",
+    "ewc",
+    "mas",
+    "model",
+    "past",
+    "permutation",
+    "rwalk",
+    "scenarios",
+    "scp",
+    "si",
+    "start",
+]
