@@ -98,7 +98,12 @@ class Lab(Shown):
         self.more = widgets.ToggleButton(
             description="More settings", tooltip="tasks, epochs, learning rate, optimiser, dropout"
         )
-        more = row(self.stream, self.scenario, self.epochs, self.lr, self.optimizer, self.dropout)
+        more = widgets.VBox(
+            [
+                row(self.stream, self.scenario),
+                row(self.epochs, self.lr, self.optimizer, self.dropout),
+            ]
+        )
         more.layout.display = "none"
         self.more.observe(
             lambda on: setattr(more.layout, "display", "" if on["new"] else "none"), "value"
