@@ -151,7 +151,7 @@ def test_bowls_each_control_moves_the_picture(asked):
     moves(widget, asked, lam=5.0, curvature=20, rotation=30, distance=3.1, penalty="exact")
     moves(widget, asked, view="4 · just train on")
     before = draw(widget)
-    widget.slider.value = 0.01
+    widget.lam.value = 0.01
     assert draw(widget) == before  # nothing is held: λ does nothing
 
 
