@@ -31,7 +31,7 @@ class LwF(Teacher):
     name = "lwf"
     label = "LwF"
 
-    lam: float = 1.0
+    lam: float = 4.0
     temperature: float = 2.0
 
     def __post_init__(self):
