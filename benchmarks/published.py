@@ -85,14 +85,14 @@ SCENARIOS = Table(
 EPISODIC = Table(
     "Permuted MNIST, twenty tasks of one epoch (Mirzadeh et al. 2020, arXiv:2006.06958, table 2)",
     [
-        Row("domain", cl.Baseline(), None),
-        Row("domain", cl.EWC(), 70.7, (10.0, 100.0, 1000.0)),
-        Row("domain", cl.AGEM(memory=200, batch=64), 65.7),
         Row("domain", cl.ER(memory=200), 72.4),
+        Row("domain", cl.AGEM(memory=200, batch=64), 65.7),
+        Row("domain", cl.EWC(), 70.7, (1.0, 10.0, 100.0)),
+        Row("domain", cl.Baseline(), None),
     ],
-    lambda data, scenario: cl.permuted(data, 20, scenario=scenario),
+    lambda data, scenario: cl.permuted(_as_they_are(data), 20, scenario=scenario),
     lambda tasks: cl.MLP((784, 256, 256, 10)),
-    {"epochs": 1, "batch_size": 10, "lr": 0.01, "optimizer": "sgd"},
+    {"epochs": 1, "batch_size": 10, "lr": 0.1, "optimizer": "sgd"},
     n_held_out=1000,
 )
 
