@@ -64,8 +64,9 @@ class Projection(Shown):
         for control, name in ((self.plane, "g"), (self.margin, "value"), (self.angle, "value")):
             control.observe(self._take, name)
         self._take()
+        # The words below the plane: they may take another line, which must not move it in a drag.
         self.box = widgets.VBox(
-            [row(self.margin, self.angle), self.said, self.plane, self.canvas.box]
+            [row(self.margin, self.angle), self.plane, self.said, self.canvas.box]
         )
 
     @property
