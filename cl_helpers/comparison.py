@@ -62,7 +62,7 @@ def cost(runs: Sequence[Run]) -> list[str]:
     if not run.costs:  # saved before they were counted
         return ["–"] * len(COSTS)
     stored = run.costs[-1]["stored"]
-    megabytes = f"{', '.join(stored)} {sum(stored.values()) / 2**20:.1f}" if stored else "–"
+    megabytes = f"{', '.join(stored)} {sum(stored.values()) / 1e6:.1f}" if stored else "–"
     seconds = fmean(sum(c["seconds"] for c in run.costs) / len(run.accuracy) for run in runs)
     return ["all data" if keeps_data(run) else megabytes, passes(run), f"{seconds:.1f}"]
 

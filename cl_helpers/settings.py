@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
@@ -81,14 +82,14 @@ class Settings:
 
 def at_least_one(name: str, value: object) -> None:
     """Raise unless `value` is a whole number, 1 or more."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
 
 
 def above_zero(name: str, value: float) -> None:
     """Raise unless `value` is a finite number above 0."""
-    if not 0 < value < math.inf:
-        raise ValueError(f"{name} is {value}: choose a number above 0")
+    if not (isinstance(value, numbers.Real) and 0 < value < math.inf):
+        raise ValueError(f"{name} is {value!r}: choose a number above 0")
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:

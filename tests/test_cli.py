@@ -44,7 +44,7 @@ def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path):
         (m, s) for m in ("baseline", "ewc", "joint") for s in (0, 1)
     ]
     assert all(r.complete for r in runs)
-    ours = 2 * 4 * sum(p.numel() for p in cl.MLP().parameters()) / 2**20  # Ω and θ*
+    ours = 2 * 4 * sum(p.numel() for p in cl.MLP().parameters()) / 1e6  # Ω and θ*
     [ewc] = [line for line in first.stdout.splitlines() if "importance, anchor" in line]
     assert f"{ours:.1f}" in ewc
     assert "1.0 + 1.0" in ewc
@@ -211,10 +211,10 @@ def costly(name, seconds, stored, stages=2, **told):
 
 
 def test_costs_are_those_of_the_last_task_and_seconds_a_mean_over_tasks_and_seeds():
-    mebi = 2**20
+    mega = 10**6
     runs = [
-        costly("ewc", (1.0, 4.0), {"importance": 2 * mebi, "anchor": mebi // 2}),
-        costly("ewc", (2.0, 5.0), {"importance": 2 * mebi, "anchor": mebi // 2}, seed=1),
+        costly("ewc", (1.0, 4.0), {"importance": 2 * mega, "anchor": mega // 2}),
+        costly("ewc", (2.0, 5.0), {"importance": 2 * mega, "anchor": mega // 2}, seed=1),
         costly("joint", (9.0,), {}, stages=1),  # one stage, two tasks
         costly("baseline", (1.0, 1.0), {}),
         a_run("mas"),  # of a file that has none

@@ -191,6 +191,19 @@ def test_icarl_answers_with_the_nearest_mean_of_exemplars_at_length_one():
     assert len(set(nearest)) > 1
 
 
+def test_icarl_answers_with_the_classes_that_it_knows_whatever_their_numbers():
+    # Above 25 rows, as here, distances come from a matrix product.
+    tasks = cl.split(cl.load("digits").first(600, 200), 2, scenario="class", seed=1, n_tasks=3)
+    run = cl.train(
+        cl.ICaRL(memory=60), tasks, cl.MLP((784, 32, 10)), epochs=5, lr=0.01, progress=False
+    )
+    x = tasks[-1].test.x
+    assert len(x) > 25
+    answers = run.method.predict(run.model, x, tasks[-1])
+    assert set(answers.tolist()) <= {c for task in tasks for c in task.classes}
+    assert run.accuracy[-1].min() > 0.4
+
+
 def test_icarl_keeps_the_front_of_each_list_when_the_memory_is_shared_anew(few):
     tasks = cl.split(few, 2, scenario="class")
     method, model = cl.ICaRL(memory=23), cl.MLP((784, 16, 10), seed=1)
@@ -525,6 +538,9 @@ def test_a_scenario_that_a_method_does_not_serve_is_refused_with_the_cure(few):
         (lambda: cl.ER(memory=2.5), "memory is 2.5"),
         (lambda: cl.GEM(memory=True), "memory is True"),
         (lambda: cl.GEM(margin=-1), "γ is -1"),
+        (lambda: cl.GEM(margin=float("inf")), "γ is inf"),
+        (lambda: cl.GEM(margin="1"), "γ is '1'"),
+        (lambda: cl.LwF(temperature="2"), "T is '2'"),
         (lambda: cl.AGEM(batch=0), "batch is 0"),
         (lambda: cl.DGR(hidden=0), "hidden is 0"),
         (lambda: cl.DGR(lr=0), "lr is 0"),

@@ -31,8 +31,8 @@ agem = Exercise(
     _gradients,
     right=averaged,
     mistakes={
-        "You project although nothing is violated: where ⟨g, r⟩ ≥ 0 the old losses do not object, "
-        "and g must stay as it is. Ask first.": (lambda g, r: g - (g @ r) / (r @ r) * r,),
+        "You project although nothing is violated: where ⟨g, r⟩ ≥ 0 the mean old loss does not "
+        "object, and g must stay as it is. Ask first.": (lambda g, r: g - (g @ r) / (r @ r) * r,),
         "The question is the wrong way round: g contradicts r where ⟨g, r⟩ is *negative*.": (
             lambda g, r: g - (g @ r) / (r @ r) * r if g @ r > 0 else g,
         ),
@@ -56,5 +56,6 @@ agem = Exercise(
         "No step at all where they contradict each other: only the part along r hurts, the rest "
         "of g may stay.": (lambda g, r: g if g @ r >= 0 else 0 * g,),
     },
-    moral="One condition, one formula: ⟨g̃, r⟩ = 0, and g̃ is the nearest to g of all that have it.",
+    moral="One condition, one formula: where g contradicts r, ⟨g̃, r⟩ = 0 afterwards, and g̃ is the "
+    "nearest to g of all that have it.",
 )

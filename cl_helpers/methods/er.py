@@ -2,8 +2,8 @@
 
     L(θ) = mean cross-entropy over a batch of the task ∪ as many stored examples
 
-The memory is a uniform sample of all examples ever seen (Vitter 1985): once it is full, the n-th
-example, counted from 0, takes the place of a random one with probability M / (n + 1).
+The memory is a uniform sample of all examples ever seen (Vitter 1985): once it is full, the i-th
+example, counted from 0, takes the place of a random one with probability M / (i + 1).
 """
 
 from dataclasses import dataclass

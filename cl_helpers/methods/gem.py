@@ -8,8 +8,11 @@ losses larger. In the dual, with the g_k as the rows of G,
     g̃ = g + Gᵀv,        v = argmin ½ ‖Gᵀv + g‖²  over  v ≥ γ
 
 which is a non-negative least-squares problem in v − γ, as many unknowns as there are old tasks.
+(Eq. 11 has v ≥ 0; γ is what the authors add to it in practice.)
 """
 
+import math
+import numbers
 from dataclasses import dataclass
 
 import torch
@@ -24,7 +27,7 @@ class GEM(TaskMemory):
     """
     Args:
         memory: examples stored in all, shared among the tasks.
-        margin: γ, pushes g̃ further away from what would hurt an old task.
+        margin: γ, the least weight with which an old gradient joins a step that is corrected.
     """
 
     name = "gem"
@@ -35,8 +38,8 @@ class GEM(TaskMemory):
 
     def __post_init__(self):
         super().__post_init__()
-        if not self.margin >= 0:
-            raise ValueError(f"γ is {self.margin}: choose a number, 0 or larger")
+        if not (isinstance(self.margin, numbers.Real) and 0 <= self.margin < math.inf):
+            raise ValueError(f"γ is {self.margin!r}: choose a number, 0 or larger")
 
     def reconciled(self, model: nn.Module, g: Tensor) -> Tensor:
         return projected(g, self.old_gradients(model), self.margin)

@@ -42,7 +42,7 @@ class ICaRL(Teacher):
 
     memory: int = 500
     temperature: float = 2.0
-    means = None  # (K, d) by class; None while the features change
+    means = None  # (n, d), in the order of the exemplars; None while the features change
 
     def __post_init__(self):
         at_least_one("memory", self.memory)
@@ -93,16 +93,15 @@ class ICaRL(Teacher):
             for c in task.classes:
                 x, _ = data.batch((labels == c).nonzero()[:, 0])
                 self.exemplars[c] = x[herding(features(model, x), share)]
-            centres = {c: features(model, x).mean(0) for c, x in self.exemplars.items()}
-        self.means = centres[c].new_full((max(centres) + 1, len(centres[c])), torch.inf)
-        for c, centre in centres.items():
-            self.means[c] = F.normalize(centre, dim=0)
+            centres = [features(model, x).mean(0) for x in self.exemplars.values()]
+        self.means = F.normalize(torch.stack(centres), dim=1)
 
     def predict(self, model: nn.Module, x: Tensor, task: Task) -> Tensor:
         """The nearest mean of exemplars; while a task is in training, the largest output."""
         if self.means is None:
             return super().predict(model, x, task)
-        return torch.cdist(features(model, x), self.means).argmin(1)
+        nearest = torch.cdist(features(model, x), self.means).argmin(1)
+        return torch.tensor(list(self.exemplars), device=x.device)[nearest]
 
 
 def features(model: Any, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Learning without Forgetting (Li & Hoiem 2016, arXiv:1606.09282, eqs. 1 to 3).
+"""Learning without Forgetting (Li & Hoiem 2016, arXiv:1606.09282, eqs. 1 to 4).
 
     L_total(θ) = L(θ) + λ · Σ_heads CE( softmax(z_old / T), softmax(z / T) )
 

@@ -135,7 +135,7 @@ class Gradients:
             told += [f"GEM: g̃ = {_point(self.gem)}; γ keeps it away from both edges."]
         still = self.rises(self.agem)
         fate = f"the loss of {_tasks(still)} still rises" if still else "no old loss rises"
-        if np.allclose(self.agem, self.g):
+        if np.allclose(self.agem, self.g, atol=TINY):
             told += [f"A-GEM: the mean r does not object, g stays; {fate}."]
         else:
             told += [f"A-GEM: g̃ = {_point(self.agem)}, at right angles to r; {fate}."]

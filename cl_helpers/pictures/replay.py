@@ -32,7 +32,9 @@ def learned() -> tuple[Run, list[Task]]:
     """A small MLP and a generator that have learned the embedded digits 0 to 4; both tasks."""
     tasks = split(load("digits"), 5)
     method, model = DGR(hidden=64, latent=8, lr=5e-3), MLP((784, 64, 10))
-    run = train(method, tasks[:1], model, progress=False, epochs=25, batch_size=64, lr=2e-3)
+    run = train(
+        method, tasks[:1], model, progress=False, epochs=25, batch_size=64, lr=2e-3, device="cpu"
+    )
     return run, tasks
 
 

@@ -29,6 +29,7 @@ SYMBOLS = {
     "epsilon": "ε",
     "interval": "Δt",
     "temperature": "T",
+    "margin": "γ",
 }
 UNITS = {"memory": "images stored"}
 
