@@ -171,10 +171,10 @@ def pick_methods(
     with_lam = [name for name in chosen if "lam" in METHODS[name]().knobs]
     for entry in lams:
         name, _, value = entry.rpartition("=")
-        if (name and name not in with_lam) or not with_lam:
-            raise ValueError(
-                f"λ is given for {name or names!r}; what has one here: {', '.join(with_lam) or '–'}"
-            )
+        if not with_lam:
+            raise ValueError(f"λ is {value!r}, but {names!r} has none: leave --lam out")
+        if name and name not in with_lam:
+            raise ValueError(f"λ is given for {name!r}; what has one here: {', '.join(with_lam)}")
         try:
             lam = float(value)
         except ValueError:
