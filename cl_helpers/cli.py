@@ -172,7 +172,7 @@ def pick_methods(
     for entry in lams:
         name, _, value = entry.rpartition("=")
         if not with_lam:
-            raise ValueError(f"λ is {value!r}, but {names!r} has none: leave --lam out")
+            raise ValueError(f"λ is given for {names!r}, which has none: leave --lam out")
         if name and name not in with_lam:
             raise ValueError(f"λ is given for {name!r}; what has one here: {', '.join(with_lam)}")
         try:
