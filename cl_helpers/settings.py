@@ -82,7 +82,7 @@ class Settings:
 
 def at_least_one(name: str, value: object) -> None:
     """Raise unless `value` is a whole number, 1 or more."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
 
 

@@ -22,9 +22,10 @@ def outputs_before_and_after() -> tuple[NDArray, NDArray]:
     tasks = permuted(data.first(400, 100), 2)
     mlp = MLP((784, 64, 10), seed=0)
     x = data.normalise(data.train_images[data.train_labels == 0])
+    how: dict = {"epochs": 6, "batch_size": 40, "lr": 1e-2, "device": "cpu"}  # where x is
     seen = [
         mlp(x).detach().numpy()[:, [0, 6]]
-        for event in train_steps(Baseline(), tasks, mlp, epochs=6, batch_size=40, lr=1e-2)
+        for event in train_steps(Baseline(), tasks, mlp, **how)
         if event.kind == "task"
     ]
     return seen[0], seen[1]
