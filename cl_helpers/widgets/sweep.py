@@ -29,7 +29,6 @@ SYMBOLS = {
     "epsilon": "ε",
     "interval": "Δt",
     "temperature": "T",
-    "margin": "γ",
 }
 UNITS = {"memory": "images stored"}
 
