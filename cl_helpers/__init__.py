@@ -2,6 +2,7 @@
 
 from . import (
     bowls,
+    curvature,
     evaluation,
     gradients,
     methods,
@@ -10,6 +11,7 @@ from . import (
     pictures,
     plots,
     presets,
+    schedules,
     steps,
     tasks,
     widgets,
@@ -71,6 +73,7 @@ __all__ = [
     "Task",
     "bowls",
     "check",
+    "curvature",
     "evaluate",
     "evaluation",
     "gradients",
@@ -83,6 +86,7 @@ __all__ = [
     "plots",
     "presets",
     "rotated",
+    "schedules",
     "show",
     "split",
     "steps",

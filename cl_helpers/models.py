@@ -28,6 +28,25 @@ class Dropout(nn.Dropout):
         return x * keep / (1 - self.p)
 
 
+def set_dropout(
+    model: nn.Module, p: float | None = None, generator: torch.Generator | None = None
+) -> None:
+    """Give all `Dropout` layers the probability `p`, unless that is None, and the generator.
+
+    Raises:
+        ValueError: there is a probability, and no such layer.
+    """
+    layers = [module for module in model.modules() if isinstance(module, Dropout)]
+    if p and not layers:
+        raise ValueError(
+            f"dropout is {p}, but {type(model).__name__} has no layer for it: "
+            "build it with cl.models.Dropout layers, or leave dropout at None"
+        )
+    for layer in layers:
+        layer.p = layer.p if p is None else p
+        layer.generator = generator
+
+
 class Seeded(nn.Module):
     """A model whose initial weights are those of a seed.
 

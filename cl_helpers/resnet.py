@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from .models import Seeded
+from .models import Dropout, Seeded
 
 
 class ResNet18(Seeded):
@@ -22,22 +22,33 @@ class ResNet18(Seeded):
         channels: of the images: 3 for colour.
         width: feature maps of the first of four stages, each of which has twice as many as the one
             before; 64 is the full ResNet-18.
+        dropout: probability of dropping what a block gives on, a number of a feature map at a
+            time, in training mode only.
         seed: fixes the initial weights; None as in `MLP`.
     """
 
     def __init__(
-        self, n_outputs: int = 100, *, channels: int = 3, width: int = 20, seed: int | None = None
+        self,
+        n_outputs: int = 100,
+        *,
+        channels: int = 3,
+        width: int = 20,
+        dropout: float = 0.0,
+        seed: int | None = None,
     ):
         super().__init__()
         for name, value in (("n_outputs", n_outputs), ("channels", channels), ("width", width)):
             if value < 1:
                 raise ValueError(f"{name} is {value}: at least 1 is needed")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout}: choose 0 ≤ dropout < 1")
         self.seed = seed
         self.first = _convolution(channels, width)
         widths = [width, width, 2 * width, 4 * width, 8 * width]
         blocks: list[nn.Module] = []
         for stage, (n_in, n_out) in enumerate(pairwise(widths)):
-            blocks += [_Block(n_in, n_out, stride=2 if stage else 1), _Block(n_out, n_out)]
+            blocks += [_Block(n_in, n_out, dropout, stride=2 if stage else 1)]
+            blocks += [_Block(n_out, n_out, dropout)]
         self.blocks = nn.Sequential(*blocks)
         self.fc = nn.utils.skip_init(nn.Linear, 8 * width, n_outputs)
         self.relu = nn.ReLU()
@@ -55,16 +66,17 @@ class ResNet18(Seeded):
 class _Block(nn.Module):
     """relu(shortcut(x) + f(x)), f two convolutions; the shortcut is x where that fits."""
 
-    def __init__(self, n_in: int, n_out: int, stride: int = 1):
+    def __init__(self, n_in: int, n_out: int, dropout: float, stride: int = 1):
         super().__init__()
         self.first = _convolution(n_in, n_out, stride)
         self.second = _convolution(n_out, n_out)
         same = n_in == n_out and stride == 1
         self.shortcut = nn.Identity() if same else _convolution(n_in, n_out, stride, size=1)
         self.relu = nn.ReLU()
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.relu(self.shortcut(x) + self.second(self.relu(self.first(x))))
+        return self.dropout(self.relu(self.shortcut(x) + self.second(self.relu(self.first(x)))))
 
 
 def _convolution(n_in: int, n_out: int, stride: int = 1, size: int = 3) -> nn.Sequential:

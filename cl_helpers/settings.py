@@ -8,8 +8,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
 from .precision import Precision
+from .schedules import SCHEDULES, factors
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,11 @@ class Settings:
         optimizer: "adam" or "sgd"; a fresh one for every task.
         momentum: of SGD; Adam has its own.
         lr_decay: the learning rate of task t (from 0) is lr · lr_decayᵗ.
+        schedule: how it goes on within a task: "constant", "step", "exponential", "cosine" or
+            "one-cycle" (`schedules.py`).
+        warm_up: part of each task's steps, 0 to below 1, in which it first rises to its height.
+        lr_final: what a schedule that decays ends at, as a part of where it began.
+        dropout: the probability of all `models.Dropout` layers; None leaves the model as it is.
         seed: fixes initial weights, order of data, dropout (of `models.Dropout`, not `nn.Dropout`,
             which draws from torch's global generator): same seed and device, same bits.
         device: "cpu", "cuda", …; "auto" takes CUDA when there is one.
@@ -39,6 +46,10 @@ class Settings:
     optimizer: Literal["adam", "sgd"] = "adam"
     momentum: float = 0.0
     lr_decay: float = 1.0
+    schedule: str = "constant"
+    warm_up: float = 0.0
+    lr_final: float = 0.01
+    dropout: float | None = None
     seed: int = 0
     device: str | torch.device = "auto"
     precision: Precision = "fast"
@@ -66,15 +77,36 @@ class Settings:
             raise ValueError(f"momentum is {self.momentum}: choose 0 ≤ momentum < 1")
         for name in ("lr", "lr_decay"):
             above_zero(name, getattr(self, name))
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"schedule is {self.schedule!r}: choose {', '.join(SCHEDULES)}")
+        if not 0 <= self.warm_up < 1:
+            raise ValueError(f"warm_up is {self.warm_up}: choose 0 ≤ warm_up < 1, a part of a task")
+        if self.warm_up and self.schedule == "one-cycle":
+            raise ValueError(f"warm_up is {self.warm_up}, but one-cycle has its own: leave it at 0")
+        if not 0 < self.lr_final <= 1:
+            raise ValueError(f"lr_final is {self.lr_final}: choose 0 < lr_final ≤ 1, a part of lr")
+        if self.dropout is not None and not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}: choose 0 ≤ dropout < 1, or None")
         if self.precision not in ("fast", "full"):
             raise ValueError(f'precision is {self.precision!r}: choose "fast" or "full"')
+
+    def lr_of(self, stage: int) -> float:
+        """The learning rate of stage 0, 1, …, before its schedule."""
+        return self.lr * self.lr_decay**stage
+
+    def rates(self, stage: int, n_steps: int) -> Tensor | None:
+        """(n_steps,) float32, the learning rate of each step; None if it does not change."""
+        if self.schedule == "constant" and not self.warm_up:
+            return None
+        curve = factors(self.schedule, n_steps, warm_up=self.warm_up, final=self.lr_final)
+        return (self.lr_of(stage) * curve).float()
 
     def optimizer_of(self, theta: torch.nn.Parameter, stage: int) -> torch.optim.Optimizer:
         """For the parameters `theta`, in stage 0, 1, …
 
         The learning rate is a tensor beside them, so that a recorded step reads it anew.
         """
-        lr = torch.tensor(self.lr * self.lr_decay**stage).float().to(theta.device)
+        lr = torch.tensor(self.lr_of(stage)).float().to(theta.device)
         if self.optimizer == "adam":
             return torch.optim.Adam([theta], lr=lr, fused=True, capturable=theta.is_cuda)
         return torch.optim.SGD([theta], lr=lr, momentum=self.momentum, fused=True)

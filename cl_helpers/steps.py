@@ -71,6 +71,7 @@ class Step:
         theta = nn.Parameter(self.stack.theta)
         theta.grad = self.stack.grad
         self.optimizer = optimizer(theta)
+        self.lr: Tensor = self.optimizer.param_groups[0]["lr"]
 
     def __call__(self, index: Tensor) -> Tensor:
         """Step on the examples at `index` (S, B), a row a model; returns their losses (S,)."""

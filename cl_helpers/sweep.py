@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from .engines import Engine, workers
 from .files import writable
 from .methods import Method
-from .models import Seeded
+from .models import Seeded, set_dropout
 from .run import Run
 from .settings import Settings, at_least_one, pick_device
 from .steps import can_be_stacked
@@ -132,12 +132,13 @@ def sweep(
     here = how.device == "auto" or engine == "local" or isinstance(engine, int)
     device = pick_device(how.device) if here else torch.device(how.device)
     how = replace(how, device=str(device) if device.index else device.type)
-    like = mlp_for(tasks) if model is None else model
+    like = mlp_for(tasks) if model is None else deepcopy(model)
     path = _paths(folder, tasks, like, how)
     members = [Member(m, seed, path(m, seed)) for m, seed in members_of]
     runs = {m: Run.load(m.path) for m in members if m.path is not None and m.path.exists()}
     left = [m for m in members if m not in runs]
 
+    set_dropout(like, how.dropout)
     with workers(engine, device) as hired:
         size = together or how_many_fit(like, device)
         chunks = [
@@ -242,10 +243,14 @@ def _paths(
     home = writable(Path(folder).absolute())
     drawn = isinstance(model, Seeded) and model.is_untouched()  # the seed says what it is, then
     weights = None if drawn else digest(model)
+    # A setting that came later counts once it says something: runs of before are found again.
+    later = ("schedule", "warm_up", "lr_final", "dropout")
+    unsaid = {k for k in later if getattr(settings, k) == getattr(Settings, k)}
+    said = {k: v for k, v in vars(settings).items() if k not in unsaid}
     shared = {
         "tasks": fingerprint(tasks),
         "model": [qualified_name(model), str(model), weights],
-        "settings": vars(settings) | {"seed": None, "cuda_graph": None},
+        "settings": said | {"seed": None, "cuda_graph": None},
     }
 
     def path(method: Method, seed: int) -> Path:

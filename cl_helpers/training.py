@@ -26,7 +26,7 @@ from .checkpoint import resume, save
 from .cost import Counted
 from .evaluation import accuracies, as_of
 from .methods import Method
-from .models import MLP, Dropout, Seeded
+from .models import MLP, Seeded, set_dropout
 from .precision import products
 from .run import Run
 from .settings import Settings, at_least_one, pick_device
@@ -83,8 +83,9 @@ def train(
         model: trained in place, from the weights it has. None, or an `MLP()` or `ResNet18()` as it
             was made, takes its initial weights from `seed`.
         progress: show a progress bar with the time left.
-        settings: those of `Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay, seed,
-            device, precision, cuda_graph), and `checkpoint` and `every` of `train_steps`.
+        settings: those of `Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay,
+            schedule, warm_up, lr_final, dropout, seed, device, precision, cuda_graph), and
+            `checkpoint` and `every` of `train_steps`.
     """
     events = train_steps(method, tasks, model, **settings)
     start = next(events)
@@ -124,8 +125,8 @@ def train_steps(
         checkpoint: a file written after every task. If it is there already, training goes on
             from it and ends with the same bits as if it had never stopped.
         every: steps between two "step" events.
-        settings: those of `Settings`: epochs, batch_size, lr, optimizer, momentum, lr_decay, seed,
-            device, precision, cuda_graph.
+        settings: those of `Settings`: epochs, batch_size, lr, optimizer, momentum, lr_decay,
+            schedule, warm_up, lr_final, dropout, seed, device, precision, cuda_graph.
 
     Raises:
         ValueError: a setting makes no sense; the message says which, and what would.
@@ -167,9 +168,7 @@ def train_together(
         method.rng = draw
     generators = (orders[0], masks, draws[0])
     for _, model in learners:
-        for module in model.modules():
-            if isinstance(module, Dropout):
-                module.generator = masks
+        set_dropout(model, settings.dropout, masks)
     tasks_digest = fingerprint(tasks)
     runs = tuple(
         _new_run(
@@ -210,6 +209,9 @@ def train_together(
             plain = Step(learners, stage.train, partial(settings.optimizer_of, stage=s))
             graph = device.type == "cuda" and settings.cuda_graph and methods[0].recordable
             take_step = Counted(Recorded(plain, [masks]) if graph else plain, plain)
+            per_epoch = -(-len(stage.train) // settings.batch_size)
+            rates = settings.rates(s, settings.epochs * per_epoch)
+            rates = None if rates is None else rates.to(device)
             taken, stage_began = 0, work.seconds
 
             for epoch in range(settings.epochs):
@@ -220,6 +222,8 @@ def train_together(
                 for index in torch.stack(shuffled).to(device).split(settings.batch_size, 1):
                     for method, model in learners:
                         method.begin_step(model)
+                    if rates is not None:
+                        plain.lr.copy_(rates[taken])
                     losses = take_step(index)
                     step, taken = step + 1, taken + 1
                     for method, model in learners:

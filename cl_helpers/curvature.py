@@ -1,0 +1,232 @@
+"""How sharp is a minimum, and how much does that let a network forget?
+
+The Hessian H = ∇²L(w) of a task's mean loss has P² entries and is never written down. All that is
+asked of it is H v, the gradient of gᵀv by w (Pearlmutter 1994, doi:10.1162/neco.1994.6.1.147), at
+the price of about two gradients. From it come its largest eigenvalues (Lanczos, SciPy's `eigsh`),
+its trace (Hutchinson 1989, doi:10.1080/03610918908812806) and what a step Δw does to the loss:
+
+    F₁ = L₁(w₂) − L₁(w₁) ≈ g₁ᵀΔw + ½ ΔwᵀH₁Δw,   ΔwᵀH₁Δw ≤ λ_max ‖Δw‖²,   Δw = w₂ − w₁
+
+(Mirzadeh et al. 2020, arXiv:2006.06958, who take w₁ to be a minimum: g₁ = 0). Everything is
+computed in eval mode, without dropout, with what running statistics the model has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, eigsh
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from .gradients import evaluating
+from .parameters import flatten, unflatten
+from .precision import products
+from .settings import at_least_one
+from .tasks import Task
+
+
+class Loss:
+    """L(w): the mean cross-entropy of some examples, as a function of the weights alone.
+
+    Args:
+        model: its layers; its weights stay as they are.
+        x, y: (N, …) images as the model sees them and (N,) labels, as
+            `task.train.batch(torch.arange(N))` gives them.
+        task: says which outputs compete; None is all of them.
+        batch_size: examples at a time. A Hessian of no more than that keeps its graph, which makes
+            each product twice as fast.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        x: Tensor,
+        y: Tensor,
+        task: Task | None = None,
+        batch_size: int = 10_000,
+    ):
+        if not 0 < len(x) == len(y):
+            raise ValueError(f"there are {len(x)} images and {len(y)} labels: give as many of both")
+        at_least_one("batch_size", batch_size)
+        self.model, self.task, self.n = model, task, len(x)
+        self.shapes = flatten(model).shapes
+        device = flatten(model).theta.device
+        self.batches = list(
+            zip(x.to(device).split(batch_size), y.to(device).split(batch_size), strict=True)
+        )
+
+    def __call__(self, w: Tensor) -> float:
+        """L at `w` (P,)."""
+        with torch.no_grad(), self._at_work():
+            return float(sum(self._losses(w)))
+
+    def gradient(self, w: Tensor) -> Tensor:
+        """g = ∇L(w), (P,)."""
+        w, total = w.detach().clone().requires_grad_(), torch.zeros_like(w)
+        with self._at_work():
+            for loss in self._losses(w):
+                total += torch.autograd.grad(loss, w)[0]
+        return total
+
+    def hessian(self, w: Tensor) -> Callable[[Tensor], Tensor]:
+        """v ↦ H v, both (P,), with H = ∇²L(w)."""
+        w = w.detach().clone().requires_grad_()
+
+        def gradients() -> Iterator[Tensor]:
+            for loss in self._losses(w):
+                yield torch.autograd.grad(loss, w, create_graph=True)[0]
+
+        with self._at_work():
+            kept = list(gradients()) if len(self.batches) == 1 else None
+
+        def product(v: Tensor) -> Tensor:
+            total = torch.zeros_like(w, requires_grad=False)
+            with self._at_work():
+                for g in kept or gradients():
+                    total += torch.autograd.grad(g, w, v, retain_graph=kept is not None)[0]
+            return total
+
+        return product
+
+    def _losses(self, w: Tensor) -> Iterator[Tensor]:
+        """Each batch's part of L(w)."""
+        parameters = unflatten(w, self.shapes)
+        for x, y in self.batches:
+            z = functional_call(self.model, parameters, (x,))
+            z = z if self.task is None else self.task.mask(z)
+            yield F.cross_entropy(z, y, reduction="sum") / self.n
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """In eval mode, and in float32: TF32's ten bits would be the error of the eigenvalues."""
+        device = self.batches[0][0].device
+        precision = products("full" if device.type == "cuda" else "fast", device)
+        with evaluating(self.model), precision:
+            yield
+
+
+def weights(model: nn.Module) -> Tensor:
+    """w: a copy of all trainable parameters, (P,)."""
+    return flatten(model).theta.clone()
+
+
+def top_eigenvalues(
+    model: nn.Module, x: Tensor, y: Tensor, k: int = 1, *, task: Task | None = None
+) -> NDArray:
+    """The k largest eigenvalues of the Hessian at the model's weights, (k,), largest first.
+
+    Args:
+        model, x, y, task: as in `Loss`.
+        k: how many, fewer than there are weights.
+
+    Raises:
+        ValueError: k is none, or too many.
+    """
+    return _largest(Loss(model, x, y, task), weights(model), k)
+
+
+def trace(
+    model: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    n_vectors: int = 30,
+    *,
+    task: Task | None = None,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """The trace of the Hessian, and the standard error of that estimate.
+
+    The mean of vᵀHv over random vectors of ±1, which is right on average, whatever H is.
+    """
+    at_least_one("n_vectors", n_vectors)
+    w = weights(model)
+    product = Loss(model, x, y, task).hessian(w)
+    generator = torch.Generator().manual_seed(seed)
+    samples = []
+    for _ in range(n_vectors):
+        v = (2 * torch.randint(2, w.shape, generator=generator) - 1).to(w)
+        samples.append(float(v @ product(v)))
+    error = np.std(samples, ddof=1) / math.sqrt(n_vectors) if n_vectors > 1 else math.nan
+    return float(np.mean(samples)), float(error)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What moving the weights from w₁ to w₂ does to the first task's loss, and what it can do.
+
+    Attributes:
+        forgetting: F₁ = L₁(w₂) − L₁(w₁), the truth.
+        slope: g₁ᵀΔw, which is 0 where w₁ is a minimum.
+        quadratic: ½ ΔwᵀH₁Δw.
+        sharpness: λ_max, the largest eigenvalue of H₁.
+        distance: ‖Δw‖.
+    """
+
+    forgetting: float
+    slope: float
+    quadratic: float
+    sharpness: float
+    distance: float
+
+    @property
+    def bound(self) -> float:
+        """½ λ_max ‖Δw‖², which the quadratic term cannot exceed."""
+        return self.sharpness * self.distance**2 / 2
+
+    @property
+    def error(self) -> float:
+        """How far the quadratic term is from F₁, as a part of F₁."""
+        return abs(self.quadratic - self.forgetting) / abs(self.forgetting)
+
+
+def bound(
+    model: nn.Module, before: Tensor, after: Tensor, x: Tensor, y: Tensor, task: Task | None = None
+) -> Bound:
+    """F₁, its quadratic approximation and the bound on that, all on the same examples.
+
+    Args:
+        model, x, y, task: as in `Loss`; the examples are the first task's, to be trained on.
+        before, after: w₁ and w₂, (P,) each: `weights` when the first task had been learned, and
+            when a later one had.
+    """
+    loss, step = Loss(model, x, y, task), after - before
+    product = loss.hessian(before)
+    return Bound(
+        forgetting=loss(after) - loss(before),
+        slope=float(loss.gradient(before) @ step),
+        quadratic=float(step @ product(step)) / 2,
+        sharpness=float(_largest(loss, before, 1)[0]),
+        distance=float(step.norm()),
+    )
+
+
+def _largest(loss: Loss, w: Tensor, k: int) -> NDArray:
+    at_least_one("k", k)
+    if k >= len(w):
+        raise ValueError(f"k is {k}: choose fewer than the {len(w)} weights of the model")
+    product = loss.hessian(w)
+    dtype = torch.empty(0, dtype=w.dtype).numpy().dtype
+
+    def multiply(v: NDArray) -> NDArray:
+        return product(torch.from_numpy(v.astype(dtype).ravel()).to(w)).cpu().numpy()
+
+    operator = LinearOperator((len(w), len(w)), matvec=multiply, dtype=dtype)
+    start = np.random.default_rng(0).standard_normal(len(w)).astype(dtype)
+    found = eigsh(
+        operator,
+        k,
+        which="LA",
+        v0=start,
+        ncv=min(len(w), 2 * k + 10),
+        tol=1e-4,
+        return_eigenvectors=False,
+    )
+    return np.sort(found)[::-1]
