@@ -75,7 +75,7 @@ SCENARIOS = Table(
         Row("class", cl.ER(memory=2000), None),
         Row("class", cl.Joint(), 97.9),
     ],
-    lambda data, scenario: cl.split(_as_they_are(data), 2, scenario=scenario),
+    lambda data, scenario: cl.split(as_they_are(data), 2, scenario=scenario),
     lambda tasks: cl.MLP((784, 400, 400, max(task.n_outputs for task in tasks))),
     # 1,848 to 2,079 steps a task, on average 1,978: theirs are 2,000.
     {"epochs": 21, "batch_size": 128, "lr": 1e-3},
@@ -90,7 +90,7 @@ EPISODIC = Table(
         Row("domain", cl.EWC(), 70.7, (1.0, 10.0, 100.0)),
         Row("domain", cl.Baseline(), None),
     ],
-    lambda data, scenario: cl.permuted(_as_they_are(data), 20, scenario=scenario),
+    lambda data, scenario: cl.permuted(as_they_are(data), 20, scenario=scenario),
     lambda tasks: cl.MLP((784, 256, 256, 10)),
     {"epochs": 1, "batch_size": 10, "lr": 0.1, "optimizer": "sgd"},
     n_held_out=1000,
@@ -99,7 +99,7 @@ EPISODIC = Table(
 TABLES = {"scenarios": SCENARIOS, "episodic": EPISODIC}
 
 
-def _as_they_are(data: cl.Dataset) -> cl.Dataset:
+def as_they_are(data: cl.Dataset) -> cl.Dataset:
     """Pixels between 0 and 1, as in the paper, and not of mean 0 and standard deviation 1."""
     return replace(data, mean=torch.zeros_like(data.mean), std=torch.ones_like(data.std))
 

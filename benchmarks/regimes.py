@@ -1,0 +1,337 @@
+"""The role of training regimes (Mirzadeh et al. 2020, arXiv:2006.06958), run again.
+
+    python benchmarks/regimes.py table2 [permuted|rotated|cifar …]   # its table 2 and figure 4
+    python benchmarks/regimes.py curvature                           # its experiment 1
+    python benchmarks/regimes.py summary                             # what there is so far
+
+Three seeds for the table, five for the curvature. All is kept in results/regimes; a finished run is
+found again, an interrupted one goes on. `summary` writes table.md, and what notebook 11 shows.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+import torch
+from loky import get_reusable_executor
+from published import as_they_are
+from tqdm import tqdm
+
+import cl_helpers as cl
+from cl_helpers import curvature
+from cl_helpers.files import replacing
+
+SEEDS = (0, 1, 2)
+RESULTS = Path(__file__).parents[1] / "results" / "regimes"
+STORED = Path(cl.__file__).parent / "stored"
+COMMAND = "python benchmarks/regimes.py"
+
+
+@dataclass(frozen=True)
+class Row:
+    """
+    Args:
+        name: in the paper's table.
+        method, how: how it is trained; `how` are settings of `train`.
+        stated: is this the setting that the authors state, or that their code has?
+    """
+
+    name: str
+    method: cl.Method
+    how: dict[str, Any]
+    stated: bool = True
+
+
+@dataclass(frozen=True)
+class Stream:
+    """
+    Args:
+        published: row -> accuracy in per cent, its sd, forgetting, its sd.
+        shared: settings that all rows have.
+    """
+
+    tasks: Callable[[], list[cl.Task]]
+    model: Callable[[], torch.nn.Module]
+    published: dict[str, tuple[float, float, float, float]]
+    rows: Sequence[Row]
+    shared: dict[str, Any] = field(
+        default_factory=lambda: {"epochs": 1, "batch_size": 10, "optimizer": "sgd"}
+    )
+
+
+def _mnist_rows(decay: float) -> list[Row]:
+    """λ = 20: their 10 has no ½. Their memory is one example a class and task."""
+    stable = {"lr": 0.1, "lr_decay": decay}
+    return [
+        Row("Naive SGD", cl.Baseline(), {"lr": 0.01, "momentum": 0.8}),
+        Row("Naive SGD", cl.Baseline(), {"lr": 0.01}, stated=False),
+        Row("EWC", cl.EWC(lam=20), {"lr": 0.1}),
+        Row("A-GEM", cl.AGEM(memory=200, batch=64), {"lr": 0.1}),
+        Row("ER", cl.ER(memory=200), {"lr": 0.1}),
+        Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.5, "momentum": 0.8}),
+        Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.5}, stated=False),
+        Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.25}, stated=False),
+        Row("Multi-task", cl.Joint(), {"lr": 0.1}),
+    ]
+
+
+def _cifar_rows() -> list[Row]:
+    stable = {"lr": 0.1, "lr_decay": 0.8}
+    return [
+        Row("Naive SGD", cl.Baseline(), {"lr": 0.01, "momentum": 0.8}),
+        Row("EWC", cl.EWC(lam=20), {"lr": 0.03}),
+        Row("A-GEM", cl.AGEM(memory=100, batch=64), {"lr": 0.03}),
+        Row("ER", cl.ER(memory=100), {"lr": 0.03}),
+        Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.5, "momentum": 0.8}),
+        Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.1, "momentum": 0.8}, stated=False),
+        Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.1}, stated=False),
+        Row("Multi-task", cl.Joint(), {"lr": 0.03}),
+    ]
+
+
+STREAMS = {
+    "permuted": Stream(
+        lambda: cl.permuted(as_they_are(cl.load("mnist")), 20),
+        lambda: cl.MLP((784, 256, 256, 10)),
+        {
+            "Naive SGD": (44.4, 2.46, 0.53, 0.03),
+            "EWC": (70.7, 1.74, 0.23, 0.01),
+            "A-GEM": (65.7, 0.51, 0.29, 0.01),
+            "ER": (72.4, 0.42, 0.16, 0.01),
+            "Stable SGD": (80.1, 0.51, 0.09, 0.01),
+            "Multi-task": (86.5, 0.21, 0.0, 0.0),
+        },
+        _mnist_rows(0.8),
+    ),
+    "rotated": Stream(
+        lambda: cl.rotated(as_they_are(cl.load("mnist")), 20, degrees=10),
+        lambda: cl.MLP((784, 256, 256, 10)),
+        {
+            "Naive SGD": (46.3, 1.37, 0.52, 0.01),
+            "EWC": (48.5, 1.24, 0.48, 0.01),
+            "A-GEM": (55.3, 1.47, 0.42, 0.01),
+            "ER": (69.2, 1.10, 0.21, 0.01),
+            "Stable SGD": (70.8, 0.78, 0.10, 0.02),
+            "Multi-task": (87.3, 0.47, 0.0, 0.0),
+        },
+        _mnist_rows(0.5),
+    ),
+    "cifar": Stream(
+        lambda: cl.split(as_they_are(cl.load("cifar100")), 5, scenario="task"),
+        cl.ResNet18,
+        {
+            "Naive SGD": (40.4, 2.83, 0.31, 0.02),
+            "EWC": (42.7, 1.89, 0.28, 0.03),
+            "A-GEM": (50.7, 2.32, 0.19, 0.04),
+            "ER": (46.9, 0.76, 0.21, 0.03),
+            "Stable SGD": (59.9, 1.81, 0.08, 0.01),
+            "Multi-task": (64.8, 0.72, 0.0, 0.0),
+        },
+        _cifar_rows(),
+    ),
+}
+
+
+def train_table(names: Sequence[str], **how: Any) -> None:
+    """Train all rows of these streams. `how` goes to `sweep`: device, engine, …"""
+    for name in names:
+        stream = STREAMS[name]
+        tasks = stream.tasks()
+        for row in stream.rows:
+            print(f"{name}, {row.name}, {row.how}", flush=True)
+            settings = stream.shared | row.how | how
+            cl.sweep(
+                row.method, tasks, stream.model(), seeds=SEEDS, folder=RESULTS / name, **settings
+            )
+
+
+def runs_of(name: str, row: Row) -> list[cl.Run]:
+    """The finished runs of a row, in the order of their seeds."""
+    wanted = {"method": row.method.name, "knobs": row.method.knobs} | row.how
+    wanted = {"momentum": 0.0, "lr_decay": 1.0, "dropout": None} | wanted
+    found = {}
+    for path in sorted((RESULTS / name).glob(f"{row.method.name}-*.json")):
+        run = cl.Run.load(path)
+        if all(run.config[k] == v for k, v in wanted.items()):
+            found[run.config["seed"]] = run
+    return [found[seed] for seed in sorted(found)]
+
+
+def told(run: cl.Run) -> dict[str, Any]:
+    """What notebook 11 is told of a run: accuracies in per cent, forgetting as in the paper."""
+    joint = len(run.config["n_train"]) == 1
+    curve = [] if joint else cl.metrics.average_accuracies(run.accuracy)
+    return {
+        "seed": run.config["seed"],
+        "accuracy": round(100 * run.average_accuracy, 2),
+        "forgetting": 0.0 if joint else round(run.forgetting, 4),
+        "curve": [round(100 * float(a), 2) for a in curve],
+        "device": run.config["device"],
+    }
+
+
+# --- curvature ---
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A way to train, and for how many tasks of five epochs."""
+
+    name: str
+    stream: str
+    lr: float
+    batch_size: int
+    dropout: float
+    lr_decay: float = 1.0
+    momentum: float = 0.8  # as their code has it
+    n_tasks: int = 5
+
+
+N_CURVATURE_SEEDS = 5
+N_EXAMPLES = 5_000  # that the Hessian is of: of the training images
+PLASTIC = {"lr": 0.01, "batch_size": 64, "dropout": 0.0, "lr_decay": 1.0}
+STABLE = {"lr": 0.1, "batch_size": 10, "dropout": 0.5, "lr_decay": 0.4}
+# Where only one of them changes, momentum is off: with it, lr 0.1 in batches of ten diverges.
+GRID = product((0.01, 0.03, 0.1), (10, 64), (0.0, 0.5))
+
+
+def regimes() -> Iterator[tuple[Regime, int]]:
+    """Each regime with each of its seeds."""
+    for seed in range(N_CURVATURE_SEEDS):
+        for stream in ("rotated", "permuted"):
+            yield Regime("plastic", stream, **PLASTIC), seed
+            yield Regime("stable", stream, **STABLE), seed
+            yield Regime("stable, no momentum", stream, **STABLE, momentum=0.0), seed
+    for lr, batch_size, dropout in GRID:
+        for seed in SEEDS:
+            yield Regime("", "rotated", lr, batch_size, dropout, momentum=0.0, n_tasks=2), seed
+
+
+def measure(regime: Regime, seed: int, device: str = "auto") -> dict[str, Any]:
+    """Train in this regime; the curvature of each task's loss, and what became of the first."""
+    data = as_they_are(cl.load("mnist"))
+    tasks = {"rotated": cl.rotated, "permuted": cl.permuted}[regime.stream](data, regime.n_tasks)
+    how = {k: getattr(regime, k) for k in ("lr", "batch_size", "dropout", "lr_decay", "momentum")}
+    model = cl.MLP((784, 100, 100, 10))
+    events = cl.train_steps(
+        cl.Baseline(), tasks, model, epochs=5, optimizer="sgd", seed=seed, device=device, **how
+    )
+    steps, bounds, ws = [], [], []
+    for event in events:
+        if event.kind == "task":
+            ws.append(curvature.weights(model))
+            x, y = examples(tasks[event.task])
+            top = float(curvature.top_eigenvalues(model, x, y)[0])
+            distance = float((ws[-1] - ws[-2]).norm()) if event.task else None
+            steps.append({"sharpness": top, "distance": distance})
+    for t, w in enumerate(ws[1:], start=2):
+        x, y = examples(tasks[0])
+        bounds.append({"after": t} | vars(curvature.bound(model, ws[0], w, x, y)))
+    accuracy = [
+        [None if a != a else round(a, 4) for a in row] for row in event.run.accuracy.tolist()
+    ]
+    which = vars(regime) | {"seed": seed, "device": event.run.config["device"]}
+    return which | {"accuracy": accuracy, "tasks": steps, "bounds": bounds}
+
+
+def examples(task: cl.Task) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same of each task."""
+    order = torch.randperm(len(task.train), generator=torch.Generator().manual_seed(0))
+    return task.train.batch(order[:N_EXAMPLES])
+
+
+def measure_curvature(device: str = "auto", n_processes: int | None = None) -> None:
+    """All regimes that are not on disk yet, in so many processes; None is one a core."""
+    folder = RESULTS / "curvature"
+    folder.mkdir(parents=True, exist_ok=True)
+    left = {}
+    for regime, seed in regimes():
+        what = "-".join(f"{k}{v:g}" for k, v in vars(regime).items() if k not in ("name", "stream"))
+        path = folder / f"{regime.stream}-{what}-seed{seed}.json"
+        if not path.exists():
+            left[path] = regime, seed
+    with get_reusable_executor(n_processes, env={"OMP_NUM_THREADS": "1"}) as executor:
+        jobs = {path: executor.submit(measure, *what, device) for path, what in left.items()}
+        for path, job in tqdm(jobs.items(), desc="curvature"):
+            with replacing(path) as file:
+                file.write(json.dumps(job.result(), indent=1).encode())
+
+
+# --- what there is ---
+
+
+def summary() -> None:
+    """table.md, and the two files that notebook 11 shows, of the runs there are."""
+    lines = [
+        "| stream | method | setting | published % | ours % | published forgetting | ours | |",
+        "| --- | --- | --- | ---: | ---: | ---: | ---: | --- |",
+    ]
+    rows, devices = [], set()
+    for name, stream in STREAMS.items():
+        for row in stream.rows:
+            seeds = [told(run) for run in runs_of(name, row)]
+            if not seeds:
+                continue
+            devices |= {seed.pop("device") for seed in seeds}
+            accuracy, accuracy_sd, forgetting, forgetting_sd = stream.published[row.name]
+            cells = [
+                name,
+                row.name,
+                setting(row),
+                f"{accuracy} ± {accuracy_sd:.1f}",
+                spread([seed["accuracy"] for seed in seeds], 1),
+                f"{forgetting:.2f} ± {forgetting_sd:.2f}",
+                spread([seed["forgetting"] for seed in seeds], 2),
+                "" if row.stated else "ours",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+            names = ("accuracy", "accuracy_sd", "forgetting", "forgetting_sd")
+            published = dict(zip(names, stream.published[row.name], strict=True))
+            rows.append(
+                {
+                    "stream": name,
+                    "method": row.name,
+                    "published": published,
+                    "how": setting(row),
+                    "stated": row.stated,
+                    "seeds": seeds,
+                }
+            )
+    (RESULTS / "table.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+    keep("table2", {"command": f"{COMMAND} table2", "device": sorted(devices), "rows": rows})
+    paths = sorted((RESULTS / "curvature").glob("*.json"))
+    runs = [json.loads(path.read_text()) for path in paths]
+    keep("regimes", {"command": f"{COMMAND} curvature", "runs": runs})
+
+
+def setting(row: Row) -> str:
+    words = {"lr_decay": "decay", "lam": "λ"}
+    values = {k: v for k, v in row.method.knobs.items() if k in ("lam", "memory")} | row.how
+    return ", ".join(f"{words.get(k, k)} {v:g}" for k, v in values.items())
+
+
+def spread(values: Sequence[float], digits: int) -> str:
+    sd = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else " (one seed)"
+    return f"{mean(values):.{digits}f}{sd}"
+
+
+def keep(name: str, content: dict[str, Any]) -> None:
+    STORED.mkdir(exist_ok=True)
+    (STORED / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    what, *names = sys.argv[1:] or ["everything"]
+    if what in ("everything", "table2"):
+        train_table(names or list(STREAMS))
+    if what in ("everything", "curvature"):
+        measure_curvature()
+    summary()
