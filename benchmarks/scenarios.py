@@ -1,7 +1,6 @@
-"""Our figures beside published ones: three seeds, on real MNIST.
+"""Three scenarios of Split MNIST beside published figures, three seeds.
 
-    python benchmarks/published.py scenarios   # results/scenarios
-    python benchmarks/published.py episodic    # results/episodic
+    python benchmarks/scenarios.py   # results/scenarios
 
 Every λ is chosen first, on training images that are held out. A finished run is found again, and an
 interrupted one goes on.
@@ -9,7 +8,6 @@ interrupted one goes on.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +20,7 @@ from cl_helpers.comparison import COSTS, cost, label
 from cl_helpers.tasks import hold_out
 
 SEEDS = (0, 1, 2)
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[1] / "results" / "scenarios"
 
 
 @dataclass(frozen=True)
@@ -81,22 +79,6 @@ SCENARIOS = Table(
     {"epochs": 21, "batch_size": 128, "lr": 1e-3},
     n_held_out=1000,
 )
-
-EPISODIC = Table(
-    "Permuted MNIST, twenty tasks of one epoch (Mirzadeh et al. 2020, arXiv:2006.06958, table 2)",
-    [
-        Row("domain", cl.ER(memory=200), 72.4),
-        Row("domain", cl.AGEM(memory=200, batch=64), 65.7),
-        Row("domain", cl.EWC(), 70.7, (1.0, 10.0, 100.0)),
-        Row("domain", cl.Baseline(), None),
-    ],
-    lambda data, scenario: cl.permuted(as_they_are(data), 20, scenario=scenario),
-    lambda tasks: cl.MLP((784, 256, 256, 10)),
-    {"epochs": 1, "batch_size": 10, "lr": 0.1, "optimizer": "sgd"},
-    n_held_out=1000,
-)
-
-TABLES = {"scenarios": SCENARIOS, "episodic": EPISODIC}
 
 
 def as_they_are(data: cl.Dataset) -> cl.Dataset:
@@ -157,5 +139,4 @@ def line(row: Row, runs: Sequence[cl.Run]) -> str:
 
 
 if __name__ == "__main__":
-    for name in sys.argv[1:] or TABLES:
-        fill(TABLES[name], RESULTS / name)
+    fill(SCENARIOS, RESULTS)
