@@ -190,16 +190,16 @@ class Regime:
     batch_size: int
     dropout: float
     lr_decay: float = 1.0
-    momentum: float = 0.8  # as their code has it
+    momentum: float = 0.0
     n_tasks: int = 5
 
 
 N_CURVATURE_SEEDS = 5
-EPOCHS = 2  # five in the paper
+N_TRAIN, EPOCHS = 20_000, 3  # 60,000 and five in the paper
 N_EXAMPLES = 5_000  # that the Hessian is of: of the training images
-PLASTIC = {"lr": 0.01, "batch_size": 64, "dropout": 0.0, "lr_decay": 1.0}
+PLASTIC = {"lr": 0.01, "batch_size": 64, "dropout": 0.0, "momentum": 0.8}
+# With the momentum of their code, 0.8, this network dies in the first task: all answers are alike.
 STABLE = {"lr": 0.1, "batch_size": 10, "dropout": 0.5, "lr_decay": 0.4}
-# Where only one of them changes, momentum is off: with it, lr 0.1 in batches of ten diverges.
 GRID = product((0.01, 0.03, 0.1), (10, 64), (0.0, 0.5))
 
 
@@ -209,15 +209,14 @@ def regimes() -> Iterator[tuple[Regime, int]]:
         for stream in ("rotated", "permuted"):
             yield Regime("plastic", stream, **PLASTIC), seed
             yield Regime("stable", stream, **STABLE), seed
-            yield Regime("stable, no momentum", stream, **STABLE, momentum=0.0), seed
     for lr, batch_size, dropout in GRID:
         for seed in SEEDS:
-            yield Regime("", "rotated", lr, batch_size, dropout, momentum=0.0, n_tasks=2), seed
+            yield Regime("", "rotated", lr, batch_size, dropout, n_tasks=2), seed
 
 
 def measure(regime: Regime, seed: int, device: str = "auto") -> dict[str, Any]:
     """Train in this regime; the curvature of each task's loss, and what became of the first."""
-    data = as_they_are(cl.load("mnist"))
+    data = as_they_are(cl.load("mnist")).first(N_TRAIN, 10_000)
     tasks = {"rotated": cl.rotated, "permuted": cl.permuted}[regime.stream](data, regime.n_tasks)
     how = {k: getattr(regime, k) for k in ("lr", "batch_size", "dropout", "lr_decay", "momentum")}
     model = cl.MLP((784, 100, 100, 10))
