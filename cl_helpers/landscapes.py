@@ -175,9 +175,12 @@ def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Picture:
         for row in rows:
             curves = np.array([seed["curve"] for seed in row["seeds"]], dtype=float)
             mean = curves.mean(0)
-            x = np.arange(1, len(mean) + 1)
             colour, marker, dash = LOOK[_NAMES[row["method"]]]
             ends.append(f"{row['method']} {mean[-1]:.1f}")
+            if np.isfinite(mean).sum() == 1:  # joint training has only an end
+                ax.axhline(mean[-1], color=colour, linestyle=dash, label=row["method"])
+                continue
+            x = np.arange(1, len(mean) + 1)
             ax.plot(x, mean, color=colour, linestyle=dash, marker=marker, label=row["method"])
             ax.lines[-1].set(markersize=5, markevery=3)
             ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
