@@ -193,7 +193,13 @@ class Bound:
 
 
 def bound(
-    model: nn.Module, before: Tensor, after: Tensor, x: Tensor, y: Tensor, task: Task | None = None
+    model: nn.Module,
+    before: Tensor,
+    after: Tensor,
+    x: Tensor,
+    y: Tensor,
+    task: Task | None = None,
+    sharpness: float | None = None,
 ) -> Bound:
     """F₁, its quadratic approximation and the bound on that, all on the same examples.
 
@@ -201,6 +207,7 @@ def bound(
         model, x, y, task: as in `Loss`; the examples are the first task's, to be trained on.
         before, after: w₁ and w₂, (P,) each: `weights` when the first task had been learned, and
             when a later one had.
+        sharpness: λ_max at w₁, where it is known already.
     """
     loss, step = Loss(model, x, y, task), after - before
     product = loss.hessian(before)
@@ -208,7 +215,7 @@ def bound(
         forgetting=loss(after) - loss(before),
         slope=float(loss.gradient(before) @ step),
         quadratic=float(step @ product(step)) / 2,
-        sharpness=float(largest(loss, before)[0]),
+        sharpness=float(largest(loss, before)[0]) if sharpness is None else sharpness,
         distance=float(step.norm()),
     )
 

@@ -99,7 +99,7 @@ def plane(
     planes: Mapping[str, tuple[Plane, Loss, Loss]],
     points: Mapping[str, Mapping[str, Any]],
     good: float,
-    n: int = 15,
+    n: int = 13,
 ) -> Picture:
     """Where each task's loss is below `good`, in the plane of w₁*, w₂* and the joint solution.
 
@@ -184,7 +184,7 @@ def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Picture:
             ax.plot(x, mean, color=colour, linestyle=dash, marker=marker, label=row["method"])
             ax.lines[-1].set(markersize=5, markevery=3)
             ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
-        ax.set(xlabel="tasks learned", title=stream)
+        ax.set(xlabel="tasks learned", title=_STREAMS.get(stream, stream))
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         frame(ax)
         told.append(f"{stream}, at the end: {', '.join(ends)}")
@@ -197,6 +197,11 @@ def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Picture:
     )
 
 
+_STREAMS = {
+    "permuted": "Permuted MNIST",
+    "rotated": "Rotated MNIST",
+    "cifar": "Split CIFAR-100",
+}
 _NAMES = {  # whose colours
     "Naive SGD": "baseline",
     "EWC": "ewc",

@@ -51,8 +51,9 @@ class Way:
     @cached_property
     def bounds(self) -> list[Bound]:
         """F₁ and what bounds it after the second task, the third, …"""
-        first, model = self.weights[0], self.run.learner[0]
-        return [bound(model, first, w, *self.examples(0)) for w in self.weights[1:]]
+        first, model, (x, y) = self.weights[0], self.run.learner[0], self.examples(0)
+        sharpness = self.sharpness(0)
+        return [bound(model, first, w, x, y, sharpness=sharpness) for w in self.weights[1:]]
 
 
 def follow_steps(
