@@ -25,11 +25,12 @@ from .elements import Slider, Status
 from .shown import Shown
 
 SIZES = (100, 100)  # hidden units
-OFFERED: dict[str, tuple[str, list[float]]] = {
-    "lr": ("Learning rate", [0.01, 0.02, 0.05, 0.1, 0.2]),
-    "batch_size": ("Batch size", [8, 16, 32, 64, 128]),
-    "dropout": ("Dropout", [0.0, 0.25, 0.5]),
-    "lr_decay": ("Decay per task", [0.2, 0.4, 0.6, 0.8, 1.0]),
+# argument of `train`: name, stops, where it begins
+OFFERED: dict[str, tuple[str, list[float], float]] = {
+    "lr": ("Learning rate", [0.01, 0.02, 0.05, 0.1, 0.2], 0.05),
+    "batch_size": ("Batch size", [8, 16, 32, 64, 128], 64),
+    "dropout": ("Dropout", [0.0, 0.25, 0.5], 0.0),
+    "lr_decay": ("Decay per task", [0.2, 0.4, 0.6, 0.8, 1.0], 1.0),
 }
 SHORT = {"lr": "lr", "batch_size": "batch", "dropout": "dropout", "lr_decay": "decay"}
 ACROSS = {  # what is laid against F₁
@@ -57,16 +58,15 @@ class Curvature(Shown):
         self, tasks: Sequence[Task], epochs: int = 3, ways: Sequence[Way] = (), seed: int = 0
     ):
         if len(tasks) < 2:
-            raise ValueError(
-                f"there are {len(tasks)} tasks: give two, one to learn and one to forget"
-            )
+            raise ValueError("there is 1 task: give two, one to learn and one to forget by")
         self.tasks, self.epochs, self.seed = tasks[:2], epochs, seed
         self.ways = list(ways)
         self.training: Background | None = None
         self.event: Event | None = None
         start = self.ways[0].run.config if ways else {}
         self.sliders = {
-            name: _slider(text, stops, start.get(name)) for name, (text, stops) in OFFERED.items()
+            name: _slider(text, stops, start.get(name) or begin)
+            for name, (text, stops, begin) in OFFERED.items()
         }
         self.across = choice("Against forgetting", ACROSS, "bound")
         self.across.observe(lambda _: self.canvas.ask(), "value")
@@ -171,10 +171,8 @@ class Curvature(Shown):
         )
 
 
-def _slider(text: str, stops: list[float], value: Any) -> Slider:
-    value = stops[len(stops) // 2] if value is None else value
-    offered = sorted({*stops, value})
-    return Slider(text, [(f"{stop:g}", stop) for stop in offered], value)
+def _slider(text: str, stops: list[float], value: float) -> Slider:
+    return Slider(text, [(f"{stop:g}", stop) for stop in sorted({*stops, value})], value)
 
 
 def told(way: Way) -> str:
