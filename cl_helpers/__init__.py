@@ -5,12 +5,14 @@ from . import (
     curvature,
     evaluation,
     gradients,
+    landscapes,
     methods,
     metrics,
     parameters,
     pictures,
     plots,
     presets,
+    regimes,
     schedules,
     steps,
     tasks,
@@ -41,6 +43,7 @@ from .resnet import ResNet18
 from .run import Run
 from .settings import Settings
 from .show import show
+from .stored import stored
 from .summary import summary
 from .sweep import sweep
 from .tasks import Task, permuted, rotated, split
@@ -77,6 +80,7 @@ __all__ = [
     "evaluate",
     "evaluation",
     "gradients",
+    "landscapes",
     "load",
     "methods",
     "metrics",
@@ -85,11 +89,13 @@ __all__ = [
     "pictures",
     "plots",
     "presets",
+    "regimes",
     "rotated",
     "schedules",
     "show",
     "split",
     "steps",
+    "stored",
     "summary",
     "sweep",
     "tasks",

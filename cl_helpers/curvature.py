@@ -14,7 +14,7 @@ computed in eval mode, without dropout, with what running statistics the model h
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -130,7 +130,7 @@ def top_eigenvalues(
     Raises:
         ValueError: k is none, or too many.
     """
-    return _largest(Loss(model, x, y, task), weights(model), k)
+    return largest(Loss(model, x, y, task), weights(model), k)
 
 
 def trace(
@@ -182,13 +182,24 @@ class Bound:
         return self.sharpness * self.distance**2 / 2
 
     @property
+    def second_order(self) -> float:
+        """g₁ᵀΔw + ½ ΔwᵀH₁Δw, all that Taylor's series says up to the second order."""
+        return self.slope + self.quadratic
+
+    @property
     def error(self) -> float:
         """How far the quadratic term is from F₁, as a part of F₁."""
         return abs(self.quadratic - self.forgetting) / abs(self.forgetting)
 
 
 def bound(
-    model: nn.Module, before: Tensor, after: Tensor, x: Tensor, y: Tensor, task: Task | None = None
+    model: nn.Module,
+    before: Tensor,
+    after: Tensor,
+    x: Tensor,
+    y: Tensor,
+    task: Task | None = None,
+    sharpness: float | None = None,
 ) -> Bound:
     """F₁, its quadratic approximation and the bound on that, all on the same examples.
 
@@ -196,6 +207,7 @@ def bound(
         model, x, y, task: as in `Loss`; the examples are the first task's, to be trained on.
         before, after: w₁ and w₂, (P,) each: `weights` when the first task had been learned, and
             when a later one had.
+        sharpness: λ_max at w₁, where it is known already.
     """
     loss, step = Loss(model, x, y, task), after - before
     product = loss.hessian(before)
@@ -203,12 +215,13 @@ def bound(
         forgetting=loss(after) - loss(before),
         slope=float(loss.gradient(before) @ step),
         quadratic=float(step @ product(step)) / 2,
-        sharpness=float(_largest(loss, before, 1)[0]),
+        sharpness=float(largest(loss, before)[0]) if sharpness is None else sharpness,
         distance=float(step.norm()),
     )
 
 
-def _largest(loss: Loss, w: Tensor, k: int) -> NDArray:
+def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
+    """The k largest eigenvalues of ∇²L(w), (k,), largest first; raises as `top_eigenvalues`."""
     at_least_one("k", k)
     if k >= len(w):
         raise ValueError(f"k is {k}: choose fewer than the {len(w)} weights of the model")
@@ -230,3 +243,39 @@ def _largest(loss: Loss, w: Tensor, k: int) -> NDArray:
         return_eigenvectors=False,
     )
     return np.sort(found)[::-1]
+
+
+def along(loss: Loss, a: Tensor, b: Tensor, t: Sequence[float] | NDArray) -> NDArray:
+    """L at a + t (b − a), (len(t),): 0 is a, 1 is b."""
+    return np.array([loss(a + float(s) * (b - a)) for s in t])
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """The plane through three points, such as w₁*, w₂* and the joint solution.
+
+    Attributes:
+        origin: the first point, (P,).
+        axes: (2, P), of length 1 and at right angles; the first leads to the second point.
+    """
+
+    origin: Tensor
+    axes: Tensor
+
+    @classmethod
+    def through(cls, a: Tensor, b: Tensor, c: Tensor) -> Plane:
+        """Raises ValueError if the three lie on a line."""
+        q, r = torch.linalg.qr(torch.stack([b - a, c - a], 1).double())
+        size = r.diagonal()
+        if not size.abs().min() > 1e-6 * size.abs().max():
+            raise ValueError("the three points lie on a line: choose others")
+        return cls(a, (q * size.sign()).T.to(a))
+
+    def coordinates(self, w: Tensor) -> NDArray:
+        """(2,): of `w`, or of the point of the plane that is nearest to it."""
+        return (self.axes @ (w - self.origin)).cpu().numpy()
+
+    def losses(self, loss: Loss, x: NDArray, y: NDArray) -> NDArray:
+        """L over the plane, (len(y), len(x)), at the coordinates `x` and `y`."""
+        rows = [self.origin + float(v) * self.axes[1] for v in y]
+        return np.array([[loss(row + float(u) * self.axes[0]) for u in x] for row in rows])

@@ -159,3 +159,63 @@ def test_what_cannot_be_computed_is_refused(net, change, words):
     model, x, y, _ = net
     with pytest.raises(ValueError, match=words):
         curvature.top_eigenvalues(**{"model": model, "x": x, "y": y} | change)
+
+
+def test_largest_is_at_the_weights_that_are_asked_about(net):
+    model, x, y, _ = net
+    w = 2 * curvature.weights(model)
+    loss = curvature.Loss(model, x, y)
+    with torch.no_grad():
+        flatten(model).theta.copy_(w)
+    expected = torch.linalg.eigvalsh(dense(model, x, y))[-1]
+    with torch.no_grad():
+        flatten(model).theta.zero_()
+    assert curvature.largest(loss, w)[0] == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_a_sharpness_that_is_known_is_taken():
+    model = Quadratic()
+    x, y = torch.zeros(3, 1), torch.zeros(3, dtype=torch.long)
+    before = curvature.weights(model)
+    got = curvature.bound(model, before, before + 1, x, y, sharpness=9.0)
+    assert (got.sharpness, got.bound) == (9.0, 9.0 * 4 / 2)
+
+
+def quadratic_loss():
+    model = Quadratic()
+    return model, curvature.Loss(model, torch.zeros(3, 1), torch.zeros(3, dtype=torch.long))
+
+
+def test_along_a_line():
+    _, loss = quadratic_loss()
+    a, b = torch.tensor([1.0, 0, 0, 0]), torch.tensor([0, 2.0, 0, 0])
+    # ½ (4 (1 − t)² + 1 (2t)²)
+    expected = [2 * (1 - t) ** 2 + 2 * t**2 for t in (-1, 0, 0.25, 1)]
+    np.testing.assert_allclose(curvature.along(loss, a, b, [-1, 0, 0.25, 1]), expected, rtol=1e-4)
+
+
+def test_a_plane_keeps_distances_and_losses():
+    generator = torch.Generator().manual_seed(2)
+    a, b, c = torch.randn(3, 4, generator=generator)
+    plane = curvature.Plane.through(a, b, c)
+    torch.testing.assert_close(plane.axes @ plane.axes.T, torch.eye(2), atol=1e-6, rtol=0)
+    places = np.array([plane.coordinates(w) for w in (a, b, c)])
+    np.testing.assert_allclose(places[0], 0, atol=1e-6)
+    assert places[1] == pytest.approx([float((b - a).norm()), 0], abs=1e-5)  # to the right
+    assert places[2, 1] > 0
+    for i, j in ((0, 1), (0, 2), (1, 2)):
+        told = np.linalg.norm(places[i] - places[j])
+        assert told == pytest.approx(float(((a, b, c)[i] - (a, b, c)[j]).norm()), rel=1e-5)
+    model, loss = quadratic_loss()
+    x, y = places[1:, 0], places[1:, 1]
+    grid = plane.losses(loss, x, y)
+    h = model.curvature
+    for i, w in enumerate((b, c)):  # b at (x₀, y₀), c at (x₁, y₁)
+        assert grid[i, i] == pytest.approx(float((h * w**2).sum() / 2), rel=1e-4)
+    assert grid[1, 0] != pytest.approx(grid[0, 1])
+
+
+def test_three_points_on_a_line_are_no_plane():
+    a, b = torch.zeros(4), torch.ones(4)
+    with pytest.raises(ValueError, match="lie on a line"):
+        curvature.Plane.through(a, b, 3 * b)

@@ -255,6 +255,12 @@ def competing(task, learned, scenario, n, *, task_il=None, domain_il=None, class
     return mask.nonzero().flatten().tolist()
 
 
+def bound(h, before, after, *, lam=max, size=lambda d: sum(d * d), half=0.5):
+    """By all eigenvalues, from numpy; `lam` chooses among them."""
+    values = np.linalg.eigvals(h.numpy()).real.tolist()
+    return half * lam(values) * float(size(after - before))
+
+
 with_ = functools.partial
 
 RIGHT = [
@@ -298,6 +304,8 @@ RIGHT = [
     ("scenarios", competing),
     ("scenarios", lambda *args: torch.tensor(competing(*args))),
     ("scenarios", lambda *args: tuple(competing(*args))),
+    ("regimes", bound),
+    ("regimes", lambda h, a, b: torch.linalg.eigh(h)[0][-1:] * (a - b).square().sum() / 2),
 ]
 
 WRONG = [
@@ -481,6 +489,19 @@ WRONG = [
         with_(competing, task_il=lambda o, task, learned, n: o // n < learned),
         "it is told",
     ),
+    ("regimes", with_(bound, half=1), "½ of Taylor"),
+    ("regimes", with_(bound, size=lambda d: sum(d * d) ** 0.5), "not squared"),
+    ("regimes", with_(bound, size=lambda d: sum(d * d) ** 0.5, half=1), "not squared"),
+    ("regimes", with_(bound, lam=lambda v: max(map(abs, v))), "largest \\|λ\\|"),
+    ("regimes", with_(bound, lam=min), "smallest eigenvalue"),
+    ("regimes", lambda h, a, b: (b - a) @ (h @ (b - a)) / 2, "is to be bounded"),
+    ("regimes", lambda h, a, b: (b - a) @ (h @ (b - a)), "is to be bounded"),
+    ("regimes", with_(bound, lam=sum), "trace"),
+    ("regimes", lambda h, a, b: h.max() * ((b - a) ** 2).sum() / 2, "largest entry"),
+    ("regimes", lambda h, a, b: h.diag().max() * ((b - a) ** 2).sum() / 2, "largest entry"),
+    ("regimes", lambda h, a, b: bound(h, 0 * a, b), "first the difference"),
+    ("regimes", lambda h, a, b: bound(h, a.norm(), b.norm(), size=lambda d: d * d), "difference"),
+    ("regimes", lambda h, a, b: bound(h, 0 * a, b) - bound(h, 0 * a, a), "the difference"),
     ("scenarios", with_(competing, task_il=lambda o, task, learned, n: o < 10), "it is told"),
     (
         "scenarios",

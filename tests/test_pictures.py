@@ -11,7 +11,7 @@ from matplotlib.patches import ConnectionPatch, Rectangle
 
 import cl_helpers as cl
 from cl_helpers import pictures, plots
-from cl_helpers.pictures import paths, replay, sensitivity, slices, two_tasks
+from cl_helpers.pictures import minima, paths, replay, sensitivity, slices, two_tasks
 from cl_helpers.pictures.drawing import A
 from cl_helpers.pictures.two_tasks import TASK_A, TASK_B
 
@@ -377,3 +377,31 @@ def test_scenarios_are_one_network_and_three_masks(drawn, digits):
         assert verdict.endswith("right" if scenario == "task" else "wrong")
         if scenario == "class":
             assert run.average_accuracy < 0.25
+
+
+def test_regimes_are_parabolas_and_the_wide_ones_forget_less(drawn):
+    left, right = drawn["regimes"].axes
+
+    def curves(ax, colour):
+        """(curvature, bottom) of the parabolas of one colour, by a fit."""
+        lines = [line for line in ax.lines if line.get_color() == colour]
+        fits = [np.polyfit(*line.get_data(), 2) for line in lines if len(line.get_xdata()) > 9]
+        return [(2 * a, -b / (2 * a)) for a, b, _ in fits]
+
+    def dots(ax):
+        places = [line for line in ax.lines if len(line.get_xdata()) == 1]
+        return [line.get_xydata()[0] for line in places if line.get_color() == minima.INK]
+
+    sharp, wide = curves(left, A)
+    assert sharp[0] > 3 * wide[0]
+    (x, high), (also_x, low) = dots(left)
+    assert x == also_x  # the same Δw
+    np.testing.assert_allclose([high, low], [c * x**2 / 2 for c, _ in (sharp, wide)])
+
+    ((old, bottom),) = curves(right, A)
+    assert bottom == pytest.approx(0, abs=1e-9)
+    for (curvature, optimum), (x, lost) in zip(curves(right, minima.B), dots(right), strict=True):
+        assert curvature * (x - optimum) ** 2 / 2 == pytest.approx(minima.LEARNED)
+        assert 0 < x < optimum
+        assert lost == pytest.approx(old * x**2 / 2)
+    assert dots(right)[1][0] < dots(right)[0][0]  # wide for task 2: a shorter way

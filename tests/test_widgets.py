@@ -18,7 +18,16 @@ from test_run import a_run
 import cl_helpers as cl
 from cl_helpers import plots
 from cl_helpers.bowls import PENALTIES
-from cl_helpers.widgets import Bowls, Importance, Predict, Projection, Sweep, controls, shown
+from cl_helpers.widgets import (
+    Bowls,
+    Curvature,
+    Importance,
+    Predict,
+    Projection,
+    Sweep,
+    controls,
+    shown,
+)
 from cl_helpers.widgets.canvas import Canvas
 from cl_helpers.widgets.importance import _blocks
 from cl_helpers.widgets.shown import _tree
@@ -74,6 +83,7 @@ def some_widgets(few):
     yield Sweep(SWEEP)
     yield Importance([with_omega({"1.weight": torch.ones(4, 784)})], cl.permuted(few, 2))
     yield Projection()
+    yield Curvature(cl.permuted(few, 2))
 
 
 def test_every_control_has_a_name_and_every_box_closes(few):

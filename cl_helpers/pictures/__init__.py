@@ -6,6 +6,7 @@ Every function computes what it draws, in a second or two at most, and returns a
 
 from .learning import model, permutation, start
 from .masks import scenarios
+from .minima import regimes
 from .paths import rwalk, si
 from .replay import past
 from .sensitivity import mas
@@ -19,6 +20,7 @@ __all__ = [
     "model",
     "past",
     "permutation",
+    "regimes",
     "rwalk",
     "scenarios",
     "scp",

@@ -1,6 +1,7 @@
 """Widgets for the notebooks: fronts of training, sweeps and plots. No learning code."""
 
 from .bowls import Bowls
+from .curvature import Curvature
 from .importance import Importance
 from .lab import Lab
 from .predict import Predict
@@ -8,4 +9,4 @@ from .projection import Projection
 from .quiz import Quiz
 from .sweep import Sweep
 
-__all__ = ["Bowls", "Importance", "Lab", "Predict", "Projection", "Quiz", "Sweep"]
+__all__ = ["Bowls", "Curvature", "Importance", "Lab", "Predict", "Projection", "Quiz", "Sweep"]

@@ -1,0 +1,85 @@
+"""How one trains, and where that leads: plain SGD on one task after another.
+
+A regime is the settings alone (learning rate, its decay per task, batch size, dropout, …); there is
+no method (Mirzadeh et al. 2020, arXiv:2006.06958).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .curvature import Bound, Loss, bound, largest, weights
+from .methods import Baseline
+from .run import Run
+from .tasks import Task
+from .training import Event, train_steps
+
+EXAMPLES = 1_000  # of a task, at most, that stand for its training data
+
+
+@dataclass(eq=False)
+class Way:
+    """A run, and the weights at the end of each task.
+
+    Attributes:
+        weights: w₁*, w₂*, …, (P,) each.
+    """
+
+    run: Run
+    tasks: Sequence[Task]
+    weights: list[Tensor] = field(default_factory=list)
+
+    def examples(self, task: int) -> tuple[Tensor, Tensor]:
+        """Some of the training data of task 0, 1, …"""
+        train = self.tasks[task].train
+        return train.batch(torch.arange(min(EXAMPLES, len(train))))
+
+    def loss(self, task: int) -> Loss:
+        """L of task 0, 1, …"""
+        return Loss(self.run.learner[0], *self.examples(task))
+
+    def sharpness(self, task: int) -> float:
+        """λ_max of the Hessian of task 0, 1, … where it had been learned."""
+        return float(largest(self.loss(task), self.weights[task])[0])
+
+    @cached_property
+    def bounds(self) -> list[Bound]:
+        """F₁ and what bounds it after the second task, the third, …"""
+        first, model, (x, y) = self.weights[0], self.run.learner[0], self.examples(0)
+        sharpness = self.sharpness(0)
+        return [bound(model, first, w, x, y, sharpness=sharpness) for w in self.weights[1:]]
+
+
+def follow_steps(
+    tasks: Sequence[Task], model: nn.Module | None = None, **settings: Any
+) -> Generator[Event, None, Way]:
+    """Train with SGD, one event at a time; returns the way."""
+    way = None
+    for event in train_steps(Baseline(), tasks, model, optimizer="sgd", **settings):
+        way = way or Way(event.run, tasks)
+        if event.kind == "task":
+            way.weights.append(weights(event.run.learner[0]))
+        yield event
+    assert way is not None
+    return way
+
+
+def follow(tasks: Sequence[Task], model: nn.Module | None = None, **settings: Any) -> Way:
+    """Train with SGD, and keep the weights at the end of each task.
+
+    Args:
+        tasks, model: as in `train`.
+        settings: those of `Settings` but the optimizer.
+    """
+    events = follow_steps(tasks, model, **settings)
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            return end.value

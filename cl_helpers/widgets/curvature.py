@@ -1,0 +1,264 @@
+"""Two tasks, one regime after another: sharpness, distance and the bound beside forgetting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Any
+
+import ipywidgets as widgets
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from scipy.stats import spearmanr
+
+from .. import plots
+from ..models import MLP
+from ..regimes import Way, follow_steps
+from ..tasks import Task
+from ..training import Event, mlp_for
+from .background import Background
+from .canvas import Canvas
+from .controls import buttons, choice, row
+from .elements import Slider, Status
+from .shown import Shown
+
+SIZES = (100, 100)  # hidden units
+# argument of `train`: name, stops, where it begins
+OFFERED: dict[str, tuple[str, list[float], float]] = {
+    "lr": ("Learning rate", [0.01, 0.02, 0.05, 0.1, 0.2], 0.05),
+    "batch_size": ("Batch size", [8, 16, 32, 64, 128], 64),
+    "dropout": ("Dropout", [0.0, 0.25, 0.5], 0.0),
+    "lr_decay": ("Decay per task", [0.2, 0.4, 0.6, 0.8, 1.0], 1.0),
+}
+SHORT = {"lr": "lr", "batch_size": "batch", "dropout": "dropout", "lr_decay": "decay"}
+ACROSS = {  # what is laid against F₁
+    "the bound ½ λ_max ‖Δw‖²": "bound",
+    "the quadratic term ½ ΔwᵀHΔw": "quadratic",
+    "sharpness λ_max": "sharpness",
+    "distance ‖Δw‖": "distance",
+}
+
+
+class Curvature(Shown):
+    """Choose a regime, train on two tasks, and see where it lies among those before.
+
+    Args:
+        tasks: the first two are trained on.
+        epochs: of each.
+        ways: to begin with, from `regimes.follow` on the same tasks.
+        seed: of all runs.
+
+    Attributes:
+        ways: what has been trained so far; each is a numbered point.
+    """
+
+    def __init__(
+        self, tasks: Sequence[Task], epochs: int = 3, ways: Sequence[Way] = (), seed: int = 0
+    ):
+        if len(tasks) < 2:
+            raise ValueError("there is 1 task: give two, one to learn and one to forget by")
+        self.tasks, self.epochs, self.seed = tasks[:2], epochs, seed
+        self.ways = list(ways)
+        self.training: Background | None = None
+        self.event: Event | None = None
+        start = self.ways[0].run.config if ways else {}
+        self.sliders = {
+            name: _slider(text, stops, start.get(name) or begin)
+            for name, (text, stops, begin) in OFFERED.items()
+        }
+        self.across = choice("Against forgetting", ACROSS, "bound")
+        self.across.observe(lambda _: self.canvas.ask(), "value")
+        self.start_, self.stop_, self.clear_ = buttons(
+            ("Train on two tasks", self.start), ("Stop", self.stop), ("Clear", self.clear)
+        )
+        self.progress = widgets.FloatProgress(max=1.0, tooltip="done", layout={"width": "120px"})
+        self.said = Status()
+        self.canvas = Canvas(plots.blank(9.6, 4.2), self._update)
+        self.box = widgets.VBox(
+            [
+                row(*self.sliders.values()),
+                row(self.start_, self.stop_, self.clear_, self.progress, self.across),
+                self.said,
+                self.canvas.box,
+            ]
+        )
+
+    # ---- what the buttons do; also from code ----
+
+    def start(self, *_: object) -> None:
+        """Train with the regime on the page."""
+        self.event = None
+        self.canvas.say(None)
+        events = partial(self._events, {n: slider.value for n, slider in self.sliders.items()})
+        training = Background(events, self._each, lambda: self._ended(training))
+        self.training = training
+        training.start()
+        self.canvas.ask()
+
+    def stop(self, *_: object) -> None:
+        """End after the step in progress; the points so far stay."""
+        if self.training:
+            self.training.stop()
+        self.canvas.ask()
+
+    def wait(self, timeout: float | None = None) -> Way | None:
+        """Until training has ended, for scripts; returns the latest way."""
+        if self.training:
+            self.training.wait(timeout)
+            self.canvas.draw()
+        return self.ways[-1] if self.ways else None
+
+    def clear(self, *_: object) -> None:
+        """Forget all points."""
+        self.ways.clear()
+        self.canvas.ask()
+
+    def close(self) -> None:
+        if self.training:
+            self.training.stop("its cell was run again")
+        super().close()
+
+    # ---- in the training thread ----
+
+    def _events(self, regime: dict[str, Any]) -> Generator[Event, None, None]:
+        model = MLP((mlp_for(self.tasks).sizes[0], *SIZES, mlp_for(self.tasks).sizes[-1]))
+        settings = regime | {"epochs": self.epochs, "seed": self.seed}
+        way = yield from follow_steps(self.tasks, model, **settings)
+        if not math.isfinite(way.loss(0)(way.weights[-1])):
+            raise ValueError(f"training diverged with {told(way)}: lower the learning rate")
+        _ = way.bounds  # here, and not while drawing
+        self.ways.append(way)
+
+    def _each(self, event: Event) -> None:
+        self.event = event
+        self.canvas.ask()
+
+    def _ended(self, training: Background) -> None:
+        if training is self.training:  # else the next has begun
+            self.canvas.say(training.error)
+            self.canvas.ask()
+
+    # ---- in the drawing thread ----
+
+    def _update(self) -> None:
+        training, event = self.training, self.event
+        live = training is not None and not training.over
+        self.stop_.disabled, self.clear_.disabled = not live, not self.ways
+        self.progress.value = event.step / event.n_steps if event else 0.0
+        ways = list(self.ways)
+        if live:
+            where = f"task {event.task + 1} of 2" if event else "starting"
+            self.said.value = f"training: {where}"
+        elif training is not None and training.state in ("stopped", "failed"):
+            self.said.value = training.reason or "failed: see below"
+        elif ways:
+            self.said.value = f"{len(ways)}: {words(ways[-1])}"
+        else:
+            self.said.value = "Choose a regime and press the button: each one becomes a point."
+        figure = self.canvas.figure
+        figure.clear()
+        left, right = figure.subplots(1, 2)
+        _draw_factors(left, ways)
+        name = next(text for text, what in ACROSS.items() if what == self.across.value)
+        _draw_forgetting(right, ways, self.across.value, name)
+        plots.described(
+            figure,
+            "Left: sharpness λ_max against distance ‖Δw‖, a point a regime; along a dotted line "
+            f"the bound is the same. Right: F₁ against {name}. "
+            + (" ".join(f"{i}: {words(way)}." for i, way in enumerate(ways, 1)) or "No point yet."),
+        )
+
+
+def _slider(text: str, stops: list[float], value: float) -> Slider:
+    return Slider(text, [(f"{stop:g}", stop) for stop in sorted({*stops, value})], value)
+
+
+def told(way: Way) -> str:
+    """The regime, in a few words."""
+    config = way.run.config
+    return ", ".join(f"{text} {config[name] or 0:g}" for name, text in SHORT.items())
+
+
+def words(way: Way) -> str:
+    """The regime and what came of it."""
+    b, a = way.bounds[0], way.run.accuracy
+    return (
+        f"{told(way)}: sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, "
+        f"bound {b.bound:.0f}, quadratic term {b.quadratic:.3f}; F₁ {b.forgetting:.3f}, "
+        f"task 1 from {a[0, 0]:.1%} to {a[1, 0]:.1%}, task 2 {a[1, 1]:.1%}"
+    )
+
+
+def _draw_factors(ax: Axes, ways: Sequence[Way]) -> None:
+    x = [way.bounds[0].distance for way in ways] or [1.0, 10.0]
+    y = [way.bounds[0].sharpness for way in ways] or [1.0, 30.0]
+    ax.set(xscale="log", yscale="log")
+    xlim, ylim = ((min(v) / 1.6, 1.6 * max(v)) for v in (x, y))
+    distance = np.geomspace(*xlim, 50)
+    for bound in (1, 3, 10, 30, 100, 300, 1000):
+        sharpness = 2 * bound / distance**2
+        ax.plot(distance, sharpness, color="#999999", linestyle=":", linewidth=1, zorder=1)
+        seen = (sharpness > ylim[0]) & (sharpness < ylim[1]) & (distance < xlim[1] / 1.1)
+        if seen.any():
+            at = int(np.argmax(seen))
+            ax.annotate(
+                f"{bound}",
+                (distance[at], sharpness[at]),
+                (4, -12),
+                textcoords="offset points",
+                fontsize=9,
+                color="#666666",
+            )
+    _points(ax, x, y, ways)
+    ax.set(xlim=xlim, ylim=ylim, xlabel="distance ‖Δw‖", ylabel="sharpness $λ_{max}$")
+    ax.set_title("dotted: the same bound ½ $λ_{max}$ ‖Δw‖²", fontsize=11)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        axis.set_minor_formatter(NullFormatter())
+    plots.frame(ax)
+
+
+def _draw_forgetting(ax: Axes, ways: Sequence[Way], what: str, name: str) -> None:
+    x = [getattr(way.bounds[0], what) for way in ways]
+    y = [way.bounds[0].forgetting for way in ways]
+    ax.axhline(0, color="black", linewidth=0.8)
+    _points(ax, x, y, ways)
+    ax.margins(0.12)
+    ax.set(xlabel=name.replace("λ_max", "$λ_{max}$"), ylabel="forgetting F₁, measured")
+    ax.set_title(_rank(x, y), fontsize=11)
+    plots.frame(ax)
+
+
+def _rank(x: Sequence[float], y: Sequence[float]) -> str:
+    """The rank correlation, where there are enough points for one."""
+    if len(x) < 4:
+        return "with four points or more: do the ranks agree?"
+    return f"rank correlation {spearmanr(x, y).statistic:.2f} of {len(x)} regimes"
+
+
+def _points(ax: Axes, x: Sequence[float], y: Sequence[float], ways: Sequence[Way]) -> None:
+    """Numbered discs, the latest filled."""
+    for i, at in enumerate(zip(x, y, strict=False), 1):
+        if i > len(ways):
+            return
+        latest = i == len(ways)
+        ax.plot(
+            *at,
+            "o",
+            markersize=15,
+            color="#0072B2",
+            markerfacecolor="#0072B2" if latest else "white",
+            zorder=3,
+        )
+        ax.annotate(
+            str(i),
+            at,
+            ha="center",
+            va="center",
+            fontsize=9,
+            zorder=4,
+            color="white" if latest else "black",
+        )

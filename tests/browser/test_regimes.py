@@ -1,0 +1,75 @@
+"""Notebook 11 as a student goes through it: guesses, then regimes of one's own as points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from test_explore import picture, status
+
+PATH = Path(__file__).parents[2] / "notebooks" / "11_training_regimes.ipynb"
+
+
+def cell_that_says(words):
+    cells = nbformat.read(PATH, as_version=4).cells
+    [i] = [i for i, c in enumerate(cells) if c.cell_type == "code" and words in c.source]
+    return i
+
+
+@pytest.fixture
+def page(notebook):
+    page = notebook(PATH)
+    page.run_all(timeout=240)
+    assert page.errors() == []
+    return page
+
+
+def test_regimes(page):
+    g, r = cell_that_says("cl.widgets.Predict("), cell_that_says("guess.replay(")
+    page.cell(g).scroll_into_view_if_needed()
+    page.cell(g).get_by_role("radio", name="stable, and it is less sharp").check()
+    page.cell(g).get_by_role("button", name="Record my guess").first.click()
+    page.wait_until(lambda: page.ask("print(guess.guess)").text.startswith("stable, and"))
+    page.run_cell(r)
+    assert "guessed" in str(page.outputs(r))
+
+    i = cell_that_says("cl.widgets.Curvature(")
+    page.cell(i).scroll_into_view_if_needed()
+    page.wait_until(lambda: status(page, i).startswith("6: lr 0.1, batch 16") and page.pictures(i))
+    page.screenshot("regimes", cell=i)
+
+    # By keyboard, and then by the button: a seventh point, with the numbers that train gives.
+    page.widget("slider", "Learning rate").press("End")
+    page.widget("slider", "Batch size").press("End")
+    page.widget("slider", "Decay per task").press("Home")
+    before = picture(page, i)
+    page.press("Train on two tasks")
+    page.wait_until(lambda: status(page, i).startswith("7: "), timeout=60)
+    page.wait_until(lambda: picture(page, i) != before)
+    assert status(page, i).startswith("7: lr 0.2, batch 128, dropout 0, decay 0.2: sharpness")
+    same = page.ask(
+        """
+        regime = {"lr": 0.2, "batch_size": 128, "dropout": 0.0, "lr_decay": 0.2}
+        [b] = cl.regimes.follow(tasks[:2], cl.MLP(sizes), epochs=epochs, **regime).bounds
+        print(f"sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, bound {b.bound:.0f}")
+        """
+    ).text.strip()
+    assert same in status(page, i)
+    assert same in page.pictures(i)[0].alt
+
+    before = picture(page, i)
+    page.widget("combobox", "Against forgetting").select_option("distance ‖Δw‖")
+    page.wait_until(lambda: picture(page, i) != before)
+    assert "F₁ against distance ‖Δw‖" in page.pictures(i)[0].alt
+
+    # Small batches take long enough to be stopped.
+    page.widget("slider", "Batch size").press("Home")
+    page.press("Train on two tasks")
+    page.wait_until(lambda: "training: task" in status(page, i))
+    page.press("Stop")
+    page.wait_until(lambda: status(page, i) == "stopped")
+    page.screenshot("regimes-seven", cell=i)
+    page.press("Clear")
+    page.wait_until(lambda: "No point yet" in page.pictures(i)[0].alt)
+    assert page.widget("button", "Clear").is_disabled()

@@ -1,0 +1,76 @@
+"""A way is a run like any other, and its bounds are of its own weights and examples."""
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+import cl_helpers as cl
+from cl_helpers.regimes import EXAMPLES
+
+REGIME = {"epochs": 2, "batch_size": 25, "lr": 0.05, "dropout": 0.25, "lr_decay": 0.5, "seed": 3}
+SIZES = (784, 8, 10)
+
+
+@pytest.fixture(scope="module")
+def way(few):
+    return cl.regimes.follow(cl.permuted(few, 3), cl.MLP(SIZES), **REGIME)
+
+
+def model_at(w):
+    model = cl.MLP(SIZES)
+    torch.nn.utils.vector_to_parameters(w, model.parameters())
+    return model
+
+
+def loss_at(w, x, y):
+    return F.cross_entropy(model_at(w).eval()(x), y).item()
+
+
+def test_it_is_the_run_that_train_gives(way, few):
+    same = cl.train(
+        cl.Baseline(),
+        cl.permuted(few, 3),
+        cl.MLP(SIZES),
+        optimizer="sgd",
+        progress=False,
+        **REGIME,
+    )
+    np.testing.assert_array_equal(way.run.accuracy, same.accuracy)
+    assert torch.equal(
+        way.weights[-1], torch.nn.utils.parameters_to_vector(same.model.parameters())
+    )
+
+
+def test_the_weights_are_those_at_the_end_of_each_task(way, few):
+    assert len(way.weights) == 3
+    task = cl.permuted(few, 3)[0]
+    for w, row in zip(way.weights, way.run.accuracy, strict=True):
+        right = (model_at(w).eval()(task.test.x).argmax(1) == task.test.y).double().mean()
+        assert right.item() == pytest.approx(row[0])
+
+
+def test_bounds_are_of_the_first_task(way):
+    x, y = way.examples(0)
+    first = way.weights[0]
+    sharpness = cl.curvature.top_eigenvalues(model_at(first), x, y)[0]
+    assert len(way.bounds) == 2
+    for b, w in zip(way.bounds, way.weights[1:], strict=True):
+        assert b.forgetting == pytest.approx(loss_at(w, x, y) - loss_at(first, x, y), abs=1e-5)
+        assert b.distance == pytest.approx((w - first).double().norm().item(), rel=1e-5)
+        assert b.sharpness == pytest.approx(sharpness, rel=1e-3)
+
+
+def test_sharpness_of_a_task_is_at_its_own_weights(way):
+    for t, w in enumerate(way.weights):
+        expected = cl.curvature.top_eigenvalues(model_at(w), *way.examples(t))[0]
+        assert way.sharpness(t) == pytest.approx(expected, rel=1e-3)
+    assert way.sharpness(1) != pytest.approx(way.sharpness(0), rel=0.01)
+
+
+def test_examples_are_training_data_and_not_too_many(few, digits):
+    x, y = cl.regimes.Way(None, cl.permuted(few, 2)).examples(1)
+    second = cl.permuted(few, 2)[1].train
+    assert torch.equal(x, second.x)
+    assert torch.equal(y, second.y)
+    assert len(cl.regimes.Way(None, cl.permuted(digits, 1)).examples(0)[1]) == EXAMPLES
