@@ -200,7 +200,7 @@ N_EXAMPLES = 5_000  # that the Hessian is of: of the training images
 PLASTIC = {"lr": 0.01, "batch_size": 64, "dropout": 0.0, "momentum": 0.8}
 # With the momentum of their code, 0.8, this network dies in the first task: all answers are alike.
 STABLE = {"lr": 0.1, "batch_size": 10, "dropout": 0.5, "lr_decay": 0.4}
-GRID = product((0.01, 0.03, 0.1), (10, 64), (0.0, 0.5))
+GRID = list(product((0.01, 0.03, 0.1), (10, 64), (0.0, 0.5)))
 
 
 def regimes() -> Iterator[tuple[Regime, int]]:
