@@ -69,8 +69,9 @@ def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
     with (folder / "nbgrader.log").open("a") as log:
         log.write(done.stdout + done.stderr)
     if done.returncode:
-        # A traceback's last line says more than the one that says that there is a traceback.
-        lines = re.findall(r"^\s*([\w.]*Error: .*)", done.stderr, re.M) or done.stderr.splitlines()
+        # What nbgrader gives up on, or a traceback's last line, says more than that it failed.
+        told = r"(?:\| CRITICAL\] |^\s*(?=[\w.]*Error: ))(.*)"
+        lines = re.findall(told, done.stderr, re.M) or done.stderr.splitlines()
         reason = lines[-1] if lines else "no reason given"
         raise ValueError(
             f"nbgrader {' '.join(arguments)} failed: {reason} (all of it: {folder}/nbgrader.log)"
