@@ -94,11 +94,14 @@ def grade(course: Course = HOME) -> None:
     """Grade all that was collected, by the key and the deadline as they are now."""
     for student in tidy(course):
         console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
+    console.print(f"grading {len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
     nbgrader(course, "autograde", ASSIGNMENT, "--force")
     table, points = Table("student", "points", "receipt", ""), totals(course)
-    for paper in papers(course, banks.bank_of(course)):
-        said = "; ".join(["late"] * paper.late + list(paper.problems))
-        table.add_row(paper.student, str(points.get(paper.student, "–")), paper.receipt, said)
+    graded = papers(course, banks.bank_of(course))
+    said = {p.student: "; ".join(["late"] * p.late + list(p.problems)) for p in graded}
+    for paper in sorted(graded, key=lambda p: bool(said[p.student])):  # to be looked at: last
+        total = str(points.get(paper.student, "–"))
+        table.add_row(paper.student, total, paper.receipt, said[paper.student])
     console.print(table, markup=False)
 
 
