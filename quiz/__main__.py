@@ -103,6 +103,8 @@ def grade(course: Course = HOME) -> None:
         total = str(points.get(paper.student, "–"))
         table.add_row(paper.student, total, paper.receipt, said[paper.student])
     console.print(table, markup=False)
+    for students in reports.copies(graded):
+        console.print(f"began as one file: {', '.join(students)}", markup=False)
 
 
 @app.command()

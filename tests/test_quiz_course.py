@@ -355,6 +355,7 @@ def test_a_second_release_breaks_nothing_that_is_out(course, monkeypatch):
     said.clear()
     cli.grade(course.folder)
     assert not [line for line in said if "tidied" in str(line)]
+    assert [line for line in said if re.match("began as one file: early, ", str(line))]
     [paper] = [p for p in courses.papers(course.folder, course.bank) if p.student == "early"]
     assert paper.score(course.bank) == Decimal("9.6") == courses.totals(course.folder)["early"]
     assert ["its files were written at" in problem for problem in paper.problems] == [True]
