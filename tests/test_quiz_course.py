@@ -192,7 +192,7 @@ def test_time_extensions_owners_and_other_ways_in(course):
     by_hand("late-by-hand", answers__json=sheet, timestamp__txt=stamp)
     by_hand("nothing", note__txt="sorry")
     (course.folder / "submitted" / "somebody").mkdir()  # unpacked from a zip, perhaps
-    other = course.folder / "submitted" / "renamed" / "quiz"
+    other = course.folder / "submitted" / "extended" / "quiz"
     (course.folder / "submitted" / "somebody" / "quiz").symlink_to(other)
 
     course.run("collect", "quiz", "--ExchangeCollect.trust_clock=True")
