@@ -87,7 +87,8 @@ def _stock(folder: Path, bank: banks.Bank, imports: str) -> Path:
 def _hand_in(course: Path, bank: banks.Bank, n: int) -> None:
     """n papers in submitted/, each right about half the time."""
     draw, public = random.Random(0), bank.public()
-    released, came = course / "release" / ASSIGNMENT / NOTEBOOK, course / "came"
+    released = (course / "release" / ASSIGNMENT / NOTEBOOK).read_bytes()
+    came = course / "came"
     came.mkdir()
     for i in range(n):
         answers = {

@@ -299,11 +299,11 @@ def plain_bytes(path: Path, largest: int = LARGEST) -> bytes:
         FileNotFoundError: there is nothing.
     """
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    if path.is_symlink():
-        raise AnswersError("it is a link, not a file")
-    if path.is_dir():
-        raise AnswersError("it is a folder, not a file")
     try:
+        if path.is_symlink():
+            raise AnswersError("it is a link, not a file")
+        if path.is_dir():
+            raise AnswersError("it is a folder, not a file")
         with os.fdopen(os.open(path, flags | getattr(os, "O_BINARY", 0)), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise AnswersError("it is no plain file")

@@ -6,7 +6,7 @@ Each step is nbgrader's own command, with the settings of course/nbgrader_config
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +24,7 @@ from .build import build as build_source
 from .course import (
     HOME,
     gradebook,
+    last_deadline,
     nbgrader,
     new_course,
     papers,
@@ -32,26 +33,26 @@ from .course import (
     totals,
 )
 from .demo import make_course
-from .submissions import LEFT_OUT, tidy
+from .exchange import LEFT_OUT
+from .grading import exact
+from .submissions import tidy
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False)
 
 Course = Annotated[Path, typer.Option(help="The course's folder.")]
-BankFolder = Annotated[
-    Path | None, typer.Option("--bank", help="The question bank; else $QUIZ_BANK, else ours.")
-]
 Due = Annotated[str | None, typer.Option(help='When answers must be in: "2026-12-18 23:59".')]
 
 
 @app.command()
-def check(bank: BankFolder = None) -> None:
-    """Is the question bank in order, and fair?"""
-    found = banks.load(bank)
+def check(course: Course = HOME) -> None:
+    """Is the question bank in order, and fair? It is the course's bank/; ours if there is none."""
+    found = banks.bank_of(course)
     if wrong := found.check():
         raise ValueError("\n".join(wrong))
     options = sum(len(q.options) for q in found.questions.values())
-    console.print(f"{len(found.questions)} questions, {options} options, {found.most} points: fair")
+    most = exact(found.most)
+    console.print(f"{len(found.questions)} questions, {options} options, {most} points: fair")
 
 
 @app.command()
@@ -63,8 +64,9 @@ def course(folder: Path, name: str = "continual-learning") -> None:
 @app.command()
 def build(course: Course = HOME, due: Due = None) -> None:
     """Write the assignment's notebook and questions.json, with no key in them."""
-    told = f"{deadline(due):%Y-%m-%d %H:%M %Z}" if due else ""
-    console.print(build_source(banks.load(), course, told))
+    ends = deadline(due) if due else last_deadline(course)
+    told = f"{ends:%Y-%m-%d %H:%M %Z}" if ends else ""
+    console.print(build_source(banks.bank_of(course), course, told))
 
 
 @app.command()
@@ -92,21 +94,22 @@ def grade(course: Course = HOME) -> None:
     """Grade all that was collected, by the key and the deadline as they are now."""
     for student in tidy(course):
         console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
+    console.print(f"grading {len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
     nbgrader(course, "autograde", ASSIGNMENT, "--force")
     table, points = Table("student", "points", "receipt", ""), totals(course)
-    for paper in papers(course, banks.load()):
-        said = "; ".join(["late"] * paper.late + list(paper.problems))
-        table.add_row(paper.student, str(points.get(paper.student, "–")), paper.receipt, said)
+    graded = papers(course, banks.bank_of(course))
+    said = {p.student: "; ".join(["late"] * p.late + list(p.problems)) for p in graded}
+    for paper in sorted(graded, key=lambda p: bool(said[p.student])):  # to be looked at: last
+        total = str(points.get(paper.student, "–"))
+        table.add_row(paper.student, total, paper.receipt, said[paper.student])
     console.print(table, markup=False)
+    for students in reports.copies(graded):
+        console.print(f"began as one file: {', '.join(students)}", markup=False)
 
 
 @app.command()
 def feedback(course: Course = HOME) -> None:
     """Make everyone's feedback, the explanations included, and hand it out: after the deadline."""
-    with gradebook(course) as book:
-        dates = [s.duedate for s in book.assignment_submissions(ASSIGNMENT) if s.duedate]
-    if dates and max(dates) > datetime.now(UTC).replace(tzinfo=None):
-        raise ValueError(f"feedback has the key in it: not before {max(dates):%Y-%m-%d %H:%M} UTC")
     nbgrader(course, "generate_feedback", ASSIGNMENT, "--force")
     nbgrader(course, "release_feedback", ASSIGNMENT)
     console.print(f"{len(list(course.glob(f'feedback/*/{ASSIGNMENT}/*.html')))} pages of feedback")
@@ -115,16 +118,17 @@ def feedback(course: Course = HOME) -> None:
 @app.command()
 def report(course: Course = HOME) -> None:
     """What the answers say about the questions: report/report.html."""
-    bank = banks.load()
+    bank = banks.bank_of(course)
     folder = course / "report"
-    reports.write(bank, papers(course, bank), folder, title=banks.TITLE)
+    due = last_deadline(course)
+    reports.write(bank, papers(course, bank), folder, title=banks.TITLE, due=due)
     console.print(folder / "report.html")
 
 
 @app.command("export")
 def export_(course: Course = HOME) -> None:
     """Grades for the registrar, Canvas and Moodle; the bank for Moodle and for QTI: export/."""
-    bank, folder = banks.load(), course / "export"
+    bank, folder = banks.bank_of(course), course / "export"
     folder.mkdir(exist_ok=True)
     with gradebook(course) as book:
         grades = export.grades(book, ASSIGNMENT)

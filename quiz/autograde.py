@@ -15,7 +15,7 @@ from nbgrader.utils import is_grade
 
 from cl_helpers.answers import Questions, Reading, receipt
 
-from .bank import Bank, load
+from .bank import Bank, bank_of
 from .build import ASSIGNMENT
 from .feedback import overview, question_card
 from .grading import earned
@@ -37,14 +37,15 @@ class GradeAnswers(Execute):
         Raises:
             ValueError: it was not tidied, or the bank is not the one that was given out.
         """
-        bank, folder = load(), Path(resources["metadata"]["path"])
+        # nbgrader converts in the course's folder.
+        bank, folder = bank_of(Path.cwd()), Path(resources["metadata"]["path"])
         questions = bank.public()
         if not (folder / INTAKE).exists():  # nbgrader goes on when its hooks fail
             raise ValueError(f"{folder} was not tidied: is release/{ASSIGNMENT} there?")
         if replace(Questions.read(folder / "questions.json"), due="") != questions:
             raise ValueError(
-                f"source/{ASSIGNMENT} was built from another bank: name that one with QUIZ_BANK, "
-                "or run `python -m quiz build` again"
+                f"source/{ASSIGNMENT} was built from another bank than the one in bank/: put that "
+                "one back, or run `python -m quiz build` again"
             )
         reading = read_submission(folder, questions)
         for cell in nb.cells:

@@ -7,7 +7,6 @@ that cannot be guessed from the form of the options.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from decimal import Decimal
 from functools import cached_property, lru_cache
@@ -238,16 +237,21 @@ class Bank:
         return wrong
 
 
-def load(folder: str | os.PathLike | None = None) -> Bank:
-    """The bank in a folder; None takes $QUIZ_BANK, else the one beside this file.
+def bank_of(course: Path) -> Bank:
+    """The bank of a course: its own, in its folder's bank/; ours where it has none."""
+    own = course / "bank"
+    return load(own if own.exists() else FOLDER)
+
+
+def load(folder: Path = FOLDER) -> Bank:
+    """The bank in a folder.
 
     Raises:
         BankError: a file is not what it should be.
     """
-    folder = Path(folder or os.environ.get("QUIZ_BANK") or FOLDER)
     files = sorted(folder.glob("*.yaml"))
     if not files:
-        raise BankError(f"{folder} has no *.yaml: name the folder with the question bank")
+        raise BankError(f"{folder} has no *.yaml: put the question bank there")
     return _read(tuple((file, file.stat().st_mtime_ns) for file in files))
 
 

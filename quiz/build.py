@@ -80,16 +80,16 @@ def build(bank: Bank, course: Path, due: str = "") -> Path:
     """Write source/quiz/ of a course; its folder.
 
     Raises:
-        ValueError: a file is in the way, or answers to other questions have been handed in.
+        ValueError: a file is in the way, or other questions have been given out.
     """
     folder, public = course / "source" / ASSIGNMENT, bank.public(due)
     folder.mkdir(parents=True, exist_ok=True)
-    before = folder / "questions.json"
-    handed_in = next(course.glob(f"submitted/*/{ASSIGNMENT}"), None)
-    if handed_in and before.exists() and not _same_ids(Questions.read(before), public):
+    out = course / "release" / ASSIGNMENT / "questions.json"
+    if out.exists() and not _same_ids(Questions.read(out), public):
         raise ValueError(
-            f"{handed_in} answers the questions in {before}: words, reasons and the key may still "
-            "change, but no question or option may come, go or get another id"
+            f"students may be answering {out}: words, reasons and the key may still change, but no "
+            "question or option may come, go or get another id, or their answers would be worth "
+            f"nothing; if nobody has it yet, delete {out.parent} first"
         )
     files = {
         f"{ASSIGNMENT}.ipynb": nbformat.writes(source_notebook(bank, due)) + "\n",

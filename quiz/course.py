@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +28,7 @@ HOME = HERE / "course"
 REGRADES = "regrades.jsonl"
 
 _CONFIG = """\
-# The quiz's settings; your own below.
+# The quiz's settings; your own below. Your own questions go into bank/, beside this file.
 load_subconfig({path!r})
 c = get_config()
 c.CourseDirectory.course_id = {name!r}
@@ -57,8 +58,6 @@ def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
     """
     venv = Path(sys.executable).parent  # where `alembic` is, which nbgrader calls
     env = os.environ | {"PATH": f"{venv}{os.pathsep}{os.environ.get('PATH', '')}"} | env
-    if bank := env.get("QUIZ_BANK"):
-        env["QUIZ_BANK"] = os.path.abspath(bank)
     done = subprocess.run(
         [sys.executable, "-m", "nbgrader", *arguments],
         check=False,
@@ -70,8 +69,9 @@ def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
     with (folder / "nbgrader.log").open("a") as log:
         log.write(done.stdout + done.stderr)
     if done.returncode:
-        # A traceback's last line says more than the one that says that there is a traceback.
-        lines = re.findall(r"^\s*([\w.]*Error: .*)", done.stderr, re.M) or done.stderr.splitlines()
+        # What nbgrader gives up on, or a traceback's last line, says more than that it failed.
+        told = r"(?:\| CRITICAL\] |^\s*(?=[\w.]*Error: ))(.*)"
+        lines = re.findall(told, done.stderr, re.M) or done.stderr.splitlines()
         reason = lines[-1] if lines else "no reason given"
         raise ValueError(
             f"nbgrader {' '.join(arguments)} failed: {reason} (all of it: {folder}/nbgrader.log)"
@@ -100,27 +100,46 @@ def set_deadline(folder: Path, due: datetime) -> None:
         )
 
 
+def last_deadline(folder: Path) -> datetime | None:
+    """What was set last, in this machine's zone."""
+    if not (folder / "gradebook.db").exists():
+        return None
+    with gradebook(folder) as book:
+        due = next((a.duedate for a in book.assignments if a.name == ASSIGNMENT), None)
+    return due and due.replace(tzinfo=UTC).astimezone()
+
+
 def papers(folder: Path, bank: Bank) -> list[Paper]:
-    """What has been collected, one paper a student, graded yet or not."""
+    """What has been collected, one paper a student, graded yet or not.
+
+    Where the gradebook has other points than the answers earn, the problems say so.
+    """
     questions = bank.public()
     with gradebook(folder) as book:
         known = {s.student.id: s for s in book.assignment_submissions(ASSIGNMENT)}
+        booked = {g.student: g.score for g in grades(book, ASSIGNMENT)} if known else {}
         found = []
         for each in sorted(folder.glob(f"submitted/*/{ASSIGNMENT}")):
             student, reading = each.parent.name, read_submission(each, questions)
             submission = known.get(student)
-            ungraded = () if submission else ("not graded: run `python -m quiz grade`",)
-            found.append(
-                Paper(
-                    student=student,
-                    choices=reading.choices,
-                    problems=(*reading.problems, *ungraded),
-                    submitted=submission.timestamp if submission else None,
-                    late=bool(submission and submission.total_seconds_late > 0),
-                    receipt=receipt(questions, reading.choices),
-                    sheet=reading.sheet,
-                )
+            paper = Paper(
+                student=student,
+                choices=reading.choices,
+                problems=reading.problems,
+                submitted=submission.timestamp if submission else None,
+                late=bool(submission and submission.total_seconds_late > 0),
+                receipt=receipt(questions, reading.choices),
+                sheet=reading.sheet,
             )
+            wrong = []
+            if not submission:
+                wrong = ["not graded: run `python -m quiz grade`"]
+            elif booked[student] != (earns := paper.score(bank)):
+                wrong = [
+                    f"the gradebook has {booked[student]} points and the answers earn {earns}: "
+                    "run `python -m quiz regrade`, unless a grader changed it"
+                ]
+            found.append(replace(paper, problems=(*paper.problems, *wrong)))
         return found
 
 

@@ -51,7 +51,7 @@ def question_card(question: Question, chosen: Set[str]) -> str:
 def overview(reading: Reading, receipt: str, n_questions: int) -> str:
     """What was read of a submission, and what could not be."""
     lines = [f"{len(reading.choices)} of {n_questions} answers were read. Receipt {receipt}."]
-    lines += [f"Could not be read: {problem}." for problem in reading.problems]
+    lines += [f"Not in order: {problem}." for problem in reading.problems]
     return f'<div style="{_BOX}">{"".join(f"<p>{escape(line)}</p>" for line in lines)}</div>'
 
 

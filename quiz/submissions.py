@@ -13,17 +13,12 @@ import json
 import re
 import secrets
 import shutil
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
-from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.exchange.default import ExchangeCollect
 from nbgrader.utils import parse_utc
-from traitlets import Bool, Integer
 
 from cl_helpers.answers import (
     FILE,
@@ -44,13 +39,18 @@ THEIRS = f"{NOTEBOOK}.as-submitted"
 INTAKE = "intake.json"  # ours: what `take` has to say about a submission
 LARGEST_NOTEBOOK = 10 * 2**20
 SET_ASIDE = "set_aside"  # folders as they came, by another way than the exchange
-LEFT_OUT = "left_out.txt"  # what `collect` could not take for anybody's, and why
 
-_STUDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _SECRET = re.compile(rb"[0-9a-f]{16,256}")
 
 
-def take(source: Path, dest: Path, released: Path, arrived: datetime | None, note="") -> None:
+def take(
+    source: Path,
+    dest: Path,
+    released: bytes,
+    arrived: datetime | None,
+    note: str = "",
+    taken: Mapping[bytes, str] | None = None,
+) -> None:
     """Make an orderly submission of a folder that may hold anything.
 
     Args:
@@ -59,8 +59,9 @@ def take(source: Path, dest: Path, released: Path, arrived: datetime | None, not
         released: the notebook that was given out.
         arrived: when, in UTC without a time zone, as nbgrader keeps it; None if nobody knows.
         note: one more thing to tell the instructor.
+        taken: the secrets of submissions that came before -> whose they are.
     """
-    problems, files = [note] if note else [], {NOTEBOOK: released.read_bytes()}
+    problems, files = [note] if note else [], {NOTEBOOK: released}
     try:
         files[FILE] = plain_bytes(source / FILE)
     except FileNotFoundError:
@@ -69,7 +70,12 @@ def take(source: Path, dest: Path, released: Path, arrived: datetime | None, not
         problems.append(f"{FILE}: {error}")
     with suppress(FileNotFoundError, AnswersError):  # nothing hangs on it
         files[THEIRS] = plain_bytes(source / NOTEBOOK, LARGEST_NOTEBOOK)
-    files["submission_secret.txt"] = _secret(source)
+    secret, student = secret_of(source), dest.parent.name
+    # Feedback is given out under the secret's name: two with the same one would get one page.
+    if (owner := (taken or {}).get(secret, student)) != student:
+        problems.append(f"its submission_secret.txt is {owner}'s: was the folder copied?")
+        secret = _new_secret()
+    files["submission_secret.txt"] = secret
     stamp = f"{arrived:%Y-%m-%d %H:%M:%S.%f} UTC" if arrived else ""  # nbgrader wants the file
     files["timestamp.txt"] = stamp.encode()
     files[INTAKE] = json.dumps({"problems": problems}).encode()
@@ -81,7 +87,7 @@ def take(source: Path, dest: Path, released: Path, arrived: datetime | None, not
     part.rename(dest)
 
 
-def _secret(source: Path) -> bytes:
+def secret_of(source: Path) -> bytes:
     """By which a student finds the feedback again; another one where it is none.
 
     Without it `nbgrader release_feedback` gives nobody any.
@@ -90,7 +96,17 @@ def _secret(source: Path) -> bytes:
         secret = plain_bytes(source / "submission_secret.txt", 1024)
     except (FileNotFoundError, AnswersError):
         secret = b""
-    return secret if _SECRET.fullmatch(secret) else secrets.token_hex(64).encode()
+    return secret if _SECRET.fullmatch(secret) else _new_secret()
+
+
+def _new_secret() -> bytes:
+    return secrets.token_hex(64).encode()
+
+
+def secrets_of(course: Path) -> dict[bytes, str]:
+    """Those of all submissions -> whose they are."""
+    folders = course.glob(f"submitted/*/{ASSIGNMENT}")
+    return {secret_of(folder): folder.parent.name for folder in folders if not folder.is_symlink()}
 
 
 def read_submission(folder: Path, questions: Questions) -> Reading:
@@ -111,24 +127,28 @@ def read_submission(folder: Path, questions: Questions) -> Reading:
 def tidy(course: Path, folders: Iterable[Path] | None = None) -> list[str]:
     """Every folder in submitted/ that is not orderly, made so; the students whose they are.
 
-    For what came by another way than `Collect`: nbgrader's zip_collect, or by hand. The folder as
-    it was is kept in set_aside/.
+    For what came by another way than the exchange: nbgrader's zip_collect, or by hand. The folder
+    as it was is kept in set_aside/.
 
     Args:
         folders: only these.
     """
-    released = course / "release" / ASSIGNMENT / NOTEBOOK
-    tidied = []
+    released = (course / "release" / ASSIGNMENT / NOTEBOOK).read_bytes()
+    untidy = []
     for folder in folders or sorted(course.glob(f"submitted/*/{ASSIGNMENT}")):
-        if _is_orderly(folder, released.read_bytes()):
-            continue
-        student = folder.parent.name
-        aside = course / SET_ASIDE / f"{student}-{secrets.token_hex(4)}"
+        if not _is_orderly(folder):
+            untidy.append(folder)
+        elif (folder / NOTEBOOK).read_bytes() != released:  # there was another release since
+            (folder / NOTEBOOK).write_bytes(released)
+    taken = secrets_of(course) if untidy else {}
+    for folder in untidy:
+        aside = course / SET_ASIDE / f"{folder.parent.name}-{secrets.token_hex(4)}"
         aside.parent.mkdir(exist_ok=True)
+        link = folder.is_symlink()  # to somebody else's, perhaps: not followed
         folder.rename(aside)
-        take(aside, folder, released, _time_of(aside))
-        tidied.append(student)
-    return tidied
+        source, note = (aside / "nothing", "it is a link, not a folder") if link else (aside, "")
+        take(source, folder, released, time_of(source), note, taken)
+    return [folder.parent.name for folder in untidy]
 
 
 def before_grading(assignment: str, student: str, notebooks: list[str]) -> None:
@@ -146,175 +166,34 @@ def _noted(folder: Path) -> list[str]:
         return []
 
 
-def _is_orderly(folder: Path, released: bytes) -> bool:
-    """Is it as `take` leaves it: plain files of ours, the released notebook among them?"""
+def _is_orderly(folder: Path) -> bool:
+    """Is it as `take` leaves it: plain files of ours, and nothing else?"""
     names = {NOTEBOOK, THEIRS, FILE, INTAKE, "submission_secret.txt", "timestamp.txt"}
+    if folder.is_symlink():
+        return False
     try:
         files = {e.name: plain_bytes(e, LARGEST_NOTEBOOK) for e in folder.iterdir()}
     except (OSError, AnswersError):
         return False
     return (
-        files.keys() <= names
-        and INTAKE in files
-        and files.get(NOTEBOOK) == released
+        {NOTEBOOK, INTAKE} <= files.keys() <= names
         and len(files.get(FILE, b"")) <= LARGEST
-        and (files.get("timestamp.txt") == b"" or _time_of(folder) is not None)
+        and (files.get("timestamp.txt") == b"" or time_of(folder) is not None)
         and _SECRET.fullmatch(files.get("submission_secret.txt", b"")) is not None
     )
 
 
-def _time_of(folder: Path) -> datetime | None:
+def time_of(folder: Path) -> datetime | None:
     """What timestamp.txt says, if it says a time."""
     try:
-        return _parsed(plain_bytes(folder / "timestamp.txt", 100).decode().strip())
+        return parsed(plain_bytes(folder / "timestamp.txt", 100).decode().strip())
     except (FileNotFoundError, ValueError):
         return None
 
 
-def _parsed(stamp: str) -> datetime | None:
+def parsed(stamp: str) -> datetime | None:
     """In UTC, without a time zone."""
     try:
         return parse_utc(stamp)
     except Exception:  # dateutil's, of many kinds, given anything at all
         return None
-
-
-@dataclass(frozen=True)
-class Record:
-    """A folder in the exchange, of somebody's submission of something at some time."""
-
-    path: Path
-    student: str
-    arrived: datetime  # UTC, without a time zone
-    note: str = ""
-
-
-class Collect(ExchangeCollect):
-    """nbgrader's collect, for an exchange in which anybody may write anything, at any moment.
-
-    For each student the latest submission before the deadline, extensions included; the latest of
-    all if none was in time. What was collected gives way to a later one, never to an earlier one
-    that suddenly is the latest. One that cannot be believed is left out and named.
-    """
-
-    trust_clock = Bool(
-        False,
-        help="""Believe the time in a submission's name, although its files were written at another.
-        Needed after the exchange was copied or restored, which makes all files new.""",
-    ).tag(config=True)
-    grace = Integer(60, help="Seconds by which the two times may differ.").tag(config=True)
-
-    def init_src(self) -> None:
-        if not self.coursedir.course_id:
-            self.fail("No course id specified. Re-run with --course flag.")
-        self.inbound_path = str(Path(self.root) / self.coursedir.course_id / "inbound")
-        if not Path(self.inbound_path).is_dir():
-            self.fail(f"Course not found: {self.inbound_path}")
-        if self.coursedir.assignment_id != ASSIGNMENT:
-            super().init_src()
-            return
-        self._left_out: list[str] = []
-        by_student: dict[str, list[Record]] = defaultdict(list)
-        for path in sorted(Path(self.inbound_path).iterdir()):
-            if record := self._record(path):
-                by_student[record.student].append(record)
-        wanted = self.coursedir.student_id
-        self._chosen = [
-            self._latest(records, self._due(student))
-            for student, records in by_student.items()
-            if wanted in ("", "*", student)
-        ]
-
-    def copy_files(self) -> None:
-        if self.coursedir.assignment_id != ASSIGNMENT:
-            super().copy_files()
-            return
-        released = self.coursedir.format_path(self.coursedir.release_directory, ".", ASSIGNMENT)
-        for record in self._chosen:
-            dest = Path(
-                self.coursedir.format_path(
-                    self.coursedir.submitted_directory, record.student, ASSIGNMENT
-                )
-            )
-            collected = _time_of(dest)
-            if collected and not self._replaces(record, collected):
-                continue
-            self.log.info("Collecting %s", record.student)
-            fresh = dest.with_name(f".{dest.name}.fresh")
-            shutil.rmtree(fresh, ignore_errors=True)
-            take(record.path, fresh, Path(released) / NOTEBOOK, record.arrived, record.note)
-            if self._record(record.path) == record:  # it was not changed meanwhile
-                if dest.exists():  # put there by hand? then it is set aside
-                    tidy(Path(self.coursedir.root), [dest])
-                shutil.rmtree(dest, ignore_errors=True)
-                fresh.rename(dest)
-            else:
-                shutil.rmtree(fresh)
-                self._leave_out(record.path, "it was changed while it was collected")
-        left_out = Path(self.coursedir.root) / LEFT_OUT
-        left_out.write_text("".join(f"{line}\n" for line in self._left_out))
-
-    def _replaces(self, record: Record, collected: datetime) -> bool:
-        """Does it take the place of what was collected before, which arrived at `collected`?"""
-        due = self._due(record.student)
-        if due is None or collected <= due:
-            return collected < record.arrived and (due is None or record.arrived <= due)
-        return record.arrived != collected  # it is late; the deadline may have been moved
-
-    def _record(self, path: Path) -> Record | None:
-        """What a folder's name says, as far as it can be believed; None if it is none of ours."""
-        student, assignment, stamp, *_ = [*path.name.rsplit("+", 3), "", "", ""]
-        if assignment != ASSIGNMENT:
-            return None
-        claimed = _parsed(stamp)
-        try:
-            if not _STUDENT.fullmatch(student):
-                raise ValueError("its name has no student in it")
-            if claimed is None:
-                raise ValueError("its name has no time in it")
-            if path.is_symlink() or not path.is_dir():
-                raise ValueError("it is no folder")
-            if self.check_owner and _owner(path) != student:
-                raise ValueError(f"it is owned by {_owner(path)}")
-            # The folder's own time tells that it was moved here, or files into or out of it.
-            changed = max(entry.lstat().st_ctime for entry in (path, *path.iterdir()))
-        except (OSError, ValueError) as error:
-            self._leave_out(path, str(error))
-            return None
-        written = datetime.fromtimestamp(changed, UTC).replace(tzinfo=None)
-        if self.trust_clock or abs(written - claimed) <= timedelta(seconds=self.grace):
-            return Record(path, student, claimed)
-        note = (
-            f"its name says that it was handed in at {claimed:%Y-%m-%d %H:%M:%S} UTC, but its "
-            f"files were written at {written:%Y-%m-%d %H:%M:%S}: that counts"
-        )
-        return Record(path, student, written, note)
-
-    def _leave_out(self, path: Path, why: str) -> None:
-        self._left_out.append(f"{path.name!a}: {why}")
-        self.log.error("Left out: %s", self._left_out[-1])
-
-    def _latest(self, records: list[Record], due: datetime | None) -> Record:
-        in_time = [r for r in records if due is None or r.arrived <= due]
-        if not self.before_duedate:
-            in_time = records
-        return max(in_time or records, key=lambda r: (r.arrived, r.path.name))
-
-    def _due(self, student: str) -> datetime | None:
-        """The student's deadline, in UTC without a time zone."""
-        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
-            try:
-                return gradebook.find_submission(ASSIGNMENT, student).duedate
-            except MissingEntry:
-                pass
-            try:
-                return gradebook.find_assignment(ASSIGNMENT).duedate
-            except MissingEntry:
-                return None
-
-
-def _owner(path: Path) -> str:
-    try:
-        return path.owner()
-    except KeyError:
-        return f"user {path.stat().st_uid}"

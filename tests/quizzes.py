@@ -62,9 +62,9 @@ class ToyCourse:
 
     def __init__(self, folder: Path, seed: int = 0):
         self.bank = toy_bank(seed)
-        self.bank_folder = write_bank(self.bank, folder / "bank")
         self.exchange = folder / "exchange"
         self.folder = course.new_course(folder / "course", "cl")
+        write_bank(self.bank, self.folder / "bank")
         self.settings = f'c.Exchange.root = "{self.exchange}"\nc.CourseDirectory.course_id = "cl"\n'
         with (self.folder / "nbgrader_config.py").open("a") as config:
             config.write(f"{self.settings}c.ExchangeCollect.check_owner = False\n")
@@ -77,7 +77,7 @@ class ToyCourse:
         """An nbgrader command in the course's folder; what it logged."""
         log = self.folder / "nbgrader.log"
         before = log.stat().st_size if log.exists() else 0
-        course.nbgrader(self.folder, *command, QUIZ_BANK=str(self.bank_folder))
+        course.nbgrader(self.folder, *command)
         return log.read_text()[before:]
 
     @property

@@ -181,6 +181,11 @@ def test_a_byte_order_mark_and_more_are_forgiven(path):
     assert reading.problems == ()
 
 
+def test_a_name_that_no_file_can_have_is_no_crash(tmp_path):
+    with pytest.raises(a.AnswersError, match="it cannot be read"):
+        a.plain_bytes(tmp_path / ("a" * 300))
+
+
 def test_what_is_no_plain_file_is_not_read(path, tmp_path):
     def why():
         with pytest.raises(a.AnswersError) as error:
@@ -228,6 +233,26 @@ def test_whatever_the_answers_are_reading_ends_in_choices_and_problems(tmp_path_
     taken_back = {q for q in QUESTIONS.options if answers.get(q) == []}
     left = answers.keys() - taken_back - reading.choices.keys()
     assert len(reading.problems) == min(len(left), a.MANY + 1)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(list(QUESTIONS.options)), st.lists(st.sampled_from("abcd"), min_size=1)
+    ),
+    st.randoms(),
+)
+def test_neither_order_nor_repetition_says_anything(tmp_path_factory, answers, random):
+    path = tmp_path_factory.mktemp("order") / "answers.json"
+    readings = []
+    for _ in range(2):
+        readings.append(read(path, written(answers=answers)))
+        questions = random.sample(list(answers), len(answers))
+        answers = {q: [*answers[q], random.choice(answers[q])] for q in questions}
+        for options in answers.values():
+            random.shuffle(options)
+    assert readings[0].choices == readings[1].choices
+    assert len({a.receipt(QUESTIONS, r.choices) for r in readings}) == 1
+    assert not readings[0].problems + readings[1].problems
 
 
 @given(st.binary(max_size=400))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import random
+from unittest import mock
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from nbgrader.utils import determine_grade, is_grade
 from quizzes import toy_bank, write_bank
 
 from quiz import bank as banks
+from quiz.autograde import GradeAnswers
+from quiz.build import source_notebook
 from quiz.grading import POINTS, Paper, earned, exact
+from quiz.submissions import INTAKE
 
 
 @pytest.fixture
@@ -188,3 +195,34 @@ def test_a_paper_is_the_sum_of_its_questions_whatever_their_order(choices):
     right = sum(choices.get(q) == key for q, key in bank.key.items())
     assert paper.score(bank) == backwards.score(bank) == right * POINTS
     assert Paper("alice", paper.choices, late=True).score(bank) == 0
+
+
+seeds = st.integers(0, 9)
+
+
+@given(st.dictionaries(st.sampled_from(list(toy_bank().questions)), letters), seeds, seeds)
+@settings(max_examples=30, deadline=None)
+def test_to_grade_again_by_another_key_is_to_grade_afresh(
+    tmp_path_factory, choices, before, corrected
+):
+    """By what nbgrader reads from the cells."""
+    folder, public = tmp_path_factory.mktemp("paper"), toy_bank().public()
+    for question, options in choices.items():
+        options &= set(public.options[question])
+    sheet = {"schema": 1, "quiz": public.name, "version": public.version}
+    answers = {q: sorted(options) for q, options in choices.items()}
+    (folder / "answers.json").write_text(json.dumps(sheet | {"answers": answers}))
+    (folder / "questions.json").write_text(public.to_json())
+    (folder / INTAKE).write_text('{"problems": []}')
+
+    def graded(notebook, seed):
+        resources = {"metadata": {"path": folder}}
+        with mock.patch("quiz.autograde.bank_of", return_value=toy_bank(seed)):
+            return GradeAnswers().grade(copy.deepcopy(notebook), resources)[0]
+
+    fresh = source_notebook(toy_bank())
+    afresh = graded(fresh, corrected)
+    assert graded(graded(fresh, before), corrected) == afresh
+    points = [determine_grade(cell)[0] for cell in afresh.cells if is_grade(cell)]
+    right = sum(choices.get(q) == set(key) for q, key in toy_bank(corrected).key.items())
+    assert exact(sum(points)) == right * POINTS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -96,12 +97,12 @@ def test_a_file_beside_the_source_would_be_given_out_and_is_refused(tmp_path):
         build.build(toy_bank(), tmp_path)
 
 
-def test_what_was_handed_in_stays_gradable(tmp_path):
+def test_what_was_given_out_stays_gradable(tmp_path):
     build.build(toy_bank(), tmp_path)
     sections = toy_bank().sections
     fewer = Bank([s.model_copy(update={"questions": s.questions[:-1]}) for s in sections])
-    build.build(fewer, tmp_path)  # nobody has answered yet
-    (tmp_path / "submitted" / "alice" / "quiz").mkdir(parents=True)
+    source = build.build(fewer, tmp_path)  # nobody has it yet
+    released = shutil.copytree(source, tmp_path / "release" / "quiz")
     build.build(with_another_key(fewer), tmp_path)
 
     def moved(q):
@@ -115,8 +116,11 @@ def test_what_was_handed_in_stays_gradable(tmp_path):
     first = fewer.sections[0]
     first = first.model_copy(update={"questions": tuple(map(moved, first.questions))})
     for other in (toy_bank(), Bank([first, *fewer.sections[1:]])):
-        with pytest.raises(ValueError, match=r"alice/quiz answers the questions in .*: words"):
+        with pytest.raises(ValueError, match=r"students may be answering .*/release/quiz/quest"):
             build.build(other, tmp_path)
+    assert Questions.read(source / "questions.json") == fewer.public()  # which they have
+    shutil.rmtree(released)
+    build.build(toy_bank(), tmp_path)
 
 
 def test_building_twice_gives_the_same_bytes(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from quizzes import ToyCourse, write_bank
 from quiz import __main__ as cli
 from quiz import bank as banks
 from quiz import course as courses
-from quiz import submissions
+from quiz import exchange
 from quiz.bank import Bank
 from quiz.demo import make_course
 
@@ -81,6 +82,7 @@ def test_what_it_leaves_to_look_at(demo):
     page = (demo / "report" / "report.html").read_text()
     assert "carol" in page
     assert "not JSON" in page
+    assert re.search(r"10 points\. Due \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\.", page)
     papers = pd.read_csv(demo / "report" / "papers.csv", dtype=str).set_index("student")
     assert papers.score.to_dict() == {"alice": "9.2", "bob": "7.6", "carol": "0"}
     for student, told in {"alice": "9.2", "bob": "7.6", "carol": "0.0"}.items():
@@ -96,13 +98,21 @@ def test_what_it_leaves_to_look_at(demo):
     assert (demo / "export" / "bank-moodle.xml").read_text().count("multichoiceset") == 25
 
 
+def told_of_points(course, bank):
+    """Whose points in the gradebook are not what the answers earn."""
+    papers = courses.papers(course, bank)
+    return {p.student: line for p in papers for line in p.problems if "gradebook has" in line}
+
+
 def test_a_corrected_key_is_graded_afresh_and_logged(demo, tmp_path, monkeypatch):
     before = courses.scores(demo)
     with courses.gradebook(demo) as book:  # a grader has changed a score by hand
         grade = book.find_grade("basics-1", "quiz", "quiz", "alice")
         grade.manual_score = 0.2
         book.db.commit()
-    folder = write_bank(banks.load(), tmp_path / "bank")
+    bank = banks.load()
+    assert told_of_points(demo, bank).keys() == {"alice"}
+    folder = write_bank(bank, demo / "bank")
     raw = yaml.safe_load((folder / "scp.yaml").read_text())
     answers = demo / "submitted" / "bob" / "quiz" / "answers.json"
     chosen = json.loads(answers.read_text())["answers"]["scp-2"]
@@ -110,12 +120,15 @@ def test_a_corrected_key_is_graded_afresh_and_logged(demo, tmp_path, monkeypatch
         option["correct"] = option["id"] in chosen
     (folder / "scp.yaml").write_text(yaml.safe_dump(raw))
     was_right = before["bob"]["scp-2"] > 0
-    monkeypatch.setenv("QUIZ_BANK", str(folder))
+    corrected = banks.bank_of(demo)
+    differ = told_of_points(demo, corrected)
     changes = courses.regrade(demo, "scp-2: bob was right")
     after = courses.scores(demo)
     assert after["bob"] == before["bob"] | {"scp-2": Decimal("0.4")}
     assert after["alice"]["basics-1"] == Decimal("0.2")
     changed = {c["student"]: c for c in changes}
+    assert differ.keys() == changed.keys() | {"alice"}
+    assert told_of_points(demo, corrected).keys() == {"alice"}  # whom a grader has changed
     assert ("bob" in changed) is not was_right
     log = [json.loads(line) for line in (demo / courses.REGRADES).read_text().splitlines()]
     assert log == changes
@@ -127,6 +140,7 @@ def test_a_corrected_key_is_graded_afresh_and_logged(demo, tmp_path, monkeypatch
     # Grading afresh is the same thing: another course, the same submissions, the new key.
     monkeypatch.setattr(cli.console, "print", lambda *a, **k: None)
     fresh = courses.new_course(tmp_path / "fresh", "continual-learning")
+    write_bank(corrected, fresh / "bank")
     cli.build(fresh)
     courses.nbgrader(fresh, "generate_assignment", "quiz")
     shutil.copytree(demo / "submitted", fresh / "submitted")
@@ -177,13 +191,12 @@ def test_time_extensions_owners_and_other_ways_in(course):
     stamp = f"{due + timedelta(seconds=1):%Y-%m-%d %H:%M:%S} UTC"
     by_hand("late-by-hand", answers__json=sheet, timestamp__txt=stamp)
     by_hand("nothing", note__txt="sorry")
+    (course.folder / "submitted" / "somebody").mkdir()  # unpacked from a zip, perhaps
+    other = course.folder / "submitted" / "extended" / "quiz"
+    (course.folder / "submitted" / "somebody" / "quiz").symlink_to(other)
 
     course.run("collect", "quiz", "--ExchangeCollect.trust_clock=True")
-    os.environ["QUIZ_BANK"] = str(course.bank_folder)
-    try:
-        cli.grade(course.folder)
-    finally:
-        del os.environ["QUIZ_BANK"]
+    cli.grade(course.folder)
     papers = {p.student: p for p in courses.papers(course.folder, course.bank)}
     told = {s: (p.score(course.bank), "; ".join(p.problems)) for s, p in papers.items()}
     assert told == {
@@ -194,22 +207,22 @@ def test_time_extensions_owners_and_other_ways_in(course):
         "piping": (0, "answers.json: it is no plain file"),
         "late-by-hand": (0, ""),
         "nothing": (0, "answers.json is missing"),
+        "somebody": (0, "it is a link, not a folder; answers.json is missing"),
     }
     gradebook = courses.scores(course.folder)
     assert sum(gradebook["extended"].values()) == 10
     asides = {p.name.rsplit("-", 1)[0] for p in (course.folder / "set_aside").iterdir()}
-    assert asides == {"renamed", "linking", "piping", "late-by-hand", "nothing"}
+    assert asides == {"renamed", "linking", "piping", "late-by-hand", "nothing", "somebody"}
     [kept] = (course.folder / "set_aside").glob("nothing-*")
     assert (kept / "note.txt").read_text() == "sorry"
 
     # Another bank than the one given out is an error, and no reason to give everybody nothing.
     other = course.bank.sections
     fewer = Bank([s.model_copy(update={"questions": s.questions[:-1]}) for s in other])
-    bank = write_bank(fewer, course.folder.parent / "other")
-    with pytest.raises(ValueError, match=r"--student=renamed failed: .* from another bank: name"):
-        courses.nbgrader(
-            course.folder, "autograde", "quiz", "--force", "--student=renamed", QUIZ_BANK=str(bank)
-        )
+    write_bank(fewer, course.folder / "bank")
+    with pytest.raises(ValueError, match=r"--student=renamed failed: .* from another bank than"):
+        course.run("autograde", "quiz", "--force", "--student=renamed")
+    write_bank(course.bank, course.folder / "bank")
     assert sum(courses.scores(course.folder)["renamed"].values()) == 10
 
     # Cells without a result earn full points in nbgrader; --no-execute must not make ours such.
@@ -224,7 +237,7 @@ def test_a_finished_exchange_cannot_be_rearranged(course, monkeypatch):
     aside.mkdir()
 
     def collect():
-        collector = submissions.Collect(
+        collector = exchange.Collect(
             coursedir=CourseDirectory(
                 root=str(course.folder), course_id="cl", assignment_id="quiz"
             ),
@@ -261,8 +274,8 @@ def test_a_finished_exchange_cannot_be_rearranged(course, monkeypatch):
             source.symlink_to(aside / staged.name)
         take(source, *arguments)
 
-    take = submissions.take
-    monkeypatch.setattr(submissions, "take", meanwhile)
+    take = exchange.take
+    monkeypatch.setattr(exchange, "take", meanwhile)
     collect()
     told = (course.folder / "left_out.txt").read_text()
     assert told.count("it was changed while it was collected") == 2
@@ -272,7 +285,7 @@ def test_a_finished_exchange_cannot_be_rearranged(course, monkeypatch):
     assert collected("stager") == none
     assert collected("hider") == some
 
-    monkeypatch.setattr(submissions, "take", take)
+    monkeypatch.setattr(exchange, "take", take)
     (aside / staged.name).rename(inbound / staged.name)
     hidden.rename(aside / hidden.name)
     collect()
@@ -327,6 +340,40 @@ def test_other_assignments_of_the_course_are_executed_as_usual(course):
     assert scores == {"right": 3, "wrong": 0}
 
 
+def test_a_second_release_breaks_nothing_that_is_out(course, monkeypatch):
+    due = now(3600).replace(microsecond=0)
+    courses.set_deadline(course.folder, due)
+    course.hand_in("early", course.sheet(course.but("si-1")), at=now(-3600))  # a clock that is slow
+    course.hand_in("twin", at=now())
+    course.run("collect", "quiz")
+    collected = course.folder / "submitted" / "early" / "quiz"
+    old = course.released.read_bytes()
+    said = []
+    monkeypatch.setattr(cli.console, "print", lambda *told, **_: said.extend(told))
+    cli.release(course.folder, None)
+    assert course.released.read_bytes() != old
+    assert f"Due {due.astimezone():%Y-%m-%d %H:%M}" in course.released.read_text()  # still known
+    said.clear()
+    cli.grade(course.folder)
+    assert not [line for line in said if "tidied" in str(line)]
+    assert [line for line in said if re.match("began as one file: .*early, .*twin", str(line))]
+    [paper] = [p for p in courses.papers(course.folder, course.bank) if p.student == "early"]
+    assert paper.score(course.bank) == Decimal("9.6") == courses.totals(course.folder)["early"]
+    assert ["its files were written at" in problem for problem in paper.problems] == [True]
+    assert (collected / "quiz.ipynb").read_bytes() == course.released.read_bytes()
+
+    with pytest.raises(ValueError, match="feedback has the key in it: not before "):
+        cli.feedback(course.folder)
+    assert not list((course.exchange / "cl" / "feedback").glob("*.html"))
+
+    fewer = course.bank.sections[:-1]
+    write_bank(Bank(fewer), course.folder / "bank")
+    (course.folder / "bank" / "others.yaml").unlink()
+    with pytest.raises(ValueError, match="students may be answering"):
+        cli.release(course.folder, None)
+    write_bank(course.bank, course.folder / "bank")
+
+
 # ---- the command line
 
 
@@ -344,8 +391,11 @@ def test_the_bank_is_checked_from_a_shell(tmp_path):
     done = command("check")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("25 questions, ")
-    (tmp_path / "ewc.yaml").write_text("section: ewc\ntitle: EWC\nquestions: []\nmore: 1\n")
-    done = command("check", "--bank", str(tmp_path))
+    assert done.stdout.endswith(" options, 10 points: fair\n")
+    (tmp_path / "bank").mkdir()
+    section = "section: ewc\ntitle: EWC\nquestions: []\nmore: 1\n"
+    (tmp_path / "bank" / "ewc.yaml").write_text(section)
+    done = command("check", "--course", str(tmp_path))
     assert done.returncode == 2
     assert done.stderr == "error: ewc.yaml, more: Extra inputs are not permitted\n"
 
@@ -356,7 +406,7 @@ def test_the_bank_is_checked_from_a_shell(tmp_path):
         (lambda f: cli.build(f, "soon"), "due is 'soon': write it as \"2026-12-18 23:59\""),
         (lambda f: courses.papers(f, banks.load()), "gradebook.db is not there: run"),
         (lambda f: courses.new_course(f, "again"), "nbgrader_config.py is there already"),
-        (cli.collect, "nbgrader collect quiz failed: .*(Course|course)"),
+        (cli.collect, "nbgrader collect quiz failed: Course not found: "),
     ],
 )
 def test_what_is_wrong_is_one_line_that_names_the_cure(tmp_path, call, says):

@@ -19,6 +19,7 @@ import nbformat
 import pytest
 from quizzes import ToyCourse
 
+from quiz import __main__ as cli
 from quiz import course as courses
 from quiz.grading import exact
 
@@ -274,6 +275,8 @@ broken("another_quiz", lambda a: a.course.sheet(quiz="x"), "answers the quiz 'x'
 broken("another_version", lambda a: a.course.sheet(version="y"), "answers version 'y'")
 broken("twice", lambda a: whole(a).replace(b'"ewc-2"', b'"ewc-1"'), "'ewc-1' twice")
 broken("a_list", lambda a: json.dumps([a.course.sheet()]).encode(), "no JSON object")
+broken("markup", lambda a: a.course.sheet(quiz="[/bold][link=x]"), "answers the quiz")
+broken("half_a_letter", lambda a: a.course.sheet(quiz="\ud800", student="\ud800"), "the quiz")
 broken("script", lambda a: a.course.sheet(quiz="<script>steal()</script>"), "answers the quiz")
 
 
@@ -413,6 +416,15 @@ def garbles_its_secret(a):
     (a() / "submission_secret.txt").write_bytes(b"\xff\xfe\x00")
 
 
+@kind("8.8", "its submission_secret.txt is honest's: was the folder copied")
+def takes_a_secret(a):
+    """Under which the feedback is given out: honest would get theirs."""
+    [theirs] = a.course.exchange.glob("cl/inbound/honest+*")
+    folder = a(a.sheet_but(3), at=a.in_time + timedelta(seconds=1))
+    secret = (theirs / "submission_secret.txt").read_text()
+    (folder / "submission_secret.txt").write_text(secret)
+
+
 @kind("8.8")
 def brings_its_own_intake(a):
     (a(a.sheet_but(3)) / "intake.json").write_text('{"problems": ["<script>steal()</script>"]}')
@@ -464,16 +476,8 @@ def graded(tmp_path_factory):
             (inbound / name).write_text("no folder")
         else:
             (inbound / name).mkdir()
-    course.logs = {
-        command[0]: course.run(*command)
-        for command in (
-            ["collect", "quiz"],
-            ["autograde", "quiz"],
-            ["generate_feedback", "quiz"],
-            ["release_feedback", "quiz"],
-            ["export"],
-        )
-    }
+    for step in (cli.collect, cli.grade, cli.feedback, cli.export_):
+        step(course.folder)
     course.attack = attack
     course.papers = {p.student: p for p in courses.papers(course.folder, course.bank)}
     with courses.gradebook(course.folder) as book:

@@ -26,13 +26,16 @@ c.Autograde.pre_convert_hook = "quiz.submissions.before_grading"
 c.OverwriteCells.add_missing_cells = True
 
 # The latest before the deadline counts; what comes later neither counts nor takes its place.
-c.ExchangeFactory.collect = "quiz.submissions.Collect"
+c.ExchangeFactory.collect = "quiz.exchange.Collect"
 c.ExchangeCollect.before_duedate = True
 c.ExchangeCollect.update = True
 c.LateSubmissionPlugin.penalty_method = "zero"
 
 # Scores as decimals: 10, not 10.000000000000004.
 c.ExportApp.plugin_class = "quiz.export.Csv"
+
+# Feedback has the key in it: not before the deadline.
+c.ExchangeFactory.release_feedback = "quiz.exchange.ReleaseFeedback"
 
 # A page of feedback is made anew, or it would show what was so before a regrade.
 c.GenerateFeedback.force = True

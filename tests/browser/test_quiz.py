@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))
@@ -65,7 +66,15 @@ def tick(notebook, course, answers):
             box(notebook, course, question, option).click()
 
 
-def test_from_release_to_feedback(notebook, student, course):
+# Who earns what, by hand: basics, EWC, MAS, SI, RWalk, SCP, others, and in all.
+EARNED = {
+    "the student": ("1111 101 111 111 111 111 111111", "9.6"),  # ewc-2 wrong
+    "ann": ("0000 111 111 111 111 000 111111", "7.2"),  # left two sections open
+    "ben": ("1111 011 111 111 111 111 111110", "9.2"),  # one tick off in two questions
+}
+
+
+def test_from_release_to_export(notebook, student, course):
     """Ticked, reloaded, restarted, ticked again, handed in twice; graded; what came back."""
     key = course.key
     first, wrong = "basics-1", "ewc-2"
@@ -118,12 +127,21 @@ def test_from_release_to_feedback(notebook, student, course):
     student.nbgrader("submit", "quiz", f"--student={student.name}")
 
     now = datetime.now(UTC)
+    few = {q: options for q, options in key.items() if not q.startswith(("basics", "scp"))}
+    off = {q: sorted({*key[q]} ^ {"a"}) for q in ("ewc-1", "others-6")}
+    course.hand_in("ann", course.sheet(few), at=now)
+    course.hand_in("ben", course.sheet(key | off), at=now)
     courses.set_deadline(course.folder, now)
     late = course.hand_in(student.name, at=now + timedelta(seconds=5))
     for command in ("collect", "autograde", "generate_feedback", "release_feedback"):
         course.run(command, "quiz")
-    points = courses.scores(course.folder)[student.name]
-    assert points == {q: Decimal(0) if q == wrong else Decimal("0.4") for q in key}
+    course.run("export")
+    points = courses.scores(course.folder)
+    exported = pd.read_csv(course.folder / "grades.csv", dtype=str).set_index("student_id").score
+    for who, (earned, total) in zip((student.name, "ann", "ben"), EARNED.values(), strict=True):
+        row = zip(key, earned.replace(" ", ""), strict=True)
+        assert points[who] == {q: Decimal("0.4") * int(one) for q, one in row}
+        assert exported[who] == total
     [paper] = [p for p in courses.papers(course.folder, course.bank) if p.student == student.name]
     assert (paper.receipt, paper.late, paper.problems) == (code, False, ())
     assert paper.score(course.bank) == Decimal("9.6")

@@ -1,0 +1,181 @@
+"""nbgrader's exchange, where the quiz asks more of it: what counts, and when feedback goes out.
+
+Anybody may write anything into the exchange, at any moment; what goes out has the key in it.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from nbgrader.api import Gradebook, MissingEntry
+from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseFeedback
+from traitlets import Bool, Integer
+
+from .build import ASSIGNMENT
+from .submissions import NOTEBOOK, parsed, secret_of, secrets_of, take, tidy, time_of
+
+LEFT_OUT = "left_out.txt"  # what `collect` could not take for anybody's, and why
+
+_STUDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A folder in the exchange, of somebody's submission of something at some time."""
+
+    path: Path
+    student: str
+    arrived: datetime  # UTC, without a time zone
+    note: str = ""
+
+
+class Collect(ExchangeCollect):
+    """nbgrader's collect, for an exchange in which anybody may write anything, at any moment.
+
+    For each student the latest submission before the deadline, extensions included; the latest of
+    all if none was in time. What was collected gives way to a later one, never to an earlier one
+    that suddenly is the latest. One that cannot be believed is left out and named.
+    """
+
+    trust_clock = Bool(
+        False,
+        help="""Believe the time in a submission's name, although its files were written at another.
+        Needed after the exchange was copied or restored, which makes all files new.""",
+    ).tag(config=True)
+    grace = Integer(60, help="Seconds by which the two times may differ.").tag(config=True)
+
+    def init_src(self) -> None:
+        if not self.coursedir.course_id:
+            self.fail("No course id specified. Re-run with --course flag.")
+        self.inbound_path = str(Path(self.root) / self.coursedir.course_id / "inbound")
+        if not Path(self.inbound_path).is_dir():
+            self.fail(f"Course not found: {self.inbound_path}")
+        if self.coursedir.assignment_id != ASSIGNMENT:
+            super().init_src()
+            return
+        self._left_out: list[str] = []
+        by_student: dict[str, list[Record]] = defaultdict(list)
+        for path in sorted(Path(self.inbound_path).iterdir()):
+            if record := self._record(path):
+                by_student[record.student].append(record)
+        wanted = self.coursedir.student_id
+        self._chosen = [
+            self._latest(records, self._due(student))
+            for student, records in by_student.items()
+            if wanted in ("", "*", student)
+        ]
+
+    def copy_files(self) -> None:
+        if self.coursedir.assignment_id != ASSIGNMENT:
+            super().copy_files()
+            return
+        release = self.coursedir.format_path(self.coursedir.release_directory, ".", ASSIGNMENT)
+        released = (Path(release) / NOTEBOOK).read_bytes()
+        taken = secrets_of(Path(self.coursedir.root))
+        for record in sorted(self._chosen, key=lambda r: r.arrived):
+            dest = Path(
+                self.coursedir.format_path(
+                    self.coursedir.submitted_directory, record.student, ASSIGNMENT
+                )
+            )
+            collected = time_of(dest)
+            if collected and not self._replaces(record, collected):
+                continue
+            self.log.info("Collecting %s", record.student)
+            fresh = dest.with_name(f".{dest.name}.fresh")
+            shutil.rmtree(fresh, ignore_errors=True)
+            take(record.path, fresh, released, record.arrived, record.note, taken)
+            if self._record(record.path) == record:  # it was not changed meanwhile
+                if dest.exists():  # put there by hand? then it is set aside
+                    tidy(Path(self.coursedir.root), [dest])
+                shutil.rmtree(dest, ignore_errors=True)
+                fresh.rename(dest)
+                taken[secret_of(dest)] = record.student
+            else:
+                shutil.rmtree(fresh)
+                self._leave_out(record.path, "it was changed while it was collected")
+        left_out = Path(self.coursedir.root) / LEFT_OUT
+        left_out.write_text("".join(f"{line}\n" for line in self._left_out))
+
+    def _replaces(self, record: Record, collected: datetime) -> bool:
+        """Does it take the place of what was collected before, which arrived at `collected`?"""
+        due = self._due(record.student)
+        if due is None or collected <= due:
+            return collected < record.arrived and (due is None or record.arrived <= due)
+        return record.arrived != collected  # it is late; the deadline may have been moved
+
+    def _record(self, path: Path) -> Record | None:
+        """What a folder's name says, as far as it can be believed; None if it is none of ours."""
+        student, assignment, stamp, *_ = [*path.name.rsplit("+", 3), "", "", ""]
+        if assignment != ASSIGNMENT:
+            return None
+        claimed = parsed(stamp)
+        try:
+            if not _STUDENT.fullmatch(student):
+                raise ValueError("its name has no student in it")
+            if claimed is None:
+                raise ValueError("its name has no time in it")
+            if path.is_symlink() or not path.is_dir():
+                raise ValueError("it is no folder")
+            if self.check_owner and _owner(path) != student:
+                raise ValueError(f"it is owned by {_owner(path)}")
+            # The folder's own time tells that it was moved here, or files into or out of it.
+            changed = max(entry.lstat().st_ctime for entry in (path, *path.iterdir()))
+        except (OSError, ValueError) as error:
+            self._leave_out(path, str(error))
+            return None
+        written = datetime.fromtimestamp(changed, UTC).replace(tzinfo=None)
+        if self.trust_clock or abs(written - claimed) <= timedelta(seconds=self.grace):
+            return Record(path, student, claimed)
+        note = (
+            f"its name says that it was handed in at {claimed:%Y-%m-%d %H:%M:%S} UTC, but its "
+            f"files were written at {written:%Y-%m-%d %H:%M:%S}: that counts"
+        )
+        return Record(path, student, written, note)
+
+    def _leave_out(self, path: Path, why: str) -> None:
+        self._left_out.append(f"{path.name!a}: {why}")
+        self.log.error("Left out: %s", self._left_out[-1])
+
+    def _latest(self, records: list[Record], due: datetime | None) -> Record:
+        in_time = [r for r in records if due is None or r.arrived <= due]
+        if not self.before_duedate:
+            in_time = records
+        return max(in_time or records, key=lambda r: (r.arrived, r.path.name))
+
+    def _due(self, student: str) -> datetime | None:
+        """The student's deadline, in UTC without a time zone."""
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+            try:
+                return gradebook.find_submission(ASSIGNMENT, student).duedate
+            except MissingEntry:
+                pass
+            try:
+                return gradebook.find_assignment(ASSIGNMENT).duedate
+            except MissingEntry:
+                return None
+
+
+class ReleaseFeedback(ExchangeReleaseFeedback):
+    """nbgrader's release_feedback; of the quiz, not before everybody's deadline."""
+
+    def init_src(self) -> None:
+        super().init_src()
+        if self.coursedir.assignment_id != ASSIGNMENT:
+            return
+        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
+            dues = [s.duedate for s in gradebook.assignment_submissions(ASSIGNMENT) if s.duedate]
+        if dues and max(dues) > datetime.now(UTC).replace(tzinfo=None):
+            self.fail(f"feedback has the key in it: not before {max(dues):%Y-%m-%d %H:%M} UTC")
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except KeyError:
+        return f"user {path.stat().st_uid}"
