@@ -209,8 +209,8 @@ def regimes() -> Iterator[tuple[Regime, int]]:
         for stream in ("rotated", "permuted"):
             yield Regime("plastic", stream, **PLASTIC), seed
             yield Regime("stable", stream, **STABLE), seed
-    for lr, batch_size, dropout in GRID:
-        for seed in SEEDS:
+    for seed in SEEDS:
+        for lr, batch_size, dropout in GRID:
             name = f"lr {lr:g}, batch {batch_size}, dropout {dropout:g}"
             yield Regime(name, "rotated", lr, batch_size, dropout, n_tasks=2), seed
 
