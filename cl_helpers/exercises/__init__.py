@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import figures, omegas, paths, projections, scenarios, tasks
+from . import figures, omegas, paths, projections, rates, scenarios, tasks
 from .judge import Exercise, Verdict, judge, not_yet
 
 EXERCISES = {
@@ -24,6 +24,7 @@ EXERCISES = {
     "rwalk": paths.rwalk,
     "agem": projections.agem,
     "scenarios": scenarios.scenarios,
+    "schedules": rates.schedules,
 }
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "check"]

@@ -7,6 +7,7 @@ Every function computes what it draws, in a second or two at most, and returns a
 from .learning import model, permutation, start
 from .masks import scenarios
 from .paths import rwalk, si
+from .rates import schedules
 from .replay import past
 from .sensitivity import mas
 from .slices import scp
@@ -21,6 +22,7 @@ __all__ = [
     "permutation",
     "rwalk",
     "scenarios",
+    "schedules",
     "scp",
     "si",
     "start",
