@@ -36,7 +36,7 @@ from .methods import (
     Method,
     RWalk,
 )
-from .models import MLP, VAE
+from .models import CNN, MLP, VAE
 from .resnet import ResNet18
 from .run import Run
 from .settings import Settings
@@ -48,6 +48,7 @@ from .training import Event, train, train_steps
 
 __all__ = [
     "AGEM",
+    "CNN",
     "DGR",
     "ER",
     "EWC",
