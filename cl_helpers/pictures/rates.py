@@ -11,7 +11,6 @@ from copy import deepcopy
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
@@ -31,6 +30,8 @@ NAMES = [*SCHEDULES, "warm-up, cosine"]
 STYLE = dict(
     zip(NAMES, [LOOK[m] for m in ("baseline", "scp", "si", "ewc", "mas", "rwalk")], strict=True)
 )
+
+BEYOND = 1.35  # where what never comes is drawn, in parts of the axis
 
 
 def schedules() -> Figure:
@@ -153,7 +154,10 @@ def by_lr(grid: Mapping[str, Mapping[float, Sequence[Run]]], target: float) -> F
         end.errorbar(shifted, middle, error, elinewidth=1, **look)
         best = int(steps.argmin())
         told.append(f"{name} {in_steps(steps[best], n_steps)} at lr {lrs[best]:g}")
-    never_line(speed, n_steps)
+    speed.axhline(n_steps, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    speed.set_ylim(0, 1.5 * n_steps)
+    ticks = [n_steps * k // 4 for k in range(5)]
+    speed.set_yticks([*ticks, BEYOND * n_steps], [*map(str, ticks), "never"])
     speed.set_title(f"steps to {target:.0%}, median", fontsize=11)
     end.set_title("accuracy at the end, median and range", fontsize=11)
     end.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -204,13 +208,47 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
             f"{cause}: " + ", ".join(f"{k} {in_steps(v, n_steps)}" for k, v in tried.items())
         )
     ax.set_xscale("log")
-    never_line(ax, n_steps, along="x")
+    ax.set_xlim(0.5 * min(min(tried.values()) for tried in rows.values()), 2.2 * n_steps)
+    ax.axvline(n_steps, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
+    ticks = [n_steps / 2**k for k in range(6) if n_steps / 2**k >= ax.get_xlim()[0]]
+    ax.set_xticks([*ticks, BEYOND * n_steps], [*(f"{t:.3g}" for t in ticks), "never"])
+    ax.minorticks_off()
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.set_yticks(range(len(rows)), list(rows))
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("steps to the target")
     ax.spines[["top", "right", "left"]].set_visible(False)
     return described(figure, f"Steps to the target, a row a cause. {'. '.join(told)}.")
+
+
+def kept(groups: Mapping[str, Sequence[float]], before: Sequence[float]) -> Figure:
+    """Accuracy on what was learned first, after the rest was: a row a group, a dot a seed.
+
+    Args:
+        groups: name -> accuracies, a seed each.
+        before: accuracies before the rest was learned.
+    """
+    figure = blank(7.4, 0.36 * len(groups) + 0.9)
+    ax = figure.subplots()
+    ax.axvspan(min(before), max(before), color=FAINT, linewidth=0)
+    ax.text(np.median(before), -0.75, "before", ha="right", va="bottom", color=QUIET, fontsize=10)
+    for y, (name, values) in enumerate(groups.items()):
+        colour, marker, _ = STYLE.get(name, OTHER)
+        ax.plot(values, [y] * len(values), marker, color=colour, alpha=0.6, markersize=7)
+        ax.plot(np.median(values), y, "|", color=colour, markersize=20, markeredgewidth=2.5)
+    ax.set_ylim(len(groups) - 0.4, -0.7)
+    ax.set_yticks(range(len(groups)), list(groups))
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(None, 1)
+    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.set_xlabel("accuracy on the first classes, after the others were learned")
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    told = ", ".join(f"{name} {np.median(values):.1%}" for name, values in groups.items())
+    return described(
+        figure,
+        "Accuracy on the first classes after the others were learned, a row a group, a dot a seed. "
+        f"Before: {np.median(before):.1%}. Medians after: {told}.",
+    )
 
 
 def median_steps(runs: Sequence[Run], target: float) -> float:
@@ -226,14 +264,4 @@ def in_steps(steps: float, n_steps: int) -> str:
 def beyond(steps: ArrayLike, n_steps: int) -> NDArray:
     """Where `steps` are drawn: those that are ∞ beyond the last."""
     steps = np.asarray(steps, dtype=float)
-    return np.where(np.isfinite(steps), np.maximum(steps, 1), 1.35 * n_steps)
-
-
-def never_line(ax: Axes, n_steps: int, along: str = "y") -> None:
-    """A line at the last step, and what is beyond it."""
-    line, limit = (ax.axhline, ax.set_ylim) if along == "y" else (ax.axvline, ax.set_xlim)
-    line(n_steps, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
-    limit(None, 1.55 * n_steps)
-    axis = ax.yaxis if along == "y" else ax.xaxis
-    ticks = [t for t in axis.get_majorticklocs() if 0 < t <= n_steps]
-    axis.set_ticks([*ticks, 1.35 * n_steps], [*(f"{t:.0f}" for t in ticks), "never"])
+    return np.where(np.isfinite(steps), np.maximum(steps, 1), BEYOND * n_steps)
