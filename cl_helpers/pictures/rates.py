@@ -95,7 +95,7 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
     """
     n_rows = -(-len(groups) // 3)
     n_columns = -(-len(groups) // n_rows)
-    figure = blank(2.8 * n_columns, 2.2 * n_rows + 0.2)
+    figure = blank(2.8 * n_columns, 2 * n_rows + 0.2)
     axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
     steps = next(iter(groups.values()))[0].curve()[0]
     values = {name: np.array([run.curve()[1] for run in runs]) for name, runs in groups.items()}
@@ -103,7 +103,7 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
     for ax, (name, runs) in zip(axes.flat, groups.items(), strict=False):
         colour, _, _ = STYLE.get(name, OTHER)
         for other in values.values():
-            ax.plot(steps, np.median(other, 0), color=FAINT, linewidth=1.2)
+            ax.plot(steps, np.median(other, 0), color="#b0b0b0", linewidth=1)
         ax.axhline(target, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
         mine = values[name]
         ax.fill_between(steps, mine.min(0), mine.max(0), color=colour, alpha=0.22, linewidth=0)
@@ -183,7 +183,7 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
         rows: cause -> what was tried -> its steps to the target, ∞ if it was not reached.
         n_steps: that there were.
     """
-    figure = blank(8.2, 0.75 * len(rows) + 0.9)
+    figure = blank(8.2, 0.6 * len(rows) + 0.9)
     ax = figure.subplots()
     told = []
     for y, (cause, tried) in enumerate(rows.items()):

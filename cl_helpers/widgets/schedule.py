@@ -238,7 +238,8 @@ class Picture:
         accuracy.set(xlim=(0, self.n_steps), ylim=(0, 1.02), xlabel="step", ylabel="accuracy")
         accuracy.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         accuracy.axhline(self.target, color="#666666", linewidth=1, linestyle=(0, (4, 3)))
-        accuracy.text(self.n_steps, self.target, f"target {self.target:.0%}", ha="right", va="top")
+        words = f"target {self.target:.0%}"
+        accuracy.text(self.n_steps, self.target - 0.015, words, ha="right", va="top")
         return rate, accuracy
 
     def _rates(self, how: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray]:
