@@ -261,7 +261,8 @@ class Picture:
     def _label(self, run: Run) -> str:
         _, accuracy = run.curve()
         reached = run.steps_to(self.target)
-        speed = f"{reached:.0f} steps" if np.isfinite(reached) else "never"
+        never = "never" if run.complete else "not yet"
+        speed = f"{reached:.0f} steps" if np.isfinite(reached) else never
         return f"{_whole_name(run)}: {speed}, {accuracy[-1]:.1%}"
 
     def _told(self, run: Run) -> str:
