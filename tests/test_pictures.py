@@ -465,6 +465,13 @@ def test_spreads_have_a_dot_for_each_that_was_tried():
         assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1, text
 
 
+def test_spreads_of_what_never_arrives():
+    figure = rates.spreads({"start": {"known": np.inf, "new": np.inf}}, 40)
+    FigureCanvasAgg(figure).draw()
+    [ax] = figure.axes
+    assert ax.get_xlim()[0] < 40 < ax.lines[1].get_xdata().min()
+
+
 def test_kept_is_the_median_among_its_seeds():
     figure = rates.kept({"cosine": [0.5, 0.9, 0.8], "mine": [0.4, 0.3]}, before=[0.95, 0.97])
     [ax] = figure.axes

@@ -108,7 +108,7 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
         mine = values[name]
         ax.fill_between(steps, mine.min(0), mine.max(0), color=colour, alpha=0.22, linewidth=0)
         ax.plot(steps, np.median(mine, 0), color=colour, linewidth=2.2)
-        reached = np.median([run.steps_to(target) for run in runs])
+        reached = median_steps(runs, target)
         if np.isfinite(reached):
             ax.plot(reached, target, "o", color=colour, markeredgecolor="white", markersize=9)
         ax.set_title(name, fontsize=11)
@@ -186,8 +186,8 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
     figure = blank(8.2, 0.6 * len(rows) + 0.9)
     ax = figure.subplots()
     told = []
-    for y, (cause, tried) in enumerate(rows.items()):
-        x = beyond(list(tried.values()), n_steps)
+    places = [beyond(list(tried.values()), n_steps) for tried in rows.values()]
+    for y, (x, (cause, tried)) in enumerate(zip(places, rows.items(), strict=True)):
         colour = list(STYLE.values())[-1 - y % len(STYLE)][0]
         ax.plot([x.min(), x.max()], [y, y], color=colour, linewidth=7, alpha=0.3, zorder=1)
         ax.plot(x, np.full(len(x), y), "o", color=colour, markeredgecolor="white", markersize=9)
@@ -208,7 +208,7 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
             f"{cause}: " + ", ".join(f"{k} {in_steps(v, n_steps)}" for k, v in tried.items())
         )
     ax.set_xscale("log")
-    ax.set_xlim(0.5 * min(min(tried.values()) for tried in rows.values()), 2.2 * n_steps)
+    ax.set_xlim(0.5 * min(x.min() for x in places), 2.2 * n_steps)
     ax.axvline(n_steps, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     ticks = [n_steps / 2**k for k in range(6) if n_steps / 2**k >= ax.get_xlim()[0]]
     ax.set_xticks([*ticks, BEYOND * n_steps], [*(f"{t:.3g}" for t in ticks), "never"])

@@ -62,10 +62,9 @@ class Schedule(Shown):
     ):
         if not starts:
             raise ValueError('starts is empty: give a model by name, {"from scratch": cl.MLP()}')
-        Settings.of(settings | {"schedule": schedule, "lr": lr})  # or say what is wrong
+        how = Settings.of(settings | {"schedule": schedule, "lr": lr})  # or say what is wrong
         self.task, self.starts, self.target = task, dict(starts), target
         self.settings = settings
-        how = Settings.of(settings)
         self.n_steps = how.epochs * -(-len(task.train) // how.batch_size)
         self.run: Run | None = None
         self.kept: list[Run] = []
