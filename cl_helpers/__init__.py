@@ -38,7 +38,7 @@ from .methods import (
     Method,
     RWalk,
 )
-from .models import MLP, VAE
+from .models import CNN, MLP, VAE
 from .resnet import ResNet18
 from .run import Run
 from .settings import Settings
@@ -51,6 +51,7 @@ from .training import Event, train, train_steps
 
 __all__ = [
     "AGEM",
+    "CNN",
     "DGR",
     "ER",
     "EWC",

@@ -51,6 +51,16 @@ def forward_transfer(a: ArrayLike, initial: ArrayLike) -> float:
     return _mean(a[j - 1, j] - initial[j] for j in range(1, min(seen + 1, len(a))))
 
 
+def steps_to(target: float, steps: ArrayLike, accuracy: ArrayLike) -> float:
+    """The first of `steps` (N,) at which `accuracy` (N,) is `target` or more; ∞ if none is.
+
+    ∞ means "not within these steps". A median takes it as later than any step; to leave such runs
+    out of it would make the slowest setting look fast.
+    """
+    reached = np.flatnonzero(np.asarray(accuracy) >= target)
+    return float(np.asarray(steps)[reached[0]]) if len(reached) else float("inf")
+
+
 def _finished(a: ArrayLike) -> NDArray:
     """The rows up to the last complete one."""
     a = np.asarray(a, dtype=float)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,47 @@ class MLP(Seeded):
         for i in range(1, self.n_layers):
             x = self.dropout(self.relu(self.get_submodule(f"fc{i}")(x)))
         return x
+
+
+class CNN(Seeded):
+    """Two convolutions, each of every second place, and a linear layer on top of them.
+
+    Args:
+        channels: of the two convolutions.
+        n_outputs: of the linear layer.
+        shape: of an image, (C, H, W), at least 13 pixels high and wide.
+        seed: fixes the initial weights; None leaves them to `train`, which has a seed of its own.
+    """
+
+    SIZE, STRIDE = 5, 2
+
+    def __init__(
+        self,
+        channels: Sequence[int] = (16, 32),
+        n_outputs: int = 10,
+        *,
+        shape: Sequence[int] = (1, 28, 28),
+        seed: int | None = None,
+    ):
+        super().__init__()
+        self.seed = seed
+        (c, *sides), (a, b) = shape, channels
+        for _ in range(2):
+            sides = [(side - self.SIZE) // self.STRIDE + 1 for side in sides]
+        if min(sides) < 1:
+            raise ValueError(f"shape is {tuple(shape)}: give images of 13 × 13 pixels or more")
+        conv = partial(nn.utils.skip_init, nn.Conv2d, kernel_size=self.SIZE, stride=self.STRIDE)
+        self.conv1, self.conv2 = conv(c, a), conv(a, b)
+        self.fc = nn.utils.skip_init(nn.Linear, b * math.prod(sides), n_outputs)
+        self.draw_weights(seed or 0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) to logits (B, outputs)."""
+        return self.fc(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the linear layer sees of `x`: (B, units)."""
+        return self.conv2(self.conv1(x).relu()).relu().flatten(1)
 
 
 class VAE(nn.Module):

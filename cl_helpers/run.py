@@ -83,6 +83,25 @@ class Run:
     def forward_transfer(self) -> float:
         return metrics.forward_transfer(self.accuracy, self.initial)
 
+    def curve(self, task: int = -1) -> tuple[NDArray, NDArray]:
+        """How a task was learned: the steps since it began, and the accuracy on it after them.
+
+        (E + 1,) each: before the first step, and after every epoch so far.
+        """
+        n_tasks = len(self.accuracy)
+        t = range(n_tasks)[task]
+        before = self.accuracy[t - 1, t] if t else self.initial[t]
+        after = [epoch["accuracy"][t] for epoch in self.history if epoch["task"] == t]
+        per_epoch = -(-self.config["n_train"][t - n_tasks] // self.config["batch_size"])
+        return per_epoch * np.arange(1 + len(after)), np.array([before, *after])
+
+    def steps_to(self, target: float, task: int = -1) -> float:
+        """Steps until the accuracy on a task first was `target` or more; ∞ if it never was.
+
+        It is looked at before the first step and after every epoch.
+        """
+        return metrics.steps_to(target, *self.curve(task))
+
     def save(self, path: str | os.PathLike) -> None:
         """Write everything but the model as JSON, whole or not at all."""
         content = {"format": FORMAT} | {

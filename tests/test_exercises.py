@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from cl_helpers.evaluation import as_of
 from cl_helpers.exercises import EXERCISES, Verdict, check
 from cl_helpers.methods import SI
+from cl_helpers.schedules import factors
 from cl_helpers.tasks import split
 
 # --- what students write ---
@@ -263,6 +264,34 @@ def bound(h, before, after, *, lam=max, size=lambda d: sum(d * d), half=0.5):
 
 with_ = functools.partial
 
+
+def rates(
+    n_steps,
+    n_warm,
+    lr,
+    final,
+    *,
+    first=1,
+    below=1,
+    last=1,
+    u_from=0,
+    half=math.pi,
+    wave=lambda x: (1 + math.cos(x)) / 2,
+    top=None,
+    wave_has_all=False,
+):
+    """A warm-up and half a wave, with a place for every mistake."""
+    out = []
+    n = n_steps if wave_has_all else n_steps - n_warm
+    for i in range(n_steps):
+        if i < n_warm:
+            out.append(lr * (i + first) / (n_warm + below))
+        else:
+            u = ((i if wave_has_all else i - n_warm) + u_from) / (n - last)
+            out.append(lr * (final + ((1 - final) if top is None else top) * wave(half * u)))
+    return out
+
+
 RIGHT = [
     ("start", lost),
     ("start", lambda a: float(a[0][0]) - float(a[len(a) - 1][0])),
@@ -306,6 +335,12 @@ RIGHT = [
     ("scenarios", lambda *args: tuple(competing(*args))),
     ("regimes", bound),
     ("regimes", lambda h, a, b: torch.linalg.eigh(h)[0][-1:] * (a - b).square().sum() / 2),
+    ("schedules", rates),
+    ("schedules", lambda *args: np.array(rates(*args))),
+    (
+        "schedules",
+        lambda n, warm, lr, final: lr * factors("cosine", n, warm_up=warm / n, final=final),
+    ),
 ]
 
 WRONG = [
@@ -508,6 +543,32 @@ WRONG = [
         with_(competing, task_il=lambda o, task, learned, n: o // n == task - 1),
         "counted from 0",
     ),
+    ("schedules", with_(rates, first=0), "begins with 0"),
+    ("schedules", with_(rates, first=0, below=0), "begins with 0"),
+    ("schedules", with_(rates, below=0), "twice"),
+    ("schedules", with_(rates, last=0), "one step short"),
+    ("schedules", with_(rates, u_from=1, last=0), "does not begin at lr"),
+    ("schedules", with_(rates, half=180), "radians"),
+    ("schedules", with_(rates, half=2 * math.pi), "whole wave"),
+    ("schedules", with_(rates, wave=lambda x: math.cos(x / 2)), "quarter"),
+    ("schedules", with_(rates, wave=math.cos), "below zero"),
+    ("schedules", lambda n, warm, lr, final: rates(n, warm, lr, 0), "`final` is missing"),
+    ("schedules", with_(rates, top=1), "begins above lr"),
+    ("schedules", lambda n, warm, lr, final: rates(n, warm, lr, final / lr), "a part of lr"),
+    ("schedules", with_(rates, wave_has_all=True), "began with the warm-up"),
+    ("schedules", with_(rates, wave=lambda x: 1 - x / math.pi), "straight line"),
+    (
+        "schedules",
+        lambda n, warm, lr, final: (
+            rates(n, warm, lr, final)[:warm]
+            + [lr * final ** (i / (n - warm - 1)) for i in range(n - warm)]
+        ),
+        "exponential",
+    ),
+    ("schedules", with_(rates, wave=lambda x: (1 - math.cos(x)) / 2), "wrong way round"),
+    ("schedules", lambda n, warm, lr, final: rates(n, warm, 1, final), "lr itself is missing"),
+    ("schedules", lambda n, warm, lr, final: rates(n, 0, lr, final), "no warm-up"),
+    ("schedules", lambda n, warm, lr, final: rates(n, warm, lr, final)[:-1], "size is another"),
 ]
 
 

@@ -78,6 +78,23 @@ def test_nothing_measured_gives_nan_and_not_a_square_matrix_an_error():
         metrics.average_accuracy(np.ones((2, 3)))
 
 
+@pytest.mark.parametrize(
+    ("target", "steps"),
+    [(0.0, 0), (0.3, 5), (0.5, 5), (0.51, 20), (0.9, 20), (0.91, float("inf"))],
+)
+def test_steps_to_a_target_are_those_of_the_first_time(target, steps):
+    assert metrics.steps_to(target, [0, 5, 10, 20], [0.1, 0.5, 0.4, 0.9]) == steps
+
+
+def test_a_run_that_does_not_arrive_is_later_than_any_in_a_median():
+    steps = [
+        metrics.steps_to(0.8, [0, 5, 10], [0.1, 0.4, end]) for end in (0.8, 0.9, 0.5, 0.6, NAN)
+    ]
+    assert sorted(steps) == [10, 10, np.inf, np.inf, np.inf]
+    assert np.median(steps) == np.inf
+    assert np.median(steps[:3]) == 10
+
+
 def test_metrics_know_no_torch():
     source = (
         "import sys, importlib.util as u;"

@@ -39,6 +39,28 @@ def test_initial_weights_are_distributed_as_pytorchs():
     assert weight.mean().abs() < 0.01 * bound
 
 
+def test_a_cnn_is_what_pytorch_makes_of_its_weights():
+    model = cl.CNN((3, 4), 7, shape=(2, 20, 17), seed=5)
+    x = torch.rand(6, 2, 20, 17, generator=torch.Generator().manual_seed(0))
+    h = F.relu(F.conv2d(x, model.conv1.weight, model.conv1.bias, stride=2))
+    h = F.relu(F.conv2d(h, model.conv2.weight, model.conv2.bias, stride=2))
+    assert h.shape[1:] == (4, 2, 2)
+    torch.testing.assert_close(model.features(x), h.reshape(6, -1))
+    torch.testing.assert_close(model(x), F.linear(h.reshape(6, -1), model.fc.weight, model.fc.bias))
+    for layer, n_inputs in ((model.conv1, 2 * 25), (model.conv2, 3 * 25), (model.fc, 16)):
+        assert 0.8 * n_inputs**-0.5 < layer.weight.abs().max() <= n_inputs**-0.5
+
+
+def test_a_cnn_begins_with_the_weights_of_a_seed():
+    assert cl.CNN().is_untouched()
+    assert not cl.CNN(seed=0).is_untouched()
+    assert torch.equal(cl.CNN(seed=1).conv2.weight, cl.CNN(seed=1).conv2.weight)
+    assert not torch.equal(cl.CNN(seed=1).conv2.weight, cl.CNN(seed=2).conv2.weight)
+    with pytest.raises(ValueError, match=r"shape is \(1, 12, 28\): give images of 13 × 13"):
+        cl.CNN(shape=(1, 12, 28))
+    assert cl.CNN(shape=(1, 13, 13))(torch.zeros(2, 1, 13, 13)).shape == (2, 10)
+
+
 def test_seeds_and_being_untouched():
     a, b, c = cl.MLP(seed=1), cl.MLP(seed=1), cl.MLP(seed=2)
     assert torch.equal(a.fc1.weight, b.fc1.weight)

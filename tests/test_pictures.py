@@ -11,7 +11,7 @@ from matplotlib.patches import ConnectionPatch, Rectangle
 
 import cl_helpers as cl
 from cl_helpers import pictures, plots
-from cl_helpers.pictures import minima, paths, replay, sensitivity, slices, two_tasks
+from cl_helpers.pictures import minima, paths, rates, replay, sensitivity, slices, two_tasks
 from cl_helpers.pictures.drawing import A
 from cl_helpers.pictures.two_tasks import TASK_A, TASK_B
 
@@ -405,3 +405,105 @@ def test_regimes_are_parabolas_and_the_wide_ones_forget_less(drawn):
         assert 0 < x < optimum
         assert lost == pytest.approx(old * x**2 / 2)
     assert dots(right)[1][0] < dots(right)[0][0]  # wide for task 2: a shorter way
+
+
+def test_schedules_and_the_runs_they_give(drawn, digits):
+    """The cosine's panels, made anew: by hand above, by `cl.train` below."""
+    axes = np.array(drawn["schedules"].axes).reshape(2, 5)
+    above, below = axes[:, 3]
+    assert above.get_title() == "cosine"
+    n = 60  # 200 images, 40 a step, 12 epochs
+    x = np.arange(n)
+    expected = 0.01 + 0.99 * (1 + np.cos(np.pi * x / (n - 1))) / 2
+    np.testing.assert_allclose(above.lines[0].get_ydata(), expected, atol=1e-9)
+    old, new = cl.split(digits.first(1_400, 360), 5, "task")
+    how = {"device": "cpu", "progress": False, "batch_size": 40}
+    model = cl.train(cl.Baseline(), [old], cl.MLP((784, 48, 10)), epochs=5, lr=1e-3, **how).model
+    [few] = cl.tasks.hold_out([new], len(new.train) - 200)
+    how |= {"optimizer": "sgd", "momentum": 0.9, "lr": 0.03, "epochs": 12}
+    run = cl.train(cl.Baseline(), [few], model, schedule="cosine", **how)
+    drawn_here = below.lines[-2]
+    np.testing.assert_allclose(drawn_here.get_ydata()[1:], [h["accuracy"][0] for h in run.history])
+    np.testing.assert_array_equal(drawn_here.get_xdata(), np.arange(0, n + 1, 5))
+    # What is to be learned from it: other rates, much the same run.
+    ends = [ax.lines[-2].get_ydata()[-1] for ax in axes[1]]
+    assert np.ptp(ends) < 0.05
+
+
+def learned(seed, *accuracy, lr=0.1):
+    """A run of one task, 10 steps an epoch, with these accuracies."""
+    config = {"seed": seed, "lr": lr, "epochs": len(accuracy) - 1}
+    run = cl.Run.empty(config | {"n_train": [100], "batch_size": 10}, 1)
+    run.initial[:], run.accuracy[:] = accuracy[0], accuracy[-1]
+    run.history = [{"task": 0, "accuracy": [a]} for a in accuracy[1:]]
+    return run
+
+
+FAST = [learned(0, 0.1, 0.9, 0.8), learned(1, 0.2, 0.85, 0.9), learned(2, 0.3, 0.6, 0.95)]
+SLOW = [learned(0, 0.1, 0.3, 0.8), learned(1, 0.2, 0.4, 0.5), learned(2, 0.3, 0.7, 0.6)]
+
+
+def test_curves_are_medians_and_ranges():
+    figure = rates.curves({"cosine": FAST, "mine": SLOW}, 0.8)
+    one, two = figure.axes
+    assert [ax.get_title() for ax in (one, two)] == ["cosine", "mine"]
+    for ax, median, low, high in (
+        (one, [0.2, 0.85, 0.9], [0.1, 0.6, 0.8], [0.3, 0.9, 0.95]),
+        (two, [0.2, 0.4, 0.6], [0.1, 0.3, 0.5], [0.3, 0.7, 0.8]),
+    ):
+        lines = [line.get_xydata() for line in ax.lines if len(line.get_xdata()) == 3]
+        np.testing.assert_allclose(lines[-1], np.transpose([[0, 10, 20], median]))
+        band = {tuple(v) for v in ax.collections[0].get_paths()[0].vertices.round(6)}
+        assert band >= {*zip([0, 10, 20], low, strict=True), *zip([0, 10, 20], high, strict=True)}
+    assert [ax.texts[0].get_text() for ax in (one, two)] == ["in 10 steps", "not in 20 steps"]
+    assert one.lines[-1].get_xydata().tolist() == [[10, 0.8]]
+    assert len(two.lines[-1].get_xdata()) == 3  # no mark where it never arrives
+    assert "cosine in 10 steps; mine not in 20 steps" in plots.alt_text(figure)
+
+
+def test_by_lr_draws_what_never_arrives_beyond_the_last_step():
+    figure = rates.by_lr({"cosine": {0.01: FAST, 0.1: SLOW}}, 0.8)
+    speed, end = figure.axes
+    steps = speed.lines[0].get_ydata()
+    assert steps[0] == 10
+    assert steps[1] > 20
+    label = dict(
+        zip(speed.get_yticks(), [t.get_text() for t in speed.get_yticklabels()], strict=True)
+    )
+    assert label[steps[1]] == "never"
+    np.testing.assert_allclose(end.lines[0].get_ydata(), [0.9, 0.6])
+    bars = [s[:, 1].tolist() for s in end.collections[0].get_segments()]
+    np.testing.assert_allclose(bars, [[0.8, 0.95], [0.5, 0.8]])
+    assert "cosine in 10 steps at lr 0.01" in plots.alt_text(figure)
+
+
+def test_spreads_have_a_dot_for_each_that_was_tried():
+    causes = {"start": {"known": 10.0, "new": np.inf}, "seed": {"1": 20.0, "2": 5.0, "3": 10.0}}
+    figure = rates.spreads(causes, 40)
+    [ax] = figure.axes
+    dots = [line.get_xdata() for line in ax.lines if line.get_marker() == "o"]
+    assert dots[0][0] == 10
+    assert dots[0][1] > 40
+    assert dots[1].tolist() == [20, 5, 10]
+    assert [t.get_text() for t in ax.texts] == ["known", "new", "2", "1"]
+    assert "new not in 40 steps" in plots.alt_text(figure)
+    FigureCanvasAgg(figure).draw()
+    for text in ax.texts:
+        box = text.get_window_extent(figure.canvas.get_renderer())
+        assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1, text
+
+
+def test_spreads_of_what_never_arrives():
+    figure = rates.spreads({"start": {"known": np.inf, "new": np.inf}}, 40)
+    FigureCanvasAgg(figure).draw()
+    [ax] = figure.axes
+    assert ax.get_xlim()[0] < 40 < ax.lines[1].get_xdata().min()
+
+
+def test_kept_is_the_median_among_its_seeds():
+    figure = rates.kept({"cosine": [0.5, 0.9, 0.8], "mine": [0.4, 0.3]}, before=[0.95, 0.97])
+    [ax] = figure.axes
+    dots, median, *_ = ax.lines
+    assert list(dots.get_xdata()) == [0.5, 0.9, 0.8]
+    assert list(median.get_xdata()) == [0.8]
+    assert "Before: 96.0%. Medians after: cosine 80.0%, mine 35.0%" in plots.alt_text(figure)

@@ -44,3 +44,36 @@ def test_a_file_that_is_no_run_is_named(tmp_path, content):
     path.write_text(content)
     with pytest.raises(ValueError, match=r"bad.json is not a saved run"):
         cl.Run.load(path)
+
+
+def test_the_curve_of_a_task_is_what_a_student_would_measure(few):
+    tasks = cl.permuted(few, 2)
+    how = {"epochs": 3, "batch_size": 64, "lr": 3e-3}
+    seen = []
+    for event in cl.train_steps(cl.Baseline(), tasks, cl.MLP((784, 16, 10)), **how):
+        if event.kind in ("start", "epoch"):
+            model, method = event.run.learner
+            on = [cl.evaluate(method, model, task) for task in tasks]
+            seen.append((event.step, *on))
+    run = event.run
+    per_epoch = -(-300 // 64)
+    first, second = run.curve(0), run.curve(1)
+    for steps, _ in (first, second):
+        np.testing.assert_array_equal(steps, per_epoch * np.arange(4))
+    assert [s for s, _, _ in seen] == [0, *(per_epoch * np.arange(1, 7))]
+    np.testing.assert_allclose(first[1], [a for _, a, _ in seen[:4]])
+    np.testing.assert_allclose(second[1], [b for _, _, b in seen[3:]])
+    np.testing.assert_array_equal(run.curve(), second)
+    target = first[1][2]
+    assert run.steps_to(target, task=0) == next(s for s, a, _ in seen if a >= target)
+    assert run.steps_to(1.01) == float("inf")
+
+
+def test_a_curve_begins_where_a_run_does():
+    run = a_run()
+    run.config |= {"n_train": [100, 100], "batch_size": 30}
+    steps, accuracy = run.curve(0)
+    assert (steps.tolist(), accuracy.tolist()) == ([0, 4], [0.1, 0.9])
+    assert [run.steps_to(target, 0) for target in (0.05, 0.5, 0.95)] == [0, 4, float("inf")]
+    steps, accuracy = run.curve(1)  # nothing of it yet, but what it began with
+    assert (steps.tolist(), accuracy.tolist()) == ([0], [0.1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import figures, minima, omegas, paths, projections, scenarios, tasks
+from . import figures, minima, omegas, paths, projections, rates, scenarios, tasks
 from .judge import Exercise, Verdict, judge, not_yet
 
 EXERCISES = {
@@ -25,6 +25,7 @@ EXERCISES = {
     "agem": projections.agem,
     "scenarios": scenarios.scenarios,
     "regimes": minima.regimes,
+    "schedules": rates.schedules,
 }
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "check"]

@@ -8,6 +8,7 @@ from .learning import model, permutation, start
 from .masks import scenarios
 from .minima import regimes
 from .paths import rwalk, si
+from .rates import schedules
 from .replay import past
 from .sensitivity import mas
 from .slices import scp
@@ -23,6 +24,7 @@ __all__ = [
     "regimes",
     "rwalk",
     "scenarios",
+    "schedules",
     "scp",
     "si",
     "start",

@@ -7,6 +7,17 @@ from .lab import Lab
 from .predict import Predict
 from .projection import Projection
 from .quiz import Quiz
+from .schedule import Schedule
 from .sweep import Sweep
 
-__all__ = ["Bowls", "Curvature", "Importance", "Lab", "Predict", "Projection", "Quiz", "Sweep"]
+__all__ = [
+    "Bowls",
+    "Curvature",
+    "Importance",
+    "Lab",
+    "Predict",
+    "Projection",
+    "Quiz",
+    "Schedule",
+    "Sweep",
+]

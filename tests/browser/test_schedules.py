@@ -1,0 +1,73 @@
+"""Notebook 12 as a student goes through it: an order guessed, a schedule moved, run and kept."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from test_explore import changes, picture, status
+
+PATH = Path(__file__).parents[2] / "notebooks" / "12_lr_schedules.ipynb"
+
+
+def cell_that_says(words):
+    cells = nbformat.read(PATH, as_version=4).cells
+    [i] = [i for i, c in enumerate(cells) if c.cell_type == "code" and words in c.source]
+    return i
+
+
+@pytest.fixture
+def page(notebook):
+    page = notebook(PATH)
+    page.run_all(timeout=300)
+    assert page.errors() == []
+    return page
+
+
+def test_schedules(page):
+    i = cell_that_says("cl.widgets.Predict")
+    order = ["learning rate", "seed", "start", "schedule"]
+    for k, cause in enumerate(order):
+        page.cell(i).get_by_role("combobox").nth(k).select_option(cause)
+    page.cell(i).get_by_role("button", name="Record my guess").click()
+    page.wait_until(lambda: page.ask("print(guess.guess)").text.strip() == str(order))
+    k = cell_that_says("guess.replay")
+    page.run_cell(k)
+    assert "are where you put them" in str(page.outputs(k))
+
+    w = cell_that_says("cl.widgets.Schedule")
+    page.cell(w).scroll_into_view_if_needed()
+    page.wait_until(lambda: "Press Run" in status(page, w) and page.pictures(w))
+    lr = page.widget("slider", "lr")
+    text = changes(page, lambda: lr.press("ArrowRight"), w)
+    assert "cosine, lr 0.02 to 0.0002" in text
+    text = changes(page, lambda: page.widget("combobox", "Schedule").select_option("one-cycle"), w)
+    assert "one-cycle" in text
+    page.wait_until(lambda: page.widget("slider", "warm_up").is_disabled())
+    before = picture(page, w)
+
+    page.press("Run")
+    done = re.compile(r"one-cycle, lr 0.02 to 0.0002, pretrained: 80% .*, ([\d.]+)% after 60")
+    first = page.wait_until(lambda: done.search(status(page, w)), timeout=60).group(1)
+    page.wait_until(lambda: picture(page, w) != before)
+    page.wait_until(lambda: page.widget("button", "Keep").is_enabled())
+    page.press("Keep")
+    page.wait_until(lambda: "Kept: one-cycle" in page.pictures(w)[0].alt)
+
+    page.widget("combobox", "Start").select_option("from scratch")
+    page.widget("combobox", "Schedule").select_option("constant")
+    page.wait_until(lambda: page.widget("slider", "lr_final").is_disabled())
+    page.press("Run")
+    done = re.compile(r"constant, lr 0.02, from scratch: 80% .*, ([\d.]+)% after 60")
+    page.wait_until(lambda: done.search(status(page, w)), timeout=60)
+    alt = page.wait_until(lambda: "Kept" in page.pictures(w)[0].alt and page.pictures(w)[0].alt)
+    assert f"{first}% after 60" in alt  # the first run still lies under the second
+    page.screenshot("schedules", cell=w)
+    page.press("Clear")
+    page.wait_until(lambda: "Kept" not in page.pictures(w)[0].alt)
+    page.press("Run")  # and again, stopped by whoever runs the cell once more
+    page.run_cell(w)
+    page.wait_until(lambda: "Press Run" in status(page, w))
+    assert page.errors() == []
