@@ -27,6 +27,7 @@ from tqdm import tqdm
 import cl_helpers as cl
 from cl_helpers import curvature
 from cl_helpers.files import replacing
+from cl_helpers.plots import save
 
 SEEDS = (0, 1, 2)
 RESULTS = Path(__file__).parents[1] / "results" / "regimes"
@@ -313,9 +314,45 @@ def summary() -> None:
     (RESULTS / "table.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
     keep("table2", {"command": f"{COMMAND} table2", "device": sorted(devices), "rows": rows})
+    drawn: dict[str, list] = {}
+    for row in rows:
+        if row["best"]:
+            drawn.setdefault(row["stream"], []).append(row)
+    save(cl.landscapes.evolution(drawn), RESULTS / "evolution.png")
     paths = sorted((RESULTS / "curvature").glob("*.json"))
     runs = [json.loads(path.read_text()) for path in paths]
     keep("regimes", {"command": f"{COMMAND} curvature", "runs": runs})
+    (RESULTS / "curvature.md").write_text("\n".join(curvature_lines(runs)) + "\n")
+
+
+def curvature_lines(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """A row a regime, of the first task: how sharp, how far it was left, what that cost."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for run in runs:
+        groups.setdefault((run["stream"], run["name"]), []).append(run)
+    lines = [
+        "| stream | regime | seeds | λ_max | ‖Δw‖ | F₁ | ½ΔwᵀHΔw | ½λ_max‖Δw‖² | accuracy % |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for (stream, name), mine in groups.items():
+        bounds = [run["bounds"][-1] for run in mine]
+        measured = {k: spread([b[k] for b in bounds], 2) for k in bounds[0] if k != "after"}
+        cells = [stream, name, str(len(mine)), measured["sharpness"], measured["distance"]]
+        cells += [measured["forgetting"], measured["quadratic"]]
+        cells += [spread([b["sharpness"] * b["distance"] ** 2 / 2 for b in bounds], 0)]
+        cells += [spread([100 * mean(run["accuracy"][-1]) for run in mine], 1)]
+        lines.append(f"| {' | '.join(cells)} |")
+    every = [b for run in runs for b in run["bounds"]]
+    close = [
+        b for b in every if abs(b["quadratic"] - b["forgetting"]) <= 0.2 * abs(b["forgetting"])
+    ]
+    holds = [b["forgetting"] < b["sharpness"] * b["distance"] ** 2 / 2 for b in every]
+    lines += [
+        "",
+        f"F₁ is below the bound in {sum(holds)} of {len(every)} measurements; the quadratic term "
+        f"is within 20 % of F₁ in {len(close)} of them.",
+    ]
+    return lines
 
 
 def accuracy_of(row: dict[str, Any]) -> float:
