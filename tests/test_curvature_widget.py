@@ -154,3 +154,7 @@ def test_training_that_diverges_says_so(widget):
 def test_one_task_is_not_enough(tasks):
     with pytest.raises(ValueError, match="there is 1 task: give two"):
         Curvature(tasks[:1])
+    with pytest.raises(ValueError, match="there is no task: give two"):
+        Curvature([])
+    with pytest.raises(ValueError, match="epochs is 0: choose a whole number"):
+        Curvature(tasks, epochs=0)
