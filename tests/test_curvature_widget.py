@@ -9,9 +9,16 @@ from matplotlib.text import Annotation
 import cl_helpers as cl
 from cl_helpers import plots
 from cl_helpers.widgets import Curvature
+from cl_helpers.widgets.canvas import Canvas
 from cl_helpers.widgets.curvature import ACROSS
 
 SIZES = (784, 100, 100, 10)
+
+
+@pytest.fixture(autouse=True)
+def _draw_here(monkeypatch):
+    """The tests draw in their own thread."""
+    monkeypatch.setattr(Canvas, "ask", lambda canvas: None)
 
 
 @pytest.fixture(scope="module")
