@@ -221,25 +221,22 @@ def measure(regime: Regime, seed: int, device: str = "auto") -> dict[str, Any]:
     data = as_they_are(cl.load("mnist")).first(N_TRAIN, 10_000)
     tasks = {"rotated": cl.rotated, "permuted": cl.permuted}[regime.stream](data, regime.n_tasks)
     how = {k: getattr(regime, k) for k in ("lr", "batch_size", "dropout", "lr_decay", "momentum")}
-    model = cl.MLP((784, 100, 100, 10))
-    events = cl.train_steps(
-        cl.Baseline(), tasks, model, epochs=EPOCHS, optimizer="sgd", seed=seed, device=device, **how
+    way = cl.regimes.follow(
+        tasks, cl.MLP((784, 100, 100, 10)), epochs=EPOCHS, seed=seed, device=device, **how
     )
-    steps, bounds, ws = [], [], []
-    for event in events:
-        if event.kind == "task":
-            ws.append(curvature.weights(model))
-            x, y = examples(tasks[event.task])
-            top = float(curvature.top_eigenvalues(model, x, y)[0])
-            distance = float((ws[-1] - ws[-2]).norm()) if event.task else None
-            steps.append({"sharpness": top, "distance": distance})
-    for t, w in enumerate(ws[1:], start=2):
-        x, y = examples(tasks[0])
-        bounds.append({"after": t} | vars(curvature.bound(model, ws[0], w, x, y)))
-    accuracy = [
-        [None if a != a else round(a, 4) for a in row] for row in event.run.accuracy.tolist()
+    model, first = way.run.learner[0], way.weights[0]
+    steps: list[dict[str, float | None]] = []
+    for t, w in enumerate(way.weights):
+        top = float(curvature.largest(curvature.Loss(model, *examples(tasks[t])), w)[0])
+        distance = float((w - way.weights[t - 1]).norm()) if t else None
+        steps.append({"sharpness": top, "distance": distance})
+    x, y = examples(tasks[0])
+    bounds = [
+        {"after": t} | vars(curvature.bound(model, first, w, x, y, None, steps[0]["sharpness"]))
+        for t, w in enumerate(way.weights[1:], start=2)
     ]
-    which = vars(regime) | {"seed": seed, "device": event.run.config["device"]}
+    accuracy = [[None if a != a else round(a, 4) for a in row] for row in way.run.accuracy.tolist()]
+    which = vars(regime) | {"seed": seed, "device": way.run.config["device"]}
     return which | {"accuracy": accuracy, "tasks": steps, "bounds": bounds}
 
 

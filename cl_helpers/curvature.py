@@ -54,7 +54,9 @@ class Loss:
         batch_size: int = 10_000,
     ):
         if not 0 < len(x) == len(y):
-            raise ValueError(f"there are {len(x)} images and {len(y)} labels: give as many of both")
+            raise ValueError(
+                f"there are {len(x)} images and {len(y)} labels: give as many of both, one or more"
+            )
         at_least_one("batch_size", batch_size)
         self.model, self.task, self.n = model, task, len(x)
         self.shapes = flatten(model).shapes
@@ -128,27 +130,18 @@ def top_eigenvalues(
         k: how many, fewer than there are weights.
 
     Raises:
-        ValueError: k is none, or too many.
+        ValueError: k is none, or too many; or training has diverged.
     """
     return largest(Loss(model, x, y, task), weights(model), k)
 
 
-def trace(
-    model: nn.Module,
-    x: Tensor,
-    y: Tensor,
-    n_vectors: int = 30,
-    *,
-    task: Task | None = None,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """The trace of the Hessian, and the standard error of that estimate.
+def trace(loss: Loss, w: Tensor, n_vectors: int = 30, seed: int = 0) -> tuple[float, float]:
+    """The trace of ∇²L(w), and the standard error of that estimate.
 
     The mean of vᵀHv over random vectors of ±1, which is right on average, whatever H is.
     """
     at_least_one("n_vectors", n_vectors)
-    w = weights(model)
-    product = Loss(model, x, y, task).hessian(w)
+    product = loss.hessian(w)
     generator = torch.Generator().manual_seed(seed)
     samples = []
     for _ in range(n_vectors):
@@ -186,11 +179,6 @@ class Bound:
         """g₁ᵀΔw + ½ ΔwᵀH₁Δw, all that Taylor's series says up to the second order."""
         return self.slope + self.quadratic
 
-    @property
-    def error(self) -> float:
-        """How far the quadratic term is from F₁, as a part of F₁."""
-        return abs(self.quadratic - self.forgetting) / abs(self.forgetting)
-
 
 def bound(
     model: nn.Module,
@@ -225,6 +213,8 @@ def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
     at_least_one("k", k)
     if k >= len(w):
         raise ValueError(f"k is {k}: choose fewer than the {len(w)} weights of the model")
+    if not math.isfinite(value := loss(w)):
+        raise ValueError(f"the loss is {value}: training diverged, lower the learning rate")
     product = loss.hessian(w)
     dtype = torch.empty(0, dtype=w.dtype).numpy().dtype
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
 from .curvature import Bound, Loss, Plane, along
+from .pictures.drawing import GOOD, A, B  # colours of both tasks, of task 1, of task 2
 from .plots import LOOK, Picture, blank, described, frame
 from .regimes import Way
 
-A, B, GOOD = (LOOK[name][0] for name in ("ewc", "mas", "si"))  # task 1, task 2, both
 TERMS = {  # of a Bound: text, colour, marker, dashes
     "bound": ("½ $λ_{max}$ ‖Δw‖²", "#0072B2", "s", "--"),
     "forgetting": ("F₁, measured", "#000000", "o", "-"),

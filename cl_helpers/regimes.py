@@ -42,7 +42,7 @@ class Way:
 
     def loss(self, task: int) -> Loss:
         """L of task 0, 1, …"""
-        return Loss(self.run.learner[0], *self.examples(task))
+        return Loss(self.run.learner[0], *self.examples(task), self.tasks[task])
 
     def sharpness(self, task: int) -> float:
         """λ_max of the Hessian of task 0, 1, … where it had been learned."""
@@ -53,7 +53,7 @@ class Way:
         """F₁ and what bounds it after the second task, the third, …"""
         first, model, (x, y) = self.weights[0], self.run.learner[0], self.examples(0)
         sharpness = self.sharpness(0)
-        return [bound(model, first, w, x, y, sharpness=sharpness) for w in self.weights[1:]]
+        return [bound(model, first, w, x, y, self.tasks[0], sharpness) for w in self.weights[1:]]
 
 
 def follow_steps(

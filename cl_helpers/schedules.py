@@ -37,7 +37,10 @@ def cosine(u: Tensor, final: float) -> Tensor:
 
 
 def one_cycle(u: Tensor, final: float) -> Tensor:
-    """Up, then down, each half a wave (Smith & Topin 2018, arXiv:1708.07120; lr alone moves)."""
+    """Up, then down (Smith & Topin 2018, arXiv:1708.07120).
+
+    Each half a wave, where theirs is straight; and lr alone moves, where they move momentum too.
+    """
     up, down = (1 - u / CLIMB).clamp(min=0), ((u - CLIMB) / (1 - CLIMB)).clamp(min=0)
     return torch.where(u < CLIMB, cosine(up, BOTTOM), cosine(down, final))
 
@@ -58,9 +61,25 @@ def factors(schedule: str, n_steps: int, *, warm_up: float = 0.0, final: float =
         schedule: a name in SCHEDULES.
         warm_up: the part of the steps, 0 ≤ warm_up < 1, in which the factor first rises to 1 in
             equal portions; the schedule has the rest (Goyal et al. 2017, arXiv:1706.02677).
-        final: where a schedule that decays ends.
+        final: where a schedule that decays ends, as a part of lr.
+
+    Raises:
+        ValueError: as `check`.
     """
+    check(schedule, warm_up, final)
     n_warm = round(warm_up * n_steps)
     rise = torch.arange(1, n_warm + 1, dtype=torch.float64) / (n_warm + 1)
     u = torch.linspace(0, 1, n_steps - n_warm, dtype=torch.float64)
     return torch.cat([rise, SCHEDULES[schedule](u, final)])
+
+
+def check(schedule: str, warm_up: float, lr_final: float) -> None:
+    """Raise ValueError unless these make a schedule; the message says what would."""
+    if schedule not in SCHEDULES:
+        raise ValueError(f"schedule is {schedule!r}: choose {', '.join(SCHEDULES)}")
+    if not 0 <= warm_up < 1:
+        raise ValueError(f"warm_up is {warm_up}: choose 0 ≤ warm_up < 1, a part of a task")
+    if warm_up and schedule == "one-cycle":
+        raise ValueError(f"warm_up is {warm_up}, but one-cycle has its own: leave it at 0")
+    if not 0 < lr_final <= 1:
+        raise ValueError(f"lr_final is {lr_final}: choose 0 < lr_final ≤ 1, a part of lr")

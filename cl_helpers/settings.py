@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .precision import Precision
-from .schedules import SCHEDULES, factors
+from .schedules import check, factors
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,7 @@ class Settings:
             raise ValueError(f"momentum is {self.momentum}: choose 0 ≤ momentum < 1")
         for name in ("lr", "lr_decay"):
             above_zero(name, getattr(self, name))
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule is {self.schedule!r}: choose {', '.join(SCHEDULES)}")
-        if not 0 <= self.warm_up < 1:
-            raise ValueError(f"warm_up is {self.warm_up}: choose 0 ≤ warm_up < 1, a part of a task")
-        if self.warm_up and self.schedule == "one-cycle":
-            raise ValueError(f"warm_up is {self.warm_up}, but one-cycle has its own: leave it at 0")
-        if not 0 < self.lr_final <= 1:
-            raise ValueError(f"lr_final is {self.lr_final}: choose 0 < lr_final ≤ 1, a part of lr")
+        check(self.schedule, self.warm_up, self.lr_final)
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}: choose 0 ≤ dropout < 1, or None")
         if self.precision not in ("fast", "full"):

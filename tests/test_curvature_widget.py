@@ -9,9 +9,16 @@ from matplotlib.text import Annotation
 import cl_helpers as cl
 from cl_helpers import plots
 from cl_helpers.widgets import Curvature
+from cl_helpers.widgets.canvas import Canvas
 from cl_helpers.widgets.curvature import ACROSS
 
 SIZES = (784, 100, 100, 10)
+
+
+@pytest.fixture(autouse=True)
+def _draw_here(monkeypatch):
+    """The tests draw in their own thread."""
+    monkeypatch.setattr(Canvas, "ask", lambda canvas: None)
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +161,7 @@ def test_training_that_diverges_says_so(widget):
 def test_one_task_is_not_enough(tasks):
     with pytest.raises(ValueError, match="there is 1 task: give two"):
         Curvature(tasks[:1])
+    with pytest.raises(ValueError, match="there is no task: give two"):
+        Curvature([])
+    with pytest.raises(ValueError, match="epochs is 0: choose a whole number"):
+        Curvature(tasks, epochs=0)

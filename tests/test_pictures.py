@@ -493,6 +493,11 @@ def test_spreads_have_a_dot_for_each_that_was_tried():
         assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1, text
 
 
+def test_spreads_name_no_one_where_several_are_equal():
+    [ax] = rates.spreads({"seed": {"1": 20.0, "2": 5.0, "3": 5.0}}, 40).axes
+    assert [t.get_text() for t in ax.texts] == ["2 of 3", "1"]
+
+
 def test_spreads_of_what_never_arrives():
     figure = rates.spreads({"start": {"known": np.inf, "new": np.inf}}, 40)
     FigureCanvasAgg(figure).draw()

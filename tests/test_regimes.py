@@ -68,6 +68,17 @@ def test_sharpness_of_a_task_is_at_its_own_weights(way):
     assert way.sharpness(1) != pytest.approx(way.sharpness(0), rel=0.01)
 
 
+def test_only_the_outputs_of_a_task_compete(few):
+    tasks = cl.split(few, 5, scenario="task")
+    way = cl.regimes.follow(tasks, cl.MLP(SIZES), epochs=1, lr=0.05)
+    for t, w in enumerate(way.weights):
+        x, y = way.examples(t)
+        expected = F.cross_entropy(model_at(w)(x)[:, 5 * t : 5 * t + 5], y - 5 * t).item()
+        assert way.loss(t)(w) == pytest.approx(expected, rel=1e-4)
+    first, second = map(way.loss(0), way.weights)
+    assert way.bounds[0].forgetting == pytest.approx(second - first, abs=1e-5)
+
+
 def test_examples_are_training_data_and_not_too_many(few, digits):
     x, y = cl.regimes.Way(None, cl.permuted(few, 2)).examples(1)
     second = cl.permuted(few, 2)[1].train

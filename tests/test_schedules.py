@@ -120,6 +120,20 @@ def test_what_makes_no_sense_is_refused(few, given, words):
         cl.train(cl.Baseline(), cl.permuted(few, 1), progress=False, **given)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "words"),
+    [
+        ("linear", {}, "schedule is 'linear': choose constant, step"),
+        ("cosine", {"warm_up": -0.1}, "warm_up is -0.1: choose 0 ≤ warm_up < 1"),
+        ("one-cycle", {"warm_up": 0.1}, "one-cycle has its own"),
+        ("exponential", {"final": -1}, "lr_final is -1: choose"),
+    ],
+)
+def test_a_curve_refuses_what_training_does(name, given, words):
+    with pytest.raises(ValueError, match=words):
+        factors(name, 10, **given)
+
+
 # --- dropout ---
 
 

@@ -191,12 +191,13 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
         colour = list(STYLE.values())[-1 - y % len(STYLE)][0]
         ax.plot([x.min(), x.max()], [y, y], color=colour, linewidth=7, alpha=0.3, zorder=1)
         ax.plot(x, np.full(len(x), y), "o", color=colour, markeredgecolor="white", markersize=9)
-        for i, side in ((x.argmin(), "right"), (x.argmax(), "left")):
+        for end, side in ((x.min(), "right"), (x.max(), "left")):
             if x.min() < x.max():
+                there = [name for name, at in zip(tried, x, strict=True) if at == end]
                 off = -9 if side == "right" else 9
                 ax.annotate(
-                    list(tried)[i],
-                    (x[i], y),
+                    there[0] if len(there) == 1 else f"{len(there)} of {len(tried)}",
+                    (end, y),
                     (off, 0),
                     textcoords="offset points",
                     ha=side,

@@ -16,6 +16,7 @@ from scipy.stats import spearmanr
 from .. import plots
 from ..models import MLP
 from ..regimes import Way, follow_steps
+from ..settings import at_least_one
 from ..tasks import Task
 from ..training import Event, mlp_for
 from .background import Background
@@ -58,7 +59,9 @@ class Curvature(Shown):
         self, tasks: Sequence[Task], epochs: int = 3, ways: Sequence[Way] = (), seed: int = 0
     ):
         if len(tasks) < 2:
-            raise ValueError("there is 1 task: give two, one to learn and one to forget by")
+            there = f"there is {len(tasks) or 'no'} task"
+            raise ValueError(f"{there}: give two, one to learn and one to forget by")
+        at_least_one("epochs", epochs)
         self.tasks, self.epochs, self.seed = tasks[:2], epochs, seed
         self.ways = list(ways)
         self.training: Background | None = None

@@ -43,7 +43,7 @@ class Schedule(Shown):
         settings: of `cl.train`, as far as they are no control: epochs, batch_size, optimizer, …
 
     Raises:
-        ValueError: there is nothing to start with, or a setting makes no sense.
+        ValueError: there is nothing to start with, or a setting makes no sense, or is a control.
 
     Attributes:
         run: the latest run.
@@ -62,6 +62,11 @@ class Schedule(Shown):
     ):
         if not starts:
             raise ValueError('starts is empty: give a model by name, {"from scratch": cl.MLP()}')
+        if not 0 < target <= 1:
+            raise ValueError(f"target is {target}: choose 0 < target ≤ 1, an accuracy")
+        for name in ("lr_final", "warm_up", "seed"):
+            if name in settings:
+                raise ValueError(f"{name} is {settings[name]}: leave it out, it is a control")
         how = Settings.of(settings | {"schedule": schedule, "lr": lr})  # or say what is wrong
         self.task, self.starts, self.target = task, dict(starts), target
         self.settings = settings
