@@ -39,8 +39,10 @@ wheel: .venv/ready
 	rm -rf build/lib dist
 	pip wheel --quiet --no-deps --wheel-dir dist .
 
+# A process a core, a thread each; then what needs a browser, alone on the machine.
 test: .venv/ready
-	python -m pytest
+	OMP_NUM_THREADS=1 python -m pytest -n logical --dist loadfile --ignore=tests/browser
+	python -m pytest tests/browser
 
 compare: .venv/ready
 	python -m cl_helpers compare $(preset)
