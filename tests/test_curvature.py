@@ -141,7 +141,7 @@ def test_only_the_outputs_of_the_task_compete(few):
     x, y = second.train.batch(torch.arange(30))
     w = curvature.weights(model)
     expected = F.cross_entropy(model(x)[:, 5:], y - 5)
-    assert curvature.Loss(model, x, y, second)(w) == pytest.approx(float(expected), rel=1e-5)
+    assert curvature.Loss(model, x, y, second)(w) == pytest.approx(expected.item(), rel=1e-5)
     assert curvature.top_eigenvalues(model, x, y, task=second)[0] != pytest.approx(
         curvature.top_eigenvalues(model, x, y)[0]
     )
