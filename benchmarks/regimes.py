@@ -96,6 +96,12 @@ def _cifar_rows() -> list[Row]:
         Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.5, "momentum": 0.8}),
         Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.1, "momentum": 0.8}, stated=False),
         Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.1}, stated=False),
+        Row(
+            "Stable SGD",
+            cl.Baseline(),
+            {"lr": 0.02, "lr_decay": 0.85, "momentum": 0.8},
+            stated=False,
+        ),
         Row("Multi-task", cl.Joint(), {"lr": 0.03}),
     ]
 
