@@ -27,7 +27,7 @@ TERMS = {  # of a Bound: text, colour, marker, dashes
 def bounds(ways: Mapping[str, Way]) -> Picture:
     """F₁, its approximations and the bound as tasks go by, a panel a regime, on one log axis."""
     figure = blank(4.1 * len(ways) + 1.9, 3.9)
-    panels = figure.subplots(1, len(ways), sharey=True, squeeze=False)[0]
+    panels = _panels(figure, len(ways))
     told = []
     for ax, (name, way) in zip(panels, ways.items(), strict=True):
         x = np.arange(2, len(way.bounds) + 2)
@@ -47,12 +47,22 @@ def bounds(ways: Mapping[str, Way]) -> Picture:
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,g}"))
     panels[0].yaxis.set_minor_locator(MaxNLocator(1))
     panels[0].set_ylabel("rise of task 1's loss")
-    panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    _legend_beside(panels)
     return described(
         figure,
         "Forgetting of task 1 in loss after each later task, its quadratic approximations and the "
         f"bound, on a logarithmic axis. At the end, {'; '.join(told)}.",
     )
+
+
+def _panels(figure: Picture, n: int) -> NDArray:
+    """n of them in a row, on one vertical axis."""
+    return figure.subplots(1, n, sharey=True, squeeze=False)[0]
+
+
+def _legend_beside(panels: NDArray) -> None:
+    """Of the last panel, which stands for all."""
+    panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
 
 
 def _told(b: Bound) -> str:
@@ -65,7 +75,7 @@ def _told(b: Bound) -> str:
 def line(ways: Mapping[str, Way]) -> Picture:
     """Both losses on the way from w₁* to w₂*, and task 1's as slope and curvature foretell it."""
     figure = blank(4.1 * len(ways) + 1.9, 3.7)
-    panels = figure.subplots(1, len(ways), sharey=True, squeeze=False)[0]
+    panels = _panels(figure, len(ways))
     t = np.linspace(-0.5, 2.5, 49)
     told = []
     for ax, (name, way) in zip(panels, ways.items(), strict=True):
@@ -87,7 +97,7 @@ def line(ways: Mapping[str, Way]) -> Picture:
             f"{start + b.second_order:.2f}"
         )
     panels[0].set_ylabel("loss on training data")
-    panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    _legend_beside(panels)
     return described(
         figure,
         "Losses of task 1 and task 2 along the line through w₁* and w₂*, and the parabola that "
@@ -168,7 +178,7 @@ def _regions(ax: Axes, x: NDArray, y: NDArray, l1: NDArray, l2: NDArray, good: f
 def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Picture:
     """Average accuracy (%) after each task: by stream, rows of `stored("table2")`, a line each."""
     figure = blank(4.1 * len(streams) + 2.0, 3.9)
-    panels = figure.subplots(1, len(streams), sharey=True, squeeze=False)[0]
+    panels = _panels(figure, len(streams))
     told = []
     for ax, (stream, rows) in zip(panels, streams.items(), strict=True):
         ends = []
@@ -189,7 +199,7 @@ def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Picture:
         frame(ax)
         told.append(f"{stream}, at the end: {', '.join(ends)}")
     panels[0].set_ylabel("average accuracy on them (%)")
-    panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    _legend_beside(panels)
     return described(
         figure,
         "Average accuracy on the tasks learned so far against their number, mean over seeds, bands "

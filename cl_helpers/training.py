@@ -160,7 +160,8 @@ def train_together(
         for method, model, seed in zip(methods, models, seeds, strict=True)
     ]
     stages = methods[0].stages(tasks)
-    n_steps = settings.epochs * sum(-(-len(s.train) // settings.batch_size) for s in stages)
+    steps_of = [settings.epochs * -(-len(s.train) // settings.batch_size) for s in stages]
+    n_steps = sum(steps_of)
     orders = [torch.Generator().manual_seed(seed) for seed in seeds]
     masks = torch.Generator(device).manual_seed(seeds[0])  # models that draw them are not stacked
     draws = [torch.Generator().manual_seed(~seed) for seed in seeds]  # and not `orders` again
@@ -209,8 +210,7 @@ def train_together(
             plain = Step(learners, stage.train, partial(settings.optimizer_of, stage=s))
             graph = device.type == "cuda" and settings.cuda_graph and methods[0].recordable
             take_step = Counted(Recorded(plain, [masks]) if graph else plain, plain)
-            per_epoch = -(-len(stage.train) // settings.batch_size)
-            rates = settings.rates(s, settings.epochs * per_epoch)
+            rates = settings.rates(s, steps_of[s])
             rates = None if rates is None else rates.to(device)
             taken, stage_began = 0, work.seconds
 

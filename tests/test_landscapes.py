@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_pictures import texts_of
+from test_pictures import assert_legible, texts_of
 
 import cl_helpers as cl
 from cl_helpers import landscapes, plots
@@ -41,13 +41,7 @@ def can_be_read(figure):
     unseen = set(out_of_view(figure))
     texts = [(text, box) for text, box in texts_of(figure) if text not in unseen]
     assert len(texts) > 10
-    for text, box in texts:
-        assert text.get_fontsize() >= 9, text
-        inside = figure.bbox.padded(0.5)
-        assert inside.x0 <= box.x0 <= box.x1 <= inside.x1, text
-        assert inside.y0 <= box.y0 <= box.y1 <= inside.y1, text
-    for (one, a), (other, b) in combinations(texts, 2):
-        assert not a.padded(-1).overlaps(b.padded(-1)), (one, other)
+    assert_legible(figure, texts)
 
 
 def test_bounds(ways):

@@ -38,6 +38,17 @@ def texts_of(figure):
     return [(t, t.get_window_extent(renderer)) for t in found if t.get_text().strip()]
 
 
+def assert_legible(figure, texts):
+    """Large enough, all of them in the picture, and none over another."""
+    for text, box in texts:
+        assert text.get_fontsize() >= 9, text
+        inside = figure.bbox.padded(0.5)
+        assert inside.x0 <= box.x0 <= box.x1 <= inside.x1, text
+        assert inside.y0 <= box.y0 <= box.y1 <= inside.y1, text
+    for (one, a), (other, b) in combinations(texts, 2):
+        assert not a.padded(-1).overlaps(b.padded(-1)), (one, other)
+
+
 @pytest.mark.parametrize("name", pictures.__all__)
 def test_each_can_be_read(drawn, name):
     figure = drawn[name]
@@ -49,13 +60,7 @@ def test_each_can_be_read(drawn, name):
     assert 3 <= height <= 3.6
     texts = texts_of(figure)
     assert len(texts) >= 3
-    for text, box in texts:
-        assert text.get_fontsize() >= 9, text
-        inside = figure.bbox.padded(0.5)
-        assert inside.x0 <= box.x0 <= box.x1 <= inside.x1, text
-        assert inside.y0 <= box.y0 <= box.y1 <= inside.y1, text
-    for (one, a), (other, b) in combinations(texts, 2):
-        assert not a.padded(-1).overlaps(b.padded(-1)), (one, other)
+    assert_legible(figure, texts)
 
 
 def test_start_is_the_run_it_says(drawn, digits):

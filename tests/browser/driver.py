@@ -228,6 +228,12 @@ class Notebook:
         found = [o for i in range(self._n_cells()) for o in self.outputs(i)]
         return [f"{o['ename']}: {o['evalue']}" for o in found if o["output_type"] == "error"]
 
+    def cell_that_says(self, words: str) -> int:
+        """The code cell in whose source these words are; there must be exactly one."""
+        cells = nbformat.read(self.path, as_version=4).cells
+        [i] = [i for i, c in enumerate(cells) if c.cell_type == "code" and words in c.source]
+        return i
+
     def outputs(self, i: int) -> list[dict[str, Any]]:
         """Cell `i`'s outputs, as nbformat has them."""
         return self._script("return cells[i].model.outputs?.toJSON() ?? []", i=i)

@@ -41,9 +41,10 @@ def picture(notebook, i=0):
     return shown.digest
 
 
-def opened(notebook, *cells):
-    page = notebook(list(cells))
-    page.run_all()
+def opened(notebook, source, timeout=60):
+    """A notebook, by path or cells, run from top to bottom."""
+    page = notebook(source)
+    page.run_all(timeout)
     assert page.errors() == []
     return page
 
@@ -61,7 +62,7 @@ def end(text):
 
 
 def test_bowls(notebook):
-    page = opened(notebook, BOWLS)
+    page = opened(notebook, [BOWLS])
     a, b = (
         tuple(map(float, page.ask(f"print(*bowls.tasks[{i}].optimum)").text.split()))
         for i in (0, 1)
@@ -96,7 +97,7 @@ def test_bowls(notebook):
 
 
 def test_predict(notebook):
-    page = opened(notebook, PREDICT, CHOICE, ORDER, "number.replay(63.2)")
+    page = opened(notebook, [PREDICT, CHOICE, ORDER, "number.replay(63.2)"])
     assert "You recorded no guess" in str(page.outputs(3))
     page.cell(0).get_by_role("slider").press("End")
     page.cell(0).get_by_role("button", name="Record my guess").click()
@@ -121,7 +122,7 @@ def test_predict(notebook):
 
 
 def test_sweep(notebook):
-    page = opened(notebook, SWEEP)
+    page = opened(notebook, [SWEEP])
     best = page.ask(
         "print(sweep.best(), max(runs, key=lambda r: r.average_accuracy).config['knobs']['lam'])"
     )
@@ -140,7 +141,7 @@ def test_sweep(notebook):
 
 
 def test_importance(notebook):
-    page = opened(notebook, IMPORTANCE)
+    page = opened(notebook, [IMPORTANCE])
     assert "ewc" in status(page)
     page.screenshot("importance")
     before = picture(page)
@@ -155,7 +156,7 @@ def test_importance(notebook):
 
 
 def test_projection(notebook):
-    page = opened(notebook, PROJECTION)
+    page = opened(notebook, [PROJECTION])
     handle, svg = page.widget("slider", "gradient g"), page.cell(0).locator("svg[role=group]")
 
     def shown():

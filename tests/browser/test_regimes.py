@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
 import pytest
-from test_explore import picture, status
+from test_explore import opened, picture, status
 
 PATH = Path(__file__).parents[2] / "notebooks" / "11_training_regimes.ipynb"
 
 
-def cell_that_says(words):
-    cells = nbformat.read(PATH, as_version=4).cells
-    [i] = [i for i, c in enumerate(cells) if c.cell_type == "code" and words in c.source]
-    return i
-
-
 @pytest.fixture
 def page(notebook):
-    page = notebook(PATH)
-    page.run_all(timeout=240)
-    assert page.errors() == []
-    return page
+    return opened(notebook, PATH, timeout=240)
 
 
 def test_regimes(page):
-    g, r = cell_that_says("cl.widgets.Predict("), cell_that_says("guess.replay(")
+    g, r = page.cell_that_says("cl.widgets.Predict("), page.cell_that_says("guess.replay(")
     page.cell(g).scroll_into_view_if_needed()
     page.cell(g).get_by_role("radio", name="stable, and it is less sharp").check()
     page.cell(g).get_by_role("button", name="Record my guess").first.click()
@@ -34,7 +24,7 @@ def test_regimes(page):
     page.run_cell(r)
     assert "guessed" in str(page.outputs(r))
 
-    i = cell_that_says("cl.widgets.Curvature(")
+    i = page.cell_that_says("cl.widgets.Curvature(")
     page.cell(i).scroll_into_view_if_needed()
     page.wait_until(lambda: status(page, i).startswith("6: lr 0.1, batch 16") and page.pictures(i))
     page.screenshot("regimes", cell=i)

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
 import pytest
-from test_explore import changes, picture, status
+from test_explore import changes, opened, picture, status
 
 PATH = Path(__file__).parents[2] / "notebooks" / "10_scenarios.ipynb"
-
-
-def cell_that_says(words):
-    cells = nbformat.read(PATH, as_version=4).cells
-    [i] = [i for i, c in enumerate(cells) if c.cell_type == "code" and words in c.source]
-    return i
 
 
 def right(text):
@@ -24,10 +17,7 @@ def right(text):
 
 @pytest.fixture
 def page(notebook):
-    page = notebook(PATH)
-    page.run_all(timeout=240)
-    assert page.errors() == []
-    return page
+    return opened(notebook, PATH, timeout=240)
 
 
 def test_scenarios(page):
@@ -36,7 +26,7 @@ def test_scenarios(page):
     ).text.split()
     ewc, si, er = (list(map(float, swept[k : k + 5])) for k in (0, 5, 10))
 
-    i = cell_that_says("cl.widgets.Sweep(swept)")
+    i = page.cell_that_says("cl.widgets.Sweep(swept)")
     page.cell(i).scroll_into_view_if_needed()
     page.wait_until(lambda: f"with {max(ewc)}%" in status(page, i) and page.pictures(i))
     lam = page.widget("slider", "λ")
@@ -51,7 +41,7 @@ def test_scenarios(page):
     page.cell(i).get_by_role("combobox", name="Method").select_option("SI")
     page.wait_until(lambda: f"with {max(si)}%" in status(page, i) and picture(page, i) != before)
 
-    k = cell_that_says('knob="memory"')
+    k = page.cell_that_says('knob="memory"')
     page.cell(k).scroll_into_view_if_needed()
     memory = page.widget("slider", "images stored")
     for key, words, average in (

@@ -5,39 +5,29 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
-from test_explore import changes, picture, status
+from test_explore import changes, opened, picture, status
 
 PATH = Path(__file__).parents[2] / "notebooks" / "12_lr_schedules.ipynb"
 
 
-def cell_that_says(words):
-    cells = nbformat.read(PATH, as_version=4).cells
-    [i] = [i for i, c in enumerate(cells) if c.cell_type == "code" and words in c.source]
-    return i
-
-
 @pytest.fixture
 def page(notebook):
-    page = notebook(PATH)
-    page.run_all(timeout=300)
-    assert page.errors() == []
-    return page
+    return opened(notebook, PATH, timeout=300)
 
 
 def test_schedules(page):
-    i = cell_that_says("cl.widgets.Predict")
+    i = page.cell_that_says("cl.widgets.Predict")
     order = ["learning rate", "seed", "start", "schedule"]
     for k, cause in enumerate(order):
         page.cell(i).get_by_role("combobox").nth(k).select_option(cause)
     page.cell(i).get_by_role("button", name="Record my guess").click()
     page.wait_until(lambda: page.ask("print(guess.guess)").text.strip() == str(order))
-    k = cell_that_says("guess.replay")
+    k = page.cell_that_says("guess.replay")
     page.run_cell(k)
     assert "are where you put them" in str(page.outputs(k))
 
-    w = cell_that_says("cl.widgets.Schedule")
+    w = page.cell_that_says("cl.widgets.Schedule")
     page.cell(w).scroll_into_view_if_needed()
     page.wait_until(lambda: "Press Run" in status(page, w) and page.pictures(w))
     lr = page.widget("slider", "lr")
