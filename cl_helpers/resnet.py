@@ -47,12 +47,16 @@ class ResNet18(Seeded):
         widths = [width, width, 2 * width, 4 * width, 8 * width]
         blocks: list[nn.Module] = []
         for stage, (n_in, n_out) in enumerate(pairwise(widths)):
-            blocks += [_Block(n_in, n_out, dropout, stride=2 if stage else 1)]
-            blocks += [_Block(n_out, n_out, dropout)]
+            blocks += [self.block(n_in, n_out, dropout, stride=2 if stage else 1)]
+            blocks += [self.block(n_out, n_out, dropout)]
         self.blocks = nn.Sequential(*blocks)
         self.fc = nn.utils.skip_init(nn.Linear, 8 * width, n_outputs)
         self.relu = nn.ReLU()
         self.draw_weights(seed or 0)
+
+    def block(self, n_in: int, n_out: int, dropout: float, stride: int = 1) -> nn.Module:
+        """One of the eight, maps to maps; a subclass may have another."""
+        return _Block(n_in, n_out, dropout, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Images (B, C, H, W) to logits (B, outputs)."""
