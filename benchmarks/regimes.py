@@ -51,7 +51,7 @@ class Row:
     method: cl.Method
     how: dict[str, Any]
     stated: bool = True
-    model: Callable[[], torch.nn.Module] | None = None
+    model: type[torch.nn.Module] | None = None
 
 
 @dataclass(frozen=True)
@@ -381,7 +381,8 @@ def accuracy_of(row: dict[str, Any]) -> float:
 def setting(row: Row) -> str:
     words = {"lr_decay": "decay", "lam": "λ"}
     values = {k: v for k, v in row.method.knobs.items() if k in ("lam", "memory")} | row.how
-    return ", ".join(f"{words.get(k, k)} {v:g}" for k, v in values.items())
+    parts = [f"{words.get(k, k)} {v:g}" for k, v in values.items()]
+    return ", ".join([*parts, *([row.model.__name__] if row.model else [])])
 
 
 def spread(values: Sequence[float], digits: int) -> str:
