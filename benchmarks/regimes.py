@@ -28,6 +28,7 @@ from tqdm import tqdm
 import cl_helpers as cl
 from cl_helpers import curvature
 from cl_helpers.files import replacing
+from cl_helpers.pictures import landscapes
 from cl_helpers.plots import save
 
 SEEDS = (0, 1, 2)
@@ -333,7 +334,7 @@ def summary() -> None:
     for row in rows:
         if row["best"]:
             drawn.setdefault(row["stream"], []).append(row)
-    save(cl.landscapes.evolution(drawn), RESULTS / "evolution.png")
+    save(landscapes.evolution(drawn), RESULTS / "evolution.png")
     paths = sorted((RESULTS / "curvature").glob("*.json"))
     runs = [json.loads(path.read_text()) for path in paths]
     runs.sort(key=lambda run: (-run["n_tasks"], run["stream"], run["name"], run["seed"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, median
 
 import pandas as pd
 
@@ -86,3 +86,8 @@ def label(run: Run, with_epochs: bool = False) -> str:
     if with_epochs:
         words.append(f"({run.config['epochs']} epochs)")
     return " ".join([name, *words])
+
+
+def median_steps(runs: Sequence[Run], target: float) -> float:
+    """The median of their steps to `target`; ∞ if half of them or more do not reach it."""
+    return median(run.steps_to(target) for run in runs)

@@ -87,12 +87,19 @@ class Run:
         """How a task was learned: the steps since it began, and the accuracy on it after them.
 
         (E + 1,) each: before the first step, and after every epoch so far.
+
+        Raises:
+            ValueError: there is no such task, or joint training ran, whose one stage is the last.
         """
-        n_tasks = len(self.accuracy)
-        t = range(n_tasks)[task]
+        n_tasks, n_train = len(self.accuracy), self.config["n_train"]
+        t = task + n_tasks if task < 0 else task
+        learned = range(n_tasks - len(n_train), n_tasks)
+        if t not in learned:
+            known = ", ".join(map(str, learned))
+            raise ValueError(f"task is {task}: choose among {known}, or -1 for the last")
         before = self.accuracy[t - 1, t] if t else self.initial[t]
         after = [epoch["accuracy"][t] for epoch in self.history if epoch["task"] == t]
-        per_epoch = -(-self.config["n_train"][t - n_tasks] // self.config["batch_size"])
+        per_epoch = -(-n_train[t - n_tasks] // self.config["batch_size"])
         return per_epoch * np.arange(1 + len(after)), np.array([before, *after])
 
     def steps_to(self, target: float, task: int = -1) -> float:

@@ -1,5 +1,7 @@
 """The Curvature widget without a browser: a point is a way, where its numbers put it."""
 
+import signal
+import threading
 import time
 
 import numpy as np
@@ -144,6 +146,16 @@ def test_stopped_there_is_no_point(widget):
     assert widget.wait(20) is None
     assert widget.said.value == "stopped"
     assert widget.stop_.disabled
+
+
+def test_interrupting_who_waits_ends_the_run(widget):
+    widget.epochs = 50
+    widget.start()
+    main = threading.main_thread().ident
+    threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
+    assert widget.wait(20) is None
+    assert widget.training.over
+    assert widget.said.value == "interrupted"
 
 
 def test_training_that_diverges_says_so(widget):

@@ -8,8 +8,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from test_pictures import assert_legible, texts_of
 
 import cl_helpers as cl
-from cl_helpers import landscapes, plots
+from cl_helpers import plots
 from cl_helpers.curvature import Plane
+from cl_helpers.pictures import landscapes
 from cl_helpers.plots import LOOK
 
 SIZES = (784, 8, 10)

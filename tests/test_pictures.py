@@ -11,7 +11,15 @@ from matplotlib.patches import ConnectionPatch, Rectangle
 
 import cl_helpers as cl
 from cl_helpers import pictures, plots
-from cl_helpers.pictures import minima, paths, rates, replay, sensitivity, slices, two_tasks
+from cl_helpers.pictures import (
+    convergence,
+    minima,
+    paths,
+    replay,
+    sensitivity,
+    slices,
+    two_tasks,
+)
 from cl_helpers.pictures.drawing import A
 from cl_helpers.pictures.two_tasks import TASK_A, TASK_B
 
@@ -449,7 +457,7 @@ SLOW = [learned(0, 0.1, 0.3, 0.8), learned(1, 0.2, 0.4, 0.5), learned(2, 0.3, 0.
 
 
 def test_curves_are_medians_and_ranges():
-    figure = rates.curves({"cosine": FAST, "mine": SLOW}, 0.8)
+    figure = convergence.curves({"cosine": FAST, "mine": SLOW}, 0.8)
     one, two = figure.axes
     assert [ax.get_title() for ax in (one, two)] == ["cosine", "mine"]
     for ax, median, low, high in (
@@ -467,7 +475,7 @@ def test_curves_are_medians_and_ranges():
 
 
 def test_by_lr_draws_what_never_arrives_beyond_the_last_step():
-    figure = rates.by_lr({"cosine": {0.01: FAST, 0.1: SLOW}}, 0.8)
+    figure = convergence.by_lr({"cosine": {0.01: FAST, 0.1: SLOW}}, 0.8)
     speed, end = figure.axes
     steps = speed.lines[0].get_ydata()
     assert steps[0] == 10
@@ -484,7 +492,7 @@ def test_by_lr_draws_what_never_arrives_beyond_the_last_step():
 
 def test_spreads_have_a_dot_for_each_that_was_tried():
     causes = {"start": {"known": 10.0, "new": np.inf}, "seed": {"1": 20.0, "2": 5.0, "3": 10.0}}
-    figure = rates.spreads(causes, 40)
+    figure = convergence.spreads(causes, 40)
     [ax] = figure.axes
     dots = [line.get_xdata() for line in ax.lines if line.get_marker() == "o"]
     assert dots[0][0] == 10
@@ -499,19 +507,19 @@ def test_spreads_have_a_dot_for_each_that_was_tried():
 
 
 def test_spreads_name_no_one_where_several_are_equal():
-    [ax] = rates.spreads({"seed": {"1": 20.0, "2": 5.0, "3": 5.0}}, 40).axes
+    [ax] = convergence.spreads({"seed": {"1": 20.0, "2": 5.0, "3": 5.0}}, 40).axes
     assert [t.get_text() for t in ax.texts] == ["2 of 3", "1"]
 
 
 def test_spreads_of_what_never_arrives():
-    figure = rates.spreads({"start": {"known": np.inf, "new": np.inf}}, 40)
+    figure = convergence.spreads({"start": {"known": np.inf, "new": np.inf}}, 40)
     FigureCanvasAgg(figure).draw()
     [ax] = figure.axes
     assert ax.get_xlim()[0] < 40 < ax.lines[1].get_xdata().min()
 
 
 def test_kept_is_the_median_among_its_seeds():
-    figure = rates.kept({"cosine": [0.5, 0.9, 0.8], "mine": [0.4, 0.3]}, before=[0.95, 0.97])
+    figure = convergence.kept({"cosine": [0.5, 0.9, 0.8], "mine": [0.4, 0.3]}, before=[0.95, 0.97])
     [ax] = figure.axes
     dots, median, *_ = ax.lines
     assert list(dots.get_xdata()) == [0.5, 0.9, 0.8]

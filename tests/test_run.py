@@ -77,3 +77,22 @@ def test_a_curve_begins_where_a_run_does():
     assert [run.steps_to(target, 0) for target in (0.05, 0.5, 0.95)] == [0, 4, float("inf")]
     steps, accuracy = run.curve(1)  # nothing of it yet, but what it began with
     assert (steps.tolist(), accuracy.tolist()) == ([0], [0.1])
+
+
+@pytest.mark.parametrize(
+    ("n_train", "task", "known"),
+    [
+        ([100, 100], 2, "0, 1"),
+        ([100, 100], -3, "0, 1"),
+        ([200], 0, "1"),  # joint training: all at once, at the last task
+    ],
+)
+def test_a_task_without_a_curve_is_told_which_have_one(n_train, task, known):
+    run = a_run()
+    run.config |= {"n_train": n_train, "batch_size": 30}
+    cure = f"task is {task}: choose among {known}, or -1 for the last$"
+    for ask in (run.curve, lambda task: run.steps_to(0.5, task)):
+        with pytest.raises(ValueError, match=cure):
+            ask(task)
+    steps, _ = run.curve(-1)
+    np.testing.assert_array_equal(steps, run.curve(1)[0])

@@ -2,13 +2,15 @@
 
 Every function computes what it draws, in a second or two at most, and returns a figure as those of
 `plots` are. Blue is the first task, vermillion the second, green what serves both.
+
+The figures further down in a notebook are called by their module, such as `landscapes.bounds`.
 """
 
+from .convergence import schedules
 from .learning import model, permutation, start
 from .masks import scenarios
 from .minima import regimes
 from .paths import rwalk, si
-from .rates import schedules
 from .replay import past
 from .sensitivity import mas
 from .slices import scp

@@ -19,11 +19,10 @@ from ..regimes import Way, follow_steps
 from ..settings import at_least_one
 from ..tasks import Task
 from ..training import Event, mlp_for
-from .background import Background
 from .canvas import Canvas
 from .controls import buttons, choice, row
 from .elements import Slider, Status
-from .shown import Shown
+from .trainer import Trainer
 
 SIZES = (100, 100)  # hidden units
 # argument of `train`: name, stops, where it begins
@@ -42,7 +41,7 @@ ACROSS = {  # what is laid against F₁
 }
 
 
-class Curvature(Shown):
+class Curvature(Trainer):
     """Choose a regime, train on two tasks, and see where it lies among those before.
 
     Args:
@@ -64,7 +63,6 @@ class Curvature(Shown):
         at_least_one("epochs", epochs)
         self.tasks, self.epochs, self.seed = tasks[:2], epochs, seed
         self.ways = list(ways)
-        self.training: Background | None = None
         self.event: Event | None = None
         start = self.ways[0].run.config if ways else {}
         self.sliders = {
@@ -93,35 +91,17 @@ class Curvature(Shown):
     def start(self, *_: object) -> None:
         """Train with the regime on the page."""
         self.event = None
-        self.canvas.say(None)
-        events = partial(self._events, {n: slider.value for n, slider in self.sliders.items()})
-        training = Background(events, self._each, lambda: self._ended(training))
-        self.training = training
-        training.start()
-        self.canvas.ask()
-
-    def stop(self, *_: object) -> None:
-        """End after the step in progress; the points so far stay."""
-        if self.training:
-            self.training.stop()
-        self.canvas.ask()
+        regime = {name: slider.value for name, slider in self.sliders.items()}
+        self._begin(partial(self._events, regime))
 
     def wait(self, timeout: float | None = None) -> Way | None:
-        """Until training has ended, for scripts; returns the latest way."""
-        if self.training:
-            self.training.wait(timeout)
-            self.canvas.draw()
+        super().wait(timeout)
         return self.ways[-1] if self.ways else None
 
     def clear(self, *_: object) -> None:
         """Forget all points."""
         self.ways.clear()
         self.canvas.ask()
-
-    def close(self) -> None:
-        if self.training:
-            self.training.stop("its cell was run again")
-        super().close()
 
     # ---- in the training thread ----
 
@@ -138,16 +118,10 @@ class Curvature(Shown):
         self.event = event
         self.canvas.ask()
 
-    def _ended(self, training: Background) -> None:
-        if training is self.training:  # else the next has begun
-            self.canvas.say(training.error)
-            self.canvas.ask()
-
     # ---- in the drawing thread ----
 
     def _update(self) -> None:
-        training, event = self.training, self.event
-        live = training is not None and not training.over
+        training, event, live = self.training, self.event, self.trains
         self.stop_.disabled, self.clear_.disabled = not live, not self.ways
         self.progress.value = event.step / event.n_steps if event else 0.0
         ways = list(self.ways)

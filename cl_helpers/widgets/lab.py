@@ -27,12 +27,12 @@ from .controls import buttons, choice, number, row, strength, strengths
 from .elements import Status
 from .live import Curves, Picture
 from .recipe import code, source
-from .shown import Shown
+from .trainer import Trainer
 
 SAMPLE = 200  # test images a task that are looked at between epochs
 
 
-class Lab(Shown):
+class Lab(Trainer):
     """Train in the background; move λ, pause, stop, and lay runs over each other.
 
     Args:
@@ -60,7 +60,6 @@ class Lab(Shown):
         self.data = load("auto") if data is None else data
         self.kept: list[Run] = list(keep)
         self.run: Run | None = None
-        self.training: Background | None = None
         self.curves: Curves | None = None
         self.event: Event | None = None
         self.picture = Picture()
@@ -123,8 +122,7 @@ class Lab(Shown):
 
     def start(self, *_: object) -> None:
         """Train with the settings on the page. A run in progress, of any Lab, is stopped."""
-        chosen = ("preset", "stream", "scenario")
-        asked = {name: getattr(self, name).value for name in chosen}
+        asked = {name: getattr(self, name).value for name in ("preset", "stream", "scenario")}
         settings = self._settings() | {
             "epochs": self.epochs.value,
             "lr": self.lr.value,
@@ -132,16 +130,9 @@ class Lab(Shown):
             "seed": self.seed.value,
         }
         self.event, self.curves, self.run = None, None, None
-        self.canvas.say(None)
-        self.canvas.copying = False
         self.shown_code.value = ""
-        events = partial(
-            self._events, self.method.value, self.lam.value, asked, settings, self.dropout.value
-        )
-        training = Background(events, self._each, lambda: self._ended(training))
-        self.training = training
-        training.start()
-        self.canvas.ask()
+        chosen = self.method.value, self.lam.value, asked, settings, self.dropout.value
+        self._begin(partial(self._events, *chosen))
 
     def pause(self) -> None:
         """Hold after the step in progress, until `resume`."""
@@ -154,22 +145,8 @@ class Lab(Shown):
             self.training.resume()
         self.canvas.ask()
 
-    def stop(self, *_: object) -> None:
-        """End after the step in progress; the finished tasks stay."""
-        if self.training:
-            self.training.stop()
-        self.canvas.ask()
-
     def wait(self, timeout: float | None = None) -> Run | None:
-        """Until the run has ended, for scripts and front ends without widgets; returns it."""
-        if self.training is None:
-            return None
-        try:
-            self.training.wait(timeout)
-        except KeyboardInterrupt:
-            self.training.stop("interrupted")
-            self.training.wait(timeout)
-        self.canvas.draw()
+        super().wait(timeout)
         return self.run
 
     def keep(self, *_: object) -> None:
@@ -184,11 +161,6 @@ class Lab(Shown):
         """Forget the kept runs."""
         self.kept.clear()
         self.canvas.ask()
-
-    def close(self) -> None:
-        if self.training:
-            self.training.stop("its cell was run again")
-        super().close()
 
     def _pause_or_resume(self, _: object) -> None:
         paused = self.training is not None and self.training.state == "paused"
@@ -205,7 +177,7 @@ class Lab(Shown):
         self.lam_of, name = "", self.method.value  # nobody's, while it is being changed
         lam = METHODS[name]().knobs.get("lam")
         self.lam.disabled = lam is None
-        if self._trains() and self.run is not None and self.run.config["method"] == name:
+        if self.trains and self.run is not None and self.run.config["method"] == name:
             lam = self.run.learner[1].lam  # back to the run in progress
         self.lam.offer(strengths(lam or 0.0), lam or 0.0)
         self.lam_of = name
@@ -271,12 +243,6 @@ class Lab(Shown):
         if event.kind != "step" or event.step % 5 == 0:
             self.canvas.ask()
 
-    def _ended(self, training: Background) -> None:
-        if training is self.training:  # else the next has begun
-            self.canvas.copying = True
-            self.canvas.say(training.error)
-            self.canvas.ask()
-
     # ---- in the drawing thread ----
 
     def _update(self) -> None:
@@ -286,7 +252,7 @@ class Lab(Shown):
         self.picture.update(self.curves, n_tasks, self.kept)
         training, run, event = self.training, self.run, self.event
         stopping = training is not None and bool(training.reason)
-        live = self._trains()
+        live = self.trains
         for button, usable in (
             (self.pause_, live and not stopping),
             (self.stop_, live and not stopping),
@@ -305,9 +271,6 @@ class Lab(Shown):
                 left = event.run.seconds * (event.n_steps / max(1, event.step) - 1)
                 epochs = event.run.config["epochs"]
                 self.rest.value = f"· epoch {event.epoch + 1} of {epochs} · {left:.0f} s left"
-
-    def _trains(self) -> bool:
-        return self.training is not None and not self.training.over
 
 
 def _methods(scenario: Scenario) -> dict[str, str]:

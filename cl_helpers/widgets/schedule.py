@@ -21,18 +21,17 @@ from ..schedules import SCHEDULES, factors
 from ..settings import Settings
 from ..tasks import Task
 from ..training import Event, train_steps
-from .background import Background
 from .canvas import Canvas
 from .controls import buttons, choice, number, row
 from .elements import Slider, Status
-from .shown import Shown
+from .trainer import Trainer
 
 NOW = "#0072B2"
 # colour, marker, dashes of the runs that were kept, in turn
 KEPT = [look for name, look in plots.LOOK.items() if name in ("mas", "si", "rwalk", "scp", "er")]
 
 
-class Schedule(Shown):
+class Schedule(Trainer):
     """Choose a schedule, see its learning rate at once, run it, and lay runs over each other.
 
     Args:
@@ -73,7 +72,6 @@ class Schedule(Shown):
         self.n_steps = how.epochs * -(-len(task.train) // how.batch_size)
         self.run: Run | None = None
         self.kept: list[Run] = []
-        self.training: Background | None = None
 
         self.schedule = choice("Schedule", list(SCHEDULES), schedule)
         self.lr = Slider("lr", _stops(-4, 0, lr), lr)
@@ -116,24 +114,11 @@ class Schedule(Shown):
     def start(self, *_: object) -> None:
         """Train with the settings on the page; a run in progress is stopped."""
         self.run = None
-        self.canvas.say(None)
         settings = self.settings | self.asked | {"seed": self.seed.value}
-        events = partial(self._events, self.start_.value, settings)
-        training = Background(events, self._each, lambda: self._ended(training))
-        self.training = training
-        training.start()
-        self.canvas.ask()
-
-    def stop(self, *_: object) -> None:
-        """End after the step in progress."""
-        if self.training:
-            self.training.stop()
+        self._begin(partial(self._events, self.start_.value, settings))
 
     def wait(self, timeout: float | None = None) -> Run | None:
-        """Until the run has ended, for scripts; returns it."""
-        if self.training:
-            self.training.wait(timeout)
-        self.canvas.draw()
+        super().wait(timeout)
         return self.run
 
     def keep(self, *_: object) -> None:
@@ -147,11 +132,6 @@ class Schedule(Shown):
         """Forget the kept runs."""
         self.kept.clear()
         self.canvas.ask()
-
-    def close(self) -> None:
-        if self.training:
-            self.training.stop("its cell was run again")
-        super().close()
 
     def _suit(self, _: object = None) -> None:
         self.final.disabled = self.schedule.value == "constant"
@@ -172,17 +152,11 @@ class Schedule(Shown):
         if event.kind in ("epoch", "task"):
             self.canvas.ask()
 
-    def _ended(self, training: Background) -> None:
-        if training is self.training:  # else the next has begun
-            self.canvas.say(training.error)
-            self.canvas.ask()
-
     # ---- in the drawing thread ----
 
     def _update(self) -> None:
-        run, live = self.run, self.training is not None and not self.training.over
-        words = self.picture.update(self.asked, run, list(self.kept))
-        self.said.value = words
+        run, live = self.run, self.trains
+        self.said.value = self.picture.update(self.asked, run, list(self.kept))
         self.stop_.disabled = not live
         self.keep_.disabled = live or run is None or not run.complete
         self.clear_.disabled = not self.kept

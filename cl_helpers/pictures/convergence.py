@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
+from ..comparison import median_steps
 from ..data import load
 from ..methods import Baseline
 from ..models import MLP
@@ -250,11 +251,6 @@ def kept(groups: Mapping[str, Sequence[float]], before: Sequence[float]) -> Figu
         "Accuracy on the first classes after the others were learned, a row a group, a dot a seed. "
         f"Before: {np.median(before):.1%}. Medians after: {told}.",
     )
-
-
-def median_steps(runs: Sequence[Run], target: float) -> float:
-    """The median of their steps to `target`; ∞ if half of them or more do not reach it."""
-    return float(np.median([run.steps_to(target) for run in runs]))
 
 
 def in_steps(steps: float, n_steps: int) -> str:

@@ -11,10 +11,10 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 from scipy.interpolate import RectBivariateSpline
 
-from .curvature import Bound, Loss, Plane, along
-from .pictures.drawing import GOOD, A, B  # colours of both tasks, of task 1, of task 2
-from .plots import LOOK, Picture, blank, described, frame
-from .regimes import Way
+from ..curvature import Bound, Loss, Plane, along
+from ..plots import LOOK, Picture, blank, described, frame
+from ..regimes import Way
+from .drawing import GOOD, A, B  # colours of both tasks, of task 1, of task 2
 
 TERMS = {  # of a Bound: text, colour, marker, dashes
     "bound": ("½ $λ_{max}$ ‖Δw‖²", "#0072B2", "s", "--"),
