@@ -39,9 +39,11 @@ wheel: .venv/ready
 	rm -rf build/lib dist
 	pip wheel --quiet --no-deps --wheel-dir dist .
 
-# A process a core, a thread each; then what needs a browser, alone on the machine.
+# A process a core, a thread each, and files in their order: by number of tests, a long one of few
+# would come last. Then what needs a browser, alone on the machine.
 test: .venv/ready
-	OMP_NUM_THREADS=1 python -m pytest -n logical --dist loadfile --ignore=tests/browser
+	OMP_NUM_THREADS=1 python -m pytest -n logical --dist loadfile --no-loadscope-reorder \
+		--ignore=tests/browser
 	python -m pytest tests/browser
 
 compare: .venv/ready

@@ -24,7 +24,6 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from scipy.stats import binom
 
 from cl_helpers.answers import Option as PublicOption
 from cl_helpers.answers import Question as PublicQuestion
@@ -286,5 +285,7 @@ def _line(file: Path, error) -> str:
 
 def _unlikely(hits: int, of: int, chance: float, level: float = 0.01) -> bool:
     """Would chance alone give so many hits, or so few, less than once in a hundred times?"""
+    from scipy.stats import binom  # takes as long to import as all the rest
+
     few, many = binom.cdf(hits, of, chance), binom.sf(hits - 1, of, chance)
     return bool(of) and min(few, many) < level / 2

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import secrets
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
+import pytest
 import yaml
+from nbgrader.apps import nbgraderapp
 
-from quiz import course
+from quiz import autograde, course, exchange  # noqa: F401 (what nbgrader's settings name)
 from quiz.bank import PROPORTIONS, Bank, Option, Question, Section
 from quiz.build import build
 
@@ -124,3 +134,41 @@ class ToyCourse:
     def but(self, *wrong: str) -> dict[str, list[str]]:
         """All correct, except that these are not answered."""
         return {q: options for q, options in self.key.items() if q not in wrong}
+
+
+@contextmanager
+def forking() -> Iterator[None]:
+    """Within, nbgrader's commands are run by copies of this process, which have all imported.
+
+    Each in a Python of its own would be 3 s of imports, PyTorch's among them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(course, "subprocess", SimpleNamespace(run=_fork))
+        yield
+
+
+def _fork(
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], **_
+) -> subprocess.CompletedProcess:
+    """What `subprocess.run` gives of `python -m nbgrader …`."""
+    assert command[:3] == [sys.executable, "-m", "nbgrader"]
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        if not (child := os.fork()):
+            code: object = 1
+            try:
+                sys.stdout, sys.stderr, sys.argv = out, err, [*command[2:]]
+                os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
+                os.environ.clear(), os.environ.update(env)
+                os.chdir(cwd)
+                sys.path.insert(0, str(cwd))
+                code = nbgraderapp.main()
+            except SystemExit as end:
+                code = end.code
+            except BaseException:
+                traceback.print_exc()
+            finally:  # not as pytest, which would go on
+                out.flush(), err.flush()
+                os._exit(code if isinstance(code, int) else bool(code))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        told = [file.read() for file in (out, err) if not file.seek(0)]
+    return subprocess.CompletedProcess(command, code, *told)

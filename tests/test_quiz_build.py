@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from quizzes import ToyCourse, toy_bank
+from quizzes import ToyCourse, forking, toy_bank
 from setuptools import find_packages
 
 from cl_helpers.answers import Questions
@@ -47,7 +47,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    return ToyCourse(tmp_path_factory.mktemp("built"))
+    with forking():
+        yield ToyCourse(tmp_path_factory.mktemp("built"))
 
 
 def test_what_is_released_hangs_in_no_bit_on_the_key(course):

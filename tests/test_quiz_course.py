@@ -19,7 +19,7 @@ import pytest
 import yaml
 from nbgrader.auth import Authenticator
 from nbgrader.coursedir import CourseDirectory
-from quizzes import ToyCourse, write_bank
+from quizzes import ToyCourse, forking, write_bank
 
 from quiz import __main__ as cli
 from quiz import bank as banks
@@ -159,7 +159,8 @@ def test_a_corrected_key_is_graded_afresh_and_logged(demo, tmp_path, monkeypatch
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    return ToyCourse(tmp_path_factory.mktemp("toy"))
+    with forking():
+        yield ToyCourse(tmp_path_factory.mktemp("toy"))
 
 
 def test_time_extensions_owners_and_other_ways_in(course):

@@ -17,7 +17,7 @@ from decimal import Decimal
 
 import nbformat
 import pytest
-from quizzes import ToyCourse
+from quizzes import ToyCourse, forking
 
 from quiz import __main__ as cli
 from quiz import course as courses
@@ -461,7 +461,8 @@ LEFT_OUT = {  # names in the exchange that are nobody's -> why
 def graded(tmp_path_factory):
     """All of them handed in, collected, graded, and given their feedback."""
     folder = tmp_path_factory.mktemp("hostile")
-    course = ToyCourse(folder)
+    with forking():
+        course = ToyCourse(folder)
     due = datetime.now(UTC).replace(microsecond=0) - timedelta(seconds=10)
     courses.set_deadline(course.folder, due)
     attack = Attack(course, due, folder / "canary")
@@ -476,8 +477,9 @@ def graded(tmp_path_factory):
             (inbound / name).write_text("no folder")
         else:
             (inbound / name).mkdir()
-    for step in (cli.collect, cli.grade, cli.feedback, cli.export_):
-        step(course.folder)
+    with forking():
+        for step in (cli.collect, cli.grade, cli.feedback, cli.export_):
+            step(course.folder)
     course.attack = attack
     course.papers = {p.student: p for p in courses.papers(course.folder, course.bank)}
     with courses.gradebook(course.folder) as book:

@@ -1,10 +1,9 @@
 """The loop against one written the usual way; λ, seeds, interruption."""
 
 import json
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 import time
 from copy import deepcopy
 from dataclasses import replace
@@ -278,19 +277,21 @@ def test_ctrl_c_leaves_what_is_finished(few, capsys):
     assert "stopped early" in capsys.readouterr().out
 
 
-CHILD = """
-import os, signal, sys
-import cl_helpers as cl
-few = cl.load("digits").first(300, 100)
-method = cl.METHODS[sys.argv[1]](**eval(sys.argv[2]))
-model = cl.MLP((784, 16, 10), dropout=0.2)
-n = 0
-for event in cl.train_steps(method, eval(sys.argv[4]), model, epochs=2, batch_size=32, lr=1e-3,
-                            seed=3, checkpoint=sys.argv[3], every=1):
-    n += 1
-    if event.task == 1 and event.epoch == 1 and event.kind == "step":
-        os.kill(os.getpid(), signal.SIGKILL)
-"""
+def train_until_killed(method, tasks, path):
+    """In a process of its own, which dies in the second task."""
+    how = {"epochs": 2, "batch_size": 32, "lr": 1e-3, "seed": 3, "every": 1}
+    model = cl.MLP(SIZES, dropout=0.2)
+    for event in cl.train_steps(method, tasks, model, checkpoint=path, **how):
+        if event.task == 1 and event.epoch == 1 and event.kind == "step":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def forks():
+    """Makes processes that have PyTorch from the start: copies of one that has done nothing yet."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["cl_helpers"])
+    return context
 
 
 @pytest.mark.parametrize(
@@ -308,12 +309,12 @@ for event in cl.train_steps(method, eval(sys.argv[4]), model, epochs=2, batch_si
         ("dgr", {"hidden": 20}),
     ],
 )
-def test_resuming_after_kill_9_gives_the_uninterrupted_bits(few, tmp_path, name, knobs):
-    path = tmp_path / "run.checkpoint"
-    tasks = "cl.permuted(few, 3)" if name != "icarl" else "cl.split(few, 3, n_tasks=3)"
-    arguments = [name, repr(knobs), str(path), tasks]
-    child = subprocess.run([sys.executable, "-c", CHILD, *arguments], check=False)
-    assert child.returncode == -signal.SIGKILL
+def test_resuming_after_kill_9_gives_the_uninterrupted_bits(few, tmp_path, forks, name, knobs):
+    path, method = tmp_path / "run.checkpoint", cl.METHODS[name](**knobs)
+    child = forks.Process(target=train_until_killed, args=(method, tasks_for(method, few), path))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
     assert path.exists()
 
     def run(**settings):

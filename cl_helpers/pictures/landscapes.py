@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
-from scipy.interpolate import RectBivariateSpline
 
 from ..curvature import Bound, Loss, Plane, along
 from ..plots import LOOK, Picture, blank, described, frame
@@ -163,6 +162,8 @@ def _around(places: Mapping[str, NDArray], half: float, n: int) -> NDArray:
 
 
 def _regions(ax: Axes, x: NDArray, y: NDArray, l1: NDArray, l2: NDArray, good: float) -> None:
+    from scipy.interpolate import RectBivariateSpline  # half a second, for this figure alone
+
     between = [np.linspace(v[0], v[-1], 150) for v in (y, x)]
     l1, l2 = (np.exp(RectBivariateSpline(y, x, np.log(loss))(*between)) for loss in (l1, l2))
     y, x = between

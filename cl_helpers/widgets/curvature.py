@@ -11,7 +11,6 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from scipy.stats import spearmanr
 
 from .. import plots
 from ..models import MLP
@@ -213,6 +212,8 @@ def _rank(x: Sequence[float], y: Sequence[float]) -> str:
     """The rank correlation, where there are enough points for one."""
     if len(x) < 4:
         return "with four points or more: do the ranks agree?"
+    from scipy.stats import spearmanr  # takes as long to import as all the rest
+
     return f"rank correlation {spearmanr(x, y).statistic:.2f} of {len(x)} regimes"
 
 

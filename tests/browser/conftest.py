@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -41,23 +42,42 @@ def browser(chromium):
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def scratch() -> Iterator[list]:
+    """The notebook whose cells each test of a module writes anew, once there is one."""
+    kept: list = []
+    yield kept
+    for each in kept:
+        each.close()
+
+
 @pytest.fixture
-def notebook(browser, server, request) -> Iterator:
-    """Opens notebooks: `notebook(path)`, or `notebook([source, ...])`; each with its kernel.
+def notebook(browser, server, scratch, request) -> Iterator:
+    """Opens notebooks: `notebook(path)`, each in a page and with a kernel of its own, and
+    `notebook([source, ...])`, in those that the tests of the module share.
 
     When the test fails there is a screenshot of each in artefacts/.
     """
     from driver import Notebook
 
-    opened: list[Notebook] = []
+    own: list[Notebook] = []
 
     def open_notebook(source) -> Notebook:
-        opened.append(Notebook(browser, server, source))
-        return opened[-1]
+        if isinstance(source, Path):
+            own.append(Notebook(browser, server, source))
+            return own[-1]
+        if scratch:
+            scratch[0].write(source)
+        else:
+            scratch.append(Notebook(browser, server, source))
+        return scratch[0]
 
     failed = request.session.testsfailed
     yield open_notebook
-    for i, each in enumerate(opened):
-        if request.session.testsfailed > failed:
+    if request.session.testsfailed > failed:
+        own += scratch
+        scratch.clear()  # the next test has a new one
+        for i, each in enumerate(own):
             each.screenshot(f"failed-{request.node.name}-{i}")
+    for each in own:
         each.close()

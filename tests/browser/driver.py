@@ -44,6 +44,12 @@ _PRELUDE = """
 _METADATA = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 
 
+def _of_cells(sources: Sequence[str]) -> nbformat.NotebookNode:
+    """A notebook of code cells; the same places have the same ids."""
+    cells = [nbformat.v4.new_code_cell(cleandoc(s), id=f"cell-{i}") for i, s in enumerate(sources)]
+    return nbformat.v4.new_notebook(cells=cells, metadata=_METADATA)
+
+
 class Server:
     """`jupyter lab` on a free port of this machine, with empty settings; `end` ends it.
 
@@ -167,8 +173,7 @@ class Notebook:
         elif isinstance(source, Path):
             shutil.copy(source, self.path)
         else:
-            cells = [nbformat.v4.new_code_cell(cleandoc(s)) for s in source]
-            nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=_METADATA), self.path)
+            nbformat.write(_of_cells(source), self.path)
         page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
         self._address = server.url(
             f"lab/workspaces/{secrets.token_hex(3)}/tree/{self.path.relative_to(server.root)}"
@@ -181,6 +186,10 @@ class Notebook:
         self.page.on("dialog", lambda dialog: dialog.accept())  # leave the page? yes
         self.page.goto(self._address)
         self._wait_for_kernel()
+
+    def write(self, source: Sequence[str]) -> None:
+        """Other code cells in the place of those that are there; the kernel goes on."""
+        self._script("context.model.fromJSON(content)", content=_of_cells(source))
 
     def close(self) -> None:
         self._script("await session?.shutdown()")
