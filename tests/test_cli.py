@@ -88,7 +88,7 @@ def test_all_methods_are_those_that_serve_the_scenario(tmp_path, monkeypatch, sc
 
 
 def test_split_tasks_with_class_il_are_compared(tmp_path):
-    split = ("--stream", "split", "--scenario", "class")
+    split = ("--stream", "split", "--scenario", "class", "--engine", "1")
     done = command(*QUICK, *split, "--methods", "baseline,icarl", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     runs = {r.config["method"]: r for r in map(cl.Run.load, tmp_path.glob("*.json"))}

@@ -4,6 +4,7 @@ import gc
 import threading
 import time
 import weakref
+from contextlib import contextmanager
 from html import unescape
 
 import numpy as np
@@ -19,13 +20,27 @@ from cl_helpers.widgets.live import Curves, settled
 from cl_helpers.widgets.shown import _tree
 
 
-@pytest.fixture
-def lab(digits):
-    lab = cl.widgets.Lab(digits, "quick")
+@contextmanager
+def ended(lab):
+    """The lab, and no run of it left afterwards."""
     yield lab
     lab.stop()
     if lab.training:
         assert lab.training.wait(20)
+
+
+@pytest.fixture
+def lab(digits):
+    with ended(cl.widgets.Lab(digits, "quick")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def brief(few):
+    """A lab whose runs are nine steps of the usual model."""
+    with ended(cl.widgets.Lab(few, "quick")) as lab:
+        lab.epochs.value = 1
+        yield lab
 
 
 def wait_until(true, timeout=20.0):
@@ -354,29 +369,27 @@ def test_a_run_on_cuda_is_looked_at_on_cuda(lab):
     assert lab.wait(120).complete
 
 
-def test_runs_leave_nothing_behind(lab):
-    lab.epochs.value = 1
+def test_runs_leave_nothing_behind(brief):
     models = []
     for _ in range(4):
-        lab.start()
-        models.append(weakref.ref(lab.wait(60).model))
+        brief.start()
+        models.append(weakref.ref(brief.wait(60).model))
     gc.collect()
     assert [m() is None for m in models] == [True, True, True, False]
     assert len([t for t in threading.enumerate() if t.name in ("training", "drawing")]) <= 2
 
 
-def test_twenty_runs_need_no_more_memory_than_a_few(lab):
+def test_twenty_runs_need_no_more_memory_than_a_few(brief):
     def megabytes():
         gc.collect()
         return psutil.Process().memory_info().rss / 2**20
 
-    lab.epochs.value = 1
     sizes = []
     for _ in range(24):
-        lab.start()
-        lab.wait(60)
+        brief.start()
+        brief.wait(60)
         sizes.append(megabytes())
-    model = sum(p.nbytes for p in lab.run.model.parameters()) / 2**20
+    model = sum(p.nbytes for p in brief.run.model.parameters()) / 2**20
     grown = np.diff(sizes[7:])
     # A leak shows in every run; the allocator may take a large piece once.
     assert grown.sum() - grown.max() < 3 * model  # in sixteen runs

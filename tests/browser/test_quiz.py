@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import sys
 from datetime import UTC, datetime, timedelta
@@ -28,13 +29,12 @@ def course(tmp_path_factory):
 
 
 class Student:
-    """Somebody's folder, into which the assignment was fetched as a student fetches it."""
+    """Somebody's folder, with what was released in it."""
 
     def __init__(self, name: str, course: ToyCourse, folder: Path):
         self.name, self.course, self.folder = name, course, folder
-        folder.mkdir()
+        shutil.copytree(course.released.parent, folder / "quiz")
         (folder / "nbgrader_config.py").write_text(f"c = get_config()\n{course.settings}")
-        self.nbgrader("fetch_assignment", "quiz")
         self.path = folder / "quiz" / "quiz.ipynb"
 
     def nbgrader(self, *command: str) -> None:
@@ -78,6 +78,8 @@ def test_from_release_to_export(notebook, student, course):
     """Ticked, reloaded, restarted, ticked again, handed in twice; graded; what came back."""
     key = course.key
     first, wrong = "basics-1", "ewc-2"
+    shutil.rmtree(student.path.parent)
+    student.nbgrader("fetch_assignment", "quiz")
     quiz = notebook(student.path)
     quiz.run_all()
     assert quiz.errors() == []
