@@ -312,6 +312,15 @@ def test_no_gram_matrix_is_too_much_for_gem(kind, scale):
     assert (cosines(found, old) >= -1e-6).all() or found.norm() < 1e-5 * g.norm()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("where", ["g", "old"])
+def test_gem_leaves_a_gradient_that_has_diverged_as_it_is(where, value):
+    """As all other methods do; SciPy's solver would raise, or take the process with it."""
+    g, old = normal(6, seed=1).float(), normal(2, 6, seed=2).float()
+    {"g": g, "old": old[0]}[where][3] = value
+    assert gem.projected(g, old, margin=0.5) is g
+
+
 class Watched(cl.GEM):
     """GEM that notes how far each projected gradient is from contradicting an old task."""
 
