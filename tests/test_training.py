@@ -374,6 +374,17 @@ def test_a_damaged_checkpoint_is_named(few, tmp_path, content):
         run_of(cl.Baseline(), few, checkpoint=path)
 
 
+def test_numbers_of_numpy_are_numbers(few, tmp_path):
+    """A checkpoint takes them and gives them back, and a run with them can be saved."""
+    path = tmp_path / "run.checkpoint"
+    numpy = {"lr": np.float64(0.125), "seed": np.int64(3), "batch_size": np.int32(40)}
+    python = {"lr": 0.125, "seed": 3, "batch_size": 40}
+    first = run_of(cl.SI(xi=np.float32(0.5)), few, checkpoint=path, **numpy)
+    first.save(tmp_path / "run.json")
+    again = run_of(cl.SI(xi=0.5), few, checkpoint=path, **python)
+    np.testing.assert_array_equal(first.accuracy, again.accuracy)
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     from cl_helpers.files import replacing
 
@@ -478,6 +489,11 @@ def test_a_penalty_of_ones_own_counts(few):
         ({"optimizer": "lion"}, 'optimizer is \'lion\': choose "adam" or "sgd"'),
         ({"momentum": 0.9}, "Adam has its own"),
         ({"momentum": 1.5, "optimizer": "sgd"}, "momentum is 1.5"),
+        ({"momentum": "0.9", "optimizer": "sgd"}, "momentum is '0.9': choose a number"),
+        ({"dropout": "none"}, "dropout is 'none': choose a number"),
+        ({"seed": 0.5}, "seed is 0.5: choose a whole number"),
+        ({"seed": 2**63}, f"seed is {2**63}: choose a whole number below 2⁶³"),
+        ({"seed": None}, "seed is None"),
         ({"device": "gpu"}, 'device gpu cannot be used .* try "cpu"'),
     ],
 )
