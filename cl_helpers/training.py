@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 from .checkpoint import resume, save
 from .cost import Counted
 from .evaluation import accuracies, as_of
+from .files import writable
 from .methods import Method
 from .models import MLP, Seeded, set_dropout
 from .precision import products
@@ -184,7 +185,7 @@ def train_together(
     )
     step, first = 0, 0
     if checkpoint is not None:
-        Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
+        writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():
             step, first = resume(checkpoint, runs[0], generators)
 

@@ -366,12 +366,25 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(few, tmp_path):
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 half a zip"])
+DAMAGED = [b"", b"not a checkpoint", b"PK\x03\x04 half a zip", b"\x80\x02.", b"j\x13", b"r\xa1|y^"]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_checkpoint_is_named(few, tmp_path, content):
     path = tmp_path / "run.checkpoint"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"run.checkpoint is not a checkpoint .* delete it"):
         run_of(cl.Baseline(), few, checkpoint=path)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_an_error_before_anything_is_trained(few, tmp_path):
+    (tmp_path / "file").touch()
+    method = cl.Baseline()
+    with pytest.raises(ValueError, match=r"file cannot be written to .* choose another folder"):
+        run_of(method, few, checkpoint=tmp_path / "file" / "run.checkpoint")
+    assert method.task is None
+    with pytest.raises(ValueError, match="is not a checkpoint that can be read"):
+        run_of(method, few, checkpoint=tmp_path)
 
 
 def test_numbers_of_numpy_are_numbers(few, tmp_path):
