@@ -48,10 +48,10 @@ class Task:
 
     def mask(self, logits: Tensor) -> Tensor:
         """Logits (B, K) with the outputs that are not active at −∞."""
-        if self.active and max(self.active) >= logits.shape[-1]:
+        if self.n_outputs > logits.shape[-1]:
             raise ValueError(
-                f"{self.name} uses output {max(self.active)}, but the model has only "
-                f"{logits.shape[-1]} outputs: give the model {max(self.active) + 1} outputs"
+                f"{self.name} uses output {self.n_outputs - 1}, but the model has only "
+                f"{logits.shape[-1]} outputs: give the model {self.n_outputs} outputs"
             )
         return masked(logits, self.active)
 
@@ -212,6 +212,9 @@ def check_scenario(name: str, serves: Sequence[Scenario], scenario: str) -> None
 
 def check_tasks(tasks: Sequence[Task]) -> None:
     """Raise unless there are tasks, each with something to train on and to test with."""
+    if not isinstance(tasks, Sequence):
+        kind = type(tasks).__name__
+        raise ValueError(f"tasks is a {kind}: give a list, made with permuted, rotated or split")
     if not len(tasks):
         raise ValueError("there are no tasks: make some with permuted, rotated or split")
     for task in tasks:

@@ -151,6 +151,8 @@ def train_together(
     """
     check_tasks(tasks)
     for method in methods:
+        if not isinstance(method, Method):
+            raise ValueError(f"method is {method!r}: give one, such as cl.EWC()")
         for task in tasks:
             check_scenario(method.label, method.scenarios, task.scenario)
     at_least_one("every", every)

@@ -520,6 +520,22 @@ def test_empty_halves_are_named(few):
         cl.train(cl.Baseline(), cl.permuted(few.first(10, 0), 1), progress=False)
 
 
+@pytest.mark.parametrize(
+    ("method", "tasks_of", "model", "message"),
+    [
+        (cl.EWC, list, cl.MLP(SIZES), r"method is <class .*EWC'>: give one, such as cl.EWC\(\)"),
+        ("ewc", list, cl.MLP(SIZES), "method is 'ewc': give one"),
+        (cl.EWC(), lambda tasks: tasks[0], cl.MLP(SIZES), "tasks is a Task: give a list"),
+        (cl.EWC(), list, cl.MLP((784, 8, 5)), "permutation 1 uses output 9, .* has only 5"),
+    ],
+)
+def test_what_is_no_method_no_tasks_no_model_for_them_is_named(
+    few, method, tasks_of, model, message
+):
+    with pytest.raises(ValueError, match=message):
+        cl.train(method, tasks_of(cl.permuted(few, 2)), model, **SETTINGS)
+
+
 def test_no_tasks_is_an_error():
     with pytest.raises(ValueError, match="there are no tasks"):
         cl.train(cl.Baseline(), [], progress=False)
