@@ -223,6 +223,8 @@ def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
 
     operator = LinearOperator((len(w), len(w)), matvec=multiply, dtype=dtype)
     start = np.random.default_rng(0).standard_normal(len(w)).astype(dtype)
+    if not multiply(start).any():  # H is 0: the loss is flat, and ARPACK gives up
+        return np.zeros(k, dtype)
     found = eigsh(
         operator,
         k,
