@@ -131,7 +131,7 @@ def seeded(seed: object) -> torch.Generator:
     Raises:
         ValueError: it is no whole number, or is 2⁶³ or more, either way.
     """
-    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or abs(seed) >= 2**63:
+    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or abs(int(seed)) >= 2**63:
         raise ValueError(f"seed is {seed!r}: choose a whole number below 2⁶³")
     return torch.Generator().manual_seed(int(seed))
 
