@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 
 import torch
 
@@ -55,7 +54,7 @@ def resume(
         device = next(model.parameters()).device
         saved = torch.load(path, map_location=device, weights_only=True)
         config = saved["config"]
-    except (RuntimeError, EOFError, KeyError, TypeError, pickle.UnpicklingError) as error:
+    except Exception as error:  # whatever a damaged pickle or archive makes of itself
         reason = (str(error).splitlines() or ["empty"])[0]
         raise ValueError(
             f"{path} is not a checkpoint that can be read ({reason}): delete it to start over"

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from .gradients import evaluating
 from .parameters import flatten, unflatten
 from .precision import products
-from .settings import at_least_one
+from .settings import at_least_one, seeded
 from .tasks import Task
 
 
@@ -142,7 +142,7 @@ def trace(loss: Loss, w: Tensor, n_vectors: int = 30, seed: int = 0) -> tuple[fl
     """
     at_least_one("n_vectors", n_vectors)
     product = loss.hessian(w)
-    generator = torch.Generator().manual_seed(seed)
+    generator = seeded(seed)
     samples = []
     for _ in range(n_vectors):
         v = (2 * torch.randint(2, w.shape, generator=generator) - 1).to(w)
@@ -223,6 +223,8 @@ def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
 
     operator = LinearOperator((len(w), len(w)), matvec=multiply, dtype=dtype)
     start = np.random.default_rng(0).standard_normal(len(w)).astype(dtype)
+    if not multiply(start).any():  # H is 0: the loss is flat, and ARPACK gives up
+        return np.zeros(k, dtype)
     found = eigsh(
         operator,
         k,

@@ -110,6 +110,10 @@ class Dataset:
     def _tensors(self) -> list[Tensor]:
         return [v for v in vars(self).values() if isinstance(v, Tensor)]
 
+    def __repr__(self) -> str:
+        n, n_test = len(self.train_labels), len(self.test_labels)
+        return f"<{self.name}: {n:,} training and {n_test:,} test images>"
+
     def __reduce__(self):
         # What is sent to another process: where the images are, not the images, if `load` has them.
         if self.source is not None:

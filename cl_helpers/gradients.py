@@ -72,12 +72,15 @@ def _mean(model: nn.Module, data: Examples, of: Of, size_of: Callable, batch_siz
 
 
 def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
-    """The linear layers in training, by name; none if a parameter is elsewhere, or in two."""
+    """The linear layers in training, by name; none if a parameter is elsewhere, or in two.
+
+    A layer derived from `nn.Linear` may compute something else, or from other parameters.
+    """
     every = [p for p in model.parameters() if p.requires_grad]
     layers = {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and any(p.requires_grad for p in module.parameters())
+        if type(module) is nn.Linear and any(p.requires_grad for p in module.parameters())
     }
     theirs = [p for m in layers.values() for p in m.parameters() if p.requires_grad]
     return layers if len(theirs) == len(every) and set(theirs) == set(every) else {}

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .settings import seeded
+
 if TYPE_CHECKING:
     from .examples import Examples
 
@@ -64,7 +66,7 @@ class Seeded(nn.Module):
 
         Normalisation layers begin anew.
         """
-        generator = torch.Generator().manual_seed(seed)
+        generator = seeded(seed)
         for layer in self.modules():
             if isinstance(layer, nn.Linear | nn.Conv2d):
                 bound = layer.weight[0].numel() ** -0.5

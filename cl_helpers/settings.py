@@ -7,6 +7,7 @@ import numbers
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,8 +66,15 @@ class Settings:
         return cls(**given)
 
     def __post_init__(self):
+        for field in fields(self):
+            object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name in ("epochs", "batch_size"):
             at_least_one(name, getattr(self, name))
+        seeded(self.seed)
+        for name in ("momentum", "warm_up", "lr_final", "dropout"):
+            value = getattr(self, name)
+            if not isinstance(value, numbers.Real) and value is not getattr(Settings, name):
+                raise ValueError(f"{name} is {value!r}: choose a number")
         if self.optimizer not in ("adam", "sgd"):
             raise ValueError(f'optimizer is {self.optimizer!r}: choose "adam" or "sgd"')
         if self.optimizer == "adam" and self.momentum:
@@ -107,7 +115,7 @@ class Settings:
 
 def at_least_one(name: str, value: object) -> None:
     """Raise unless `value` is a whole number, 1 or more."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
         raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
 
 
@@ -115,6 +123,22 @@ def above_zero(name: str, value: float) -> None:
     """Raise unless `value` is a finite number above 0."""
     if not (isinstance(value, numbers.Real) and 0 < value < math.inf):
         raise ValueError(f"{name} is {value!r}: choose a number above 0")
+
+
+def seeded(seed: object) -> torch.Generator:
+    """A generator that begins at `seed`.
+
+    Raises:
+        ValueError: it is no whole number, or is 2⁶³ or more, either way.
+    """
+    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or abs(int(seed)) >= 2**63:
+        raise ValueError(f"seed is {seed!r}: choose a whole number below 2⁶³")
+    return torch.Generator().manual_seed(int(seed))
+
+
+def plain(value: Any) -> Any:
+    """A number of NumPy's as one of Python's: files say no more than that."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:

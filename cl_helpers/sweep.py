@@ -25,7 +25,7 @@ from .files import writable
 from .methods import Method
 from .models import Seeded, set_dropout
 from .run import Run
-from .settings import Settings, at_least_one, pick_device
+from .settings import Settings, at_least_one, pick_device, seeded
 from .steps import can_be_stacked
 from .tasks import Task, check_tasks, fingerprint
 from .training import digest, mlp_for, qualified_name, train_together
@@ -225,6 +225,7 @@ def _members(methods: object, lam: object, seeds: object) -> list[tuple[Method, 
             raise ValueError(f"seeds holds {seed!r} twice")
         if not isinstance(seed, numbers.Integral) or isinstance(seed, bool):
             raise ValueError(f"seeds holds {seed!r}: choose whole numbers")
+        seeded(seed)
     return [(method, int(seed)) for method in every for seed in whole]
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from .examples import Examples, Permute, Rotate, Split, Union
+from .settings import at_least_one, seeded
 
 if TYPE_CHECKING:
     from .data import Dataset
@@ -47,10 +48,10 @@ class Task:
 
     def mask(self, logits: Tensor) -> Tensor:
         """Logits (B, K) with the outputs that are not active at −∞."""
-        if self.active and max(self.active) >= logits.shape[-1]:
+        if self.n_outputs > logits.shape[-1]:
             raise ValueError(
-                f"{self.name} uses output {max(self.active)}, but the model has only "
-                f"{logits.shape[-1]} outputs: give the model {max(self.active) + 1} outputs"
+                f"{self.name} uses output {self.n_outputs - 1}, but the model has only "
+                f"{logits.shape[-1]} outputs: give the model {self.n_outputs} outputs"
             )
         return masked(logits, self.active)
 
@@ -79,8 +80,8 @@ def permuted(
         scenario: "domain"; with "task" and "class" every task has outputs of its own, ten more each
             time, which compete as in `split`.
     """
-    _at_least_one("n_tasks", n_tasks)
-    generator = torch.Generator().manual_seed(seed)
+    at_least_one("n_tasks", n_tasks)
+    generator = seeded(seed)
     n_pixels = dataset.train_images[0, 0].numel()
     views = [None] + [
         Permute(torch.randperm(n_pixels, generator=generator)) for _ in range(n_tasks - 1)
@@ -97,7 +98,7 @@ def rotated(
     Args:
         scenario: as in `permuted`.
     """
-    _at_least_one("n_tasks", n_tasks)
+    at_least_one("n_tasks", n_tasks)
     views = [None] + [Rotate(t * degrees) for t in range(1, n_tasks)]
     names = [f"{t * degrees:g}°" for t in range(n_tasks)]
     return _views(dataset, names, views, scenario)
@@ -121,10 +122,10 @@ def split(
     """
     n_classes = len(dataset.class_names)
     as_scenario(scenario)
-    if not 1 <= classes_per_task <= n_classes:
+    if classes_per_task not in range(1, n_classes + 1):
         raise ValueError(f"classes_per_task is {classes_per_task}: choose 1 to {n_classes}")
     n_tasks = n_classes // classes_per_task if n_tasks is None else n_tasks
-    _at_least_one("n_tasks", n_tasks)
+    at_least_one("n_tasks", n_tasks)
     if n_tasks * classes_per_task > n_classes:
         raise ValueError(
             f"{n_tasks} tasks of {classes_per_task} classes need {n_tasks * classes_per_task} "
@@ -132,7 +133,7 @@ def split(
         )
     order = list(range(n_classes))
     if seed is not None:
-        order = torch.randperm(n_classes, generator=torch.Generator().manual_seed(seed)).tolist()
+        order = torch.randperm(n_classes, generator=seeded(seed)).tolist()
 
     tasks = []
     for t in range(n_tasks):
@@ -182,7 +183,7 @@ def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
         train = task.train
         if not isinstance(train, Split) or not 0 < n < len(train):
             raise ValueError(f"cannot hold {n} examples out of {len(train)} in {task.name}")
-        order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))
+        order = torch.randperm(len(train), generator=seeded(seed))
         rest, held = order[n:].sort().values, order[:n].sort().values
         kept.append(replace(task, train=train.only(rest), test=train.only(held)))
     return kept
@@ -211,6 +212,9 @@ def check_scenario(name: str, serves: Sequence[Scenario], scenario: str) -> None
 
 def check_tasks(tasks: Sequence[Task]) -> None:
     """Raise unless there are tasks, each with something to train on and to test with."""
+    if not isinstance(tasks, Sequence):
+        kind = type(tasks).__name__
+        raise ValueError(f"tasks is a {kind}: give a list, made with permuted, rotated or split")
     if not len(tasks):
         raise ValueError("there are no tasks: make some with permuted, rotated or split")
     for task in tasks:
@@ -299,8 +303,3 @@ def _with_own_outputs(tasks: Sequence[Task], scenario: Scenario) -> list[Task]:
             )
         )
     return moved
-
-
-def _at_least_one(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} is {value}: at least 1 is needed")

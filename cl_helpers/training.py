@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 from .checkpoint import resume, save
 from .cost import Counted
 from .evaluation import accuracies, as_of
+from .files import writable
 from .methods import Method
 from .models import MLP, Seeded, set_dropout
 from .precision import products
@@ -150,6 +151,8 @@ def train_together(
     """
     check_tasks(tasks)
     for method in methods:
+        if not isinstance(method, Method):
+            raise ValueError(f"method is {method!r}: give one, such as cl.EWC()")
         for task in tasks:
             check_scenario(method.label, method.scenarios, task.scenario)
     at_least_one("every", every)
@@ -184,7 +187,7 @@ def train_together(
     )
     step, first = 0, 0
     if checkpoint is not None:
-        Path(checkpoint).parent.mkdir(parents=True, exist_ok=True)
+        writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():
             step, first = resume(checkpoint, runs[0], generators)
 

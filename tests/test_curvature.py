@@ -181,6 +181,16 @@ def test_where_training_diverged_there_is_no_sharpness(net):
         curvature.largest(curvature.Loss(model, x, y), w)
 
 
+def test_where_the_loss_is_flat_all_eigenvalues_are_0(net):
+    """Training that is so sure of all its answers that in floating point it has no gradient."""
+    model, x, _, _ = net
+    w = torch.zeros_like(curvature.weights(model))
+    w[-3] = 1e4  # bias of the first of three outputs, the answer to all images
+    loss = curvature.Loss(model, x, torch.zeros(len(x), dtype=torch.long))
+    assert loss.gradient(w).abs().max() == 0
+    assert curvature.largest(loss, w, 3).tolist() == [0, 0, 0]
+
+
 def test_a_sharpness_that_is_known_is_taken():
     model = Quadratic()
     x, y = torch.zeros(3, 1), torch.zeros(3, dtype=torch.long)

@@ -109,6 +109,12 @@ def test_digits_are_scikit_learns_enlarged(digits):
     assert torch.equal(found, torch.cat([digits.train_labels, digits.test_labels]))
 
 
+def test_a_data_set_is_told_in_a_line(digits):
+    """And so a task, as the last line of a notebook's cell, is no pages of bytes."""
+    assert repr(digits.first(1000, 200)) == "<digits: 1,000 training and 200 test images>"
+    assert repr(cl.rotated(digits, 2)[1]).count("\n") == 0
+
+
 def test_one_copy_per_device_and_views_for_a_part(digits):
     meta = torch.device("meta")
     assert digits.to(meta) is digits.to(meta)

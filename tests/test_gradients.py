@@ -57,6 +57,24 @@ class RowsAreNotSamples(nn.Module):
         return self.b(torch.tanh(self.a(x.reshape(-1, 2))).reshape(-1, 9))
 
 
+class Tripled(nn.Linear):
+    """A layer that is called linear, and is not x ↦ Wx + b."""
+
+    def forward(self, x):
+        return 3 * super().forward(x)
+
+
+def derived():
+    return random_(nn.Sequential(*mlp((6, 5)), nn.Tanh(), nn.utils.skip_init(Tripled, 5, 4)))
+
+
+def normed():
+    """Its weight is made of two other parameters."""
+    model = mlp()
+    nn.utils.parametrizations.weight_norm(model[0])
+    return random_(model)
+
+
 def frozen():
     model = mlp()
     model[0].requires_grad_(False)
@@ -69,6 +87,8 @@ MODELS = {
     "a layer used twice": (Twice, (6,)),
     "a layer norm": (WithNorm, (6,)),
     "a frozen layer": (frozen, (6,)),
+    "a layer derived from nn.Linear": (derived, (6,)),
+    "a weight made of others": (normed, (6,)),
     "an operation in place": (InPlace, (6,)),
     "rows that are not samples": (RowsAreNotSamples, (6,)),
 }

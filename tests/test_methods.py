@@ -307,6 +307,8 @@ def test_a_senseless_lambda_is_refused_also_in_mid_run(lam):
         (lambda: cl.SI(xi=0), "ξ is 0"),
         (lambda: cl.RWalk(alpha=1.0), "α is 1.0"),
         (lambda: cl.RWalk(interval=0), "Δt is 0"),
+        (lambda: cl.RWalk(interval=2.5), "Δt is 2.5"),
+        (lambda: cl.SCP(seed=0.5), "seed is 0.5"),
         (lambda: cl.RWalk(epsilon=-1), "ε is -1"),
         (lambda: cl.SCP(slices=0), "slices is 0"),
         (lambda: cl.SCP(batch_size=0), "batch_size is 0"),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy.optimize import minimize
 from scipy.stats import binom
+from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.nn import functional as F
 from toys import InMemory, gradient, mlp, random_
@@ -312,6 +313,15 @@ def test_no_gram_matrix_is_too_much_for_gem(kind, scale):
     assert (cosines(found, old) >= -1e-6).all() or found.norm() < 1e-5 * g.norm()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("where", ["g", "old"])
+def test_gem_leaves_a_gradient_that_has_diverged_as_it_is(where, value):
+    """As all other methods do; SciPy's solver would raise, or take the process with it."""
+    g, old = normal(6, seed=1).float(), normal(2, 6, seed=2).float()
+    {"g": g, "old": old[0]}[where][3] = value
+    assert gem.projected(g, old, margin=0.5) is g
+
+
 class Watched(cl.GEM):
     """GEM that notes how far each projected gradient is from contradicting an old task."""
 
@@ -585,6 +595,22 @@ def test_cost_of_the_third_task_as_counted_by_hand(few, method, forward, backwar
     assert cost["stored"] == in_bytes
     assert [c["task"] for c in run.costs] == ([0, 1, 2] if method.name != "joint" else [2])
     assert 0 < sum(c["seconds"] for c in run.costs) <= run.seconds
+
+
+class Scaled(nn.Module):
+    """A model without a product of matrices."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(10))
+
+    def forward(self, x):
+        return self.scale * x.flatten(1)[:, 400:410]
+
+
+def test_a_model_without_matrices_is_trained_too(few):
+    run = cl.train(cl.Baseline(), cl.permuted(few, 1), Scaled(), epochs=1, progress=False)
+    assert (run.costs[0]["forward"], run.costs[0]["backward"]) == (1, 1)
 
 
 def test_dgr_s_generator_counts_for_its_size(few):

@@ -32,6 +32,15 @@ def saved(folder):
     return json.loads((folder / "answers.json").read_text())["answers"]
 
 
+def test_a_user_without_a_name_has_a_quiz_too(folder, monkeypatch):
+    """As in a container that is started under a number."""
+    for name in ("JUPYTERHUB_USER", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.getuid", lambda: 2**31 - 7)  # not in /etc/passwd
+    cl.widgets.Quiz()
+    assert json.loads((folder / "answers.json").read_text())["student"] == str(2**31 - 7)
+
+
 def tick(quiz, question, options, n=1, **message):
     """What the page sends when a box is ticked; is it told that this tick is saved?"""
     message = {"view": "v", "question": question, "options": options, "n": n} | message

@@ -121,6 +121,7 @@ def test_a_model_with_weights_of_its_own_begins_with_them_in_every_run(tasks):
         ({"lam": [1.0, 1]}, r"EWC\(lam=1.0, .*\) is asked for twice"),
         ({"seeds": 3}, r"seeds is 3: give a list, seeds=\[0\]"),
         ({"seeds": [0.5]}, "seeds holds 0.5: choose whole numbers"),
+        ({"seeds": [2**63]}, f"seed is {2**63}"),
         ({"seeds": [0, 0]}, "seeds holds 0 twice"),
         ({"methods": cl.EWC}, r"methods is <class .*: give a list"),
         ({"methods": [cl.EWC]}, "methods holds <class .*: give methods"),

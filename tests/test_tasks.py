@@ -163,6 +163,9 @@ def test_held_out_images_are_taken_from_training_and_never_trained_on(few):
     ("call", "message"),
     [
         (lambda d: cl.permuted(d, 0), "n_tasks is 0"),
+        (lambda d: cl.permuted(d, 2.5), "n_tasks is 2.5"),
+        (lambda d: cl.permuted(d, 2, seed=0.5), "seed is 0.5"),
+        (lambda d: cl.split(d, 2.5), "classes_per_task is 2.5: choose 1 to 10"),
         (lambda d: cl.split(d, 0), "classes_per_task is 0: choose 1 to 10"),
         (lambda d: cl.split(d, 11), "classes_per_task is 11: choose 1 to 10"),
         (lambda d: cl.split(d, 4, n_tasks=3), "need 12 classes, but digits has 10"),

@@ -367,12 +367,36 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(few, tmp_path):
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 half a zip"])
+DAMAGED = [b"", b"not a checkpoint", b"PK\x03\x04 half a zip", b"\x80\x02.", b"j\x13", b"r\xa1|y^"]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_checkpoint_is_named(few, tmp_path, content):
     path = tmp_path / "run.checkpoint"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"run.checkpoint is not a checkpoint .* delete it"):
         run_of(cl.Baseline(), few, checkpoint=path)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_an_error_before_anything_is_trained(few, tmp_path):
+    (tmp_path / "file").touch()
+    method = cl.Baseline()
+    with pytest.raises(ValueError, match=r"file cannot be written to .* choose another folder"):
+        run_of(method, few, checkpoint=tmp_path / "file" / "run.checkpoint")
+    assert method.task is None
+    with pytest.raises(ValueError, match="is not a checkpoint that can be read"):
+        run_of(method, few, checkpoint=tmp_path)
+
+
+def test_numbers_of_numpy_are_numbers(few, tmp_path):
+    """A checkpoint takes them and gives them back, and a run with them can be saved."""
+    path = tmp_path / "run.checkpoint"
+    numpy = {"lr": np.float64(0.125), "seed": np.int64(3), "batch_size": np.int32(40)}
+    python = {"lr": 0.125, "seed": 3, "batch_size": 40}
+    first = run_of(cl.SI(xi=np.float32(0.5)), few, checkpoint=path, **numpy)
+    first.save(tmp_path / "run.json")
+    again = run_of(cl.SI(xi=0.5), few, checkpoint=path, **python)
+    np.testing.assert_array_equal(first.accuracy, again.accuracy)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -479,6 +503,11 @@ def test_a_penalty_of_ones_own_counts(few):
         ({"optimizer": "lion"}, 'optimizer is \'lion\': choose "adam" or "sgd"'),
         ({"momentum": 0.9}, "Adam has its own"),
         ({"momentum": 1.5, "optimizer": "sgd"}, "momentum is 1.5"),
+        ({"momentum": "0.9", "optimizer": "sgd"}, "momentum is '0.9': choose a number"),
+        ({"dropout": "none"}, "dropout is 'none': choose a number"),
+        ({"seed": 0.5}, "seed is 0.5: choose a whole number"),
+        ({"seed": 2**63}, f"seed is {2**63}: choose a whole number below 2⁶³"),
+        ({"seed": None}, "seed is None"),
         ({"device": "gpu"}, 'device gpu cannot be used .* try "cpu"'),
     ],
 )
@@ -490,6 +519,22 @@ def test_bad_arguments_are_named_with_their_cure(few, wrong, message):
 def test_empty_halves_are_named(few):
     with pytest.raises(ValueError, match="permutation 1 has no examples to train on"):
         cl.train(cl.Baseline(), cl.permuted(few.first(10, 0), 1), progress=False)
+
+
+@pytest.mark.parametrize(
+    ("method", "tasks_of", "model", "message"),
+    [
+        (cl.EWC, list, cl.MLP(SIZES), r"method is <class .*EWC'>: give one, such as cl.EWC\(\)"),
+        ("ewc", list, cl.MLP(SIZES), "method is 'ewc': give one"),
+        (cl.EWC(), lambda tasks: tasks[0], cl.MLP(SIZES), "tasks is a Task: give a list"),
+        (cl.EWC(), list, cl.MLP((784, 8, 5)), "permutation 1 uses output 9, .* has only 5"),
+    ],
+)
+def test_what_is_no_method_no_tasks_no_model_for_them_is_named(
+    few, method, tasks_of, model, message
+):
+    with pytest.raises(ValueError, match=message):
+        cl.train(method, tasks_of(cl.permuted(few, 2)), model, **SETTINGS)
 
 
 def test_no_tasks_is_an_error():

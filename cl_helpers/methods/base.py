@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..settings import plain
 from ..tasks import Scenario, Task, joined
 
 
@@ -107,7 +108,8 @@ class Method:
     @property
     def knobs(self) -> dict[str, Any]:
         """The method's settings by name."""
-        return {name: getattr(self, name) for name in getattr(self, "__dataclass_fields__", ())}
+        names = getattr(self, "__dataclass_fields__", ())
+        return {name: plain(getattr(self, name)) for name in names}
 
     def state(self) -> dict[str, Any]:
         """What the method stores between tasks, by name: all that a checkpoint needs."""

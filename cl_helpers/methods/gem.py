@@ -55,10 +55,11 @@ def projected(g: Tensor, old: Tensor, margin: float = 0.0) -> Tensor:
     """The g̃ nearest to `g` (P,) that no row of `old` (t, P) contradicts; `g` itself if none does.
 
     In float64, and from a QR decomposition of the rows at length 1: neither parallel rows nor tiny
-    or huge ones do any harm, as they would in G Gᵀ.
+    or huge ones do any harm, as they would in G Gᵀ. Where training has diverged, it is `g` as well.
     """
     g_, rows = g.double(), old.double()
-    if bool((rows @ g_ >= 0).all()):
+    products = rows @ g_
+    if not bool((products < 0).any() & products.isfinite().all()):
         return g
     length = rows.norm(dim=1, keepdim=True)
     rows, length = rows[length[:, 0] > 0], length[length[:, 0] > 0]

@@ -30,7 +30,7 @@ from .past import Teacher, columns
 class ICaRL(Teacher):
     """
     Args:
-        memory: K, exemplars in all, shared among the classes seen.
+        memory: K, exemplars in all, shared among the classes seen; each has one at least.
         temperature: T.
     """
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..settings import above_zero
+from ..settings import above_zero, at_least_one
 from ..tasks import Task
 from .quadratic import PathIntegral
 
@@ -42,8 +42,7 @@ class RWalk(PathIntegral):
     def __post_init__(self):
         if not 0 <= self.alpha < 1:
             raise ValueError(f"α is {self.alpha}: choose 0 ≤ α < 1")
-        if self.interval < 1:
-            raise ValueError(f"Δt is {self.interval} steps: choose 1 or more")
+        at_least_one("Δt", self.interval)
         above_zero("ε", self.epsilon)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:

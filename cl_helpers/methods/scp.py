@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from ..gradients import evaluating
 from ..parameters import flatten
+from ..settings import at_least_one, seeded
 from ..tasks import Task
 from .quadratic import Quadratic
 
@@ -38,8 +39,8 @@ class SCP(Quadratic):
 
     def __post_init__(self):
         for knob in ("slices", "batch_size"):
-            if getattr(self, knob) < 1:
-                raise ValueError(f"{knob} is {getattr(self, knob)}: choose 1 or more")
+            at_least_one(knob, getattr(self, knob))
+        seeded(self.seed)
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         flat = flatten(model)
@@ -63,7 +64,7 @@ class SCP(Quadratic):
         That mean is the diagonal of Jᵀ M J, with J = ∂φ̄/∂θ and M = 1/L Σ_l ξ_l ξ_lᵀ, a K × K
         matrix. Any C with Cᵀ C = M serves: L slices cost min(L, K) backward passes.
         """
-        generator = torch.Generator().manual_seed(self.seed)
-        xi = torch.randn(self.slices, n_outputs, generator=generator, dtype=torch.float64)
+        rng = seeded(self.seed)
+        xi = torch.randn(self.slices, n_outputs, generator=rng, dtype=torch.float64)
         xi = F.normalize(xi, dim=1) / self.slices**0.5
         return xi if self.slices <= n_outputs else torch.linalg.qr(xi).R

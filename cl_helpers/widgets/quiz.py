@@ -62,7 +62,7 @@ class Quiz(Shown):
     ):
         path = Path(questions)
         self.questions = Questions.read(path)
-        me = student or os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+        me = student or os.environ.get("JUPYTERHUB_USER") or _login()
         self.answers = AnswerSheet(answers or path.with_name(FILE), self.questions, me)
         self.page = QuizPage(sections=self._sections(), sheet=self.answers.reading.sheet)
         self.page.on_msg(self._take)
@@ -183,6 +183,14 @@ class Quiz(Shown):
     def _ipython_display_(self) -> None:
         super()._ipython_display_()
         display(HTML(_COPY))
+
+
+def _login() -> str:
+    """Who is logged in; in a container that may be a number without a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 class Progress(str):
