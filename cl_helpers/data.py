@@ -49,6 +49,9 @@ class Dataset:
         train_labels, test_labels: (N,) long.
         class_names: the label's name by label.
         mean, std: (C, 1, 1) float, of the training images scaled to [0, 1]; what `normalise` uses.
+
+    Raises:
+        ValueError: images or labels are something else, or not as many.
     """
 
     name: str
@@ -63,6 +66,28 @@ class Dataset:
     _source: tuple[str, str | None, int, int] | None = field(default=None, init=False, repr=False)
     _versions: tuple[int, ...] = field(default=(), init=False, repr=False)
     _copies: dict[torch.device, Dataset] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self):
+        for half in ("train", "test"):
+            images, labels = self.images(half), self.labels(half)
+            if images.dtype != torch.uint8 or images.ndim != 4:
+                raise ValueError(
+                    f"{half}_images are {_said(images)}: give bytes (torch.uint8) from 0 to 255, "
+                    "of shape (N, C, H, W)"
+                )
+            if labels.dtype != torch.long or labels.shape != images.shape[:1]:
+                raise ValueError(
+                    f"{half}_labels are {_said(labels)}: give {len(images):,} whole numbers "
+                    "(torch.long), one an image"
+                )
+            if labels.device.type != "cpu":
+                continue  # it would be waited for; and copies are of what was looked at
+            wrong = labels[(labels < 0) | (labels >= len(self.class_names))]
+            if len(wrong):
+                raise ValueError(
+                    f"{half}_labels hold {int(wrong[0])}, but there are {len(self.class_names)} "
+                    f"class names: choose 0 to {len(self.class_names) - 1}, or name more classes"
+                )
 
     def images(self, half: Literal["train", "test"]) -> Tensor:
         return self.train_images if half == "train" else self.test_images
@@ -135,6 +160,10 @@ class Dataset:
             }
             self._copies[device] = replace(self, **moved)
         return self._copies[device]
+
+
+def _said(values: Tensor) -> str:
+    return f"{values.dtype} of shape {tuple(values.shape)}"
 
 
 def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:

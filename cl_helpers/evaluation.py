@@ -18,7 +18,10 @@ BATCH = {"cpu": 2_000, "cuda": 10_000}
 
 
 def evaluate(method: Method, model: nn.Module, task: Task) -> float:
-    """Share of the test examples of `task` that `method.predict` gets right."""
+    """Share of the test examples of `task` that `method.predict` gets right.
+
+    With Class-IL only the classes of `task` compete: ask `as_of(now, task)` for all seen so far.
+    """
     task = task.to(next(model.parameters()).device)
     return accuracies([(method, model)], [task])[0][0]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .data import Dataset
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Permute:
     """Show the pixels in another order: pixel i of the result is pixel `order[i]` of the image."""
 
@@ -92,7 +92,7 @@ class _Batches:
             yield self.batch(index)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Split(_Batches):
     """The training or the test half of a task, as the model sees it.
 

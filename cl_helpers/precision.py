@@ -11,6 +11,7 @@ Most of a training step is matrix products, and PyTorch's default is not the fas
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -22,7 +23,7 @@ import torch
 Precision = Literal["fast", "full"]
 
 _lock = Lock()
-_users: dict[str, int] = {"cpu": 0, "cuda": 0}
+_users: dict[str, Counter[Precision]] = {"cpu": Counter(), "cuda": Counter()}
 _before: dict[str, str] = {}
 
 
@@ -30,26 +31,29 @@ _before: dict[str, str] = {}
 def products(precision: Precision, device: torch.device) -> Iterator[None]:
     """Matrix products on `device` at this precision: "fast" as above, "full" as PyTorch is set.
 
-    PyTorch keeps one setting for the whole process: it is put back when the last user has left.
+    PyTorch keeps one setting for the whole process: while anybody wants "full", all have it, and it
+    is put back when the last user has left.
     """
     kind = device.type
-    fast = precision == "fast" and (kind == "cuda" or (kind == "cpu" and _onednn_is_exact()))
-    if not fast:
+    if kind == "cuda" or (kind == "cpu" and _onednn_is_exact()):
+        _count(kind, precision, 1)
+        try:
+            yield
+        finally:
+            _count(kind, precision, -1)
+    else:
         yield
-        return
-    backend = _backend(kind)
+
+
+def _count(kind: str, precision: Precision, by: int) -> None:
+    users, backend = _users[kind], _backend(kind)
     with _lock:
-        if not _users[kind]:
+        if not users.total():
             _before[kind] = backend.fp32_precision
-            backend.fp32_precision = "tf32" if kind == "cuda" else "bf16"
-        _users[kind] += 1
-    try:
-        yield
-    finally:
-        with _lock:
-            _users[kind] -= 1
-            if not _users[kind]:
-                backend.fp32_precision = _before[kind]
+        users[precision] += by
+        fast = "tf32" if kind == "cuda" else "bf16"
+        alike = users["fast"] and not users["full"]
+        backend.fp32_precision = fast if alike else _before[kind]
 
 
 def _backend(kind: str) -> Any:

@@ -59,7 +59,13 @@ class Way:
 def follow_steps(
     tasks: Sequence[Task], model: nn.Module | None = None, **settings: Any
 ) -> Generator[Event, None, Way]:
-    """Train with SGD, one event at a time; returns the way."""
+    """Train with SGD, one event at a time; returns the way.
+
+    Raises:
+        ValueError: a setting makes no sense, or is the optimizer.
+    """
+    if "optimizer" in settings:
+        raise ValueError(f"optimizer is {settings['optimizer']!r}: leave it out, it is SGD")
     way = None
     for event in train_steps(Baseline(), tasks, model, optimizer="sgd", **settings):
         way = way or Way(event.run, tasks)

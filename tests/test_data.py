@@ -115,6 +115,33 @@ def test_a_data_set_is_told_in_a_line(digits):
     assert repr(cl.rotated(digits, 2)[1]).count("\n") == 0
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"train_images": torch.zeros(5, 1, 8, 8)},
+            "train_images are torch.float32",
+        ),
+        ({"test_images": torch.zeros(2, 8, 8, dtype=torch.uint8)}, r"test_images .* \(2, 8, 8\)"),
+        ({"train_labels": torch.zeros(4, dtype=torch.long)}, "give 5 whole numbers"),
+        ({"train_labels": torch.zeros(5, dtype=torch.int32)}, "train_labels are torch.int32"),
+        ({"test_labels": torch.tensor([0, 3])}, "test_labels hold 3, but there are 3 class names"),
+        ({"train_labels": torch.tensor([0, 1, 2, -100, 0])}, "train_labels hold -100.* 0 to 2"),
+    ],
+)
+def test_images_and_labels_that_are_none_are_named(changed, message):
+    made = {
+        f"{half}_{what}": torch.zeros(n, *shape, dtype=dtype)
+        for half, n in (("train", 5), ("test", 2))
+        for what, shape, dtype in (("images", (1, 8, 8), torch.uint8), ("labels", (), torch.long))
+    }
+    rest = {"name": "mine", "class_names": tuple("abc")}
+    rest |= {"mean": torch.zeros(1, 1, 1), "std": torch.ones(1, 1, 1)}
+    cl.Dataset(**made, **rest)
+    with pytest.raises(ValueError, match=message):
+        cl.Dataset(**made | changed, **rest)
+
+
 def test_one_copy_per_device_and_views_for_a_part(digits):
     meta = torch.device("meta")
     assert digits.to(meta) is digits.to(meta)

@@ -53,6 +53,18 @@ def test_the_setting_is_put_back_also_after_an_error_and_by_the_last_of_several_
     assert setting() == before
 
 
+def test_full_precision_is_had_beside_a_thread_that_is_content_with_less():
+    before = setting()
+    with products("fast", CPU):
+        during = setting()
+        with products("full", CPU):
+            assert setting() == before
+            with products("fast", CPU):
+                assert setting() == before
+        assert setting() == during
+    assert setting() == before
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_tf32_is_a_switch():
     cuda = torch.device("cuda")

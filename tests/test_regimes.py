@@ -79,6 +79,11 @@ def test_only_the_outputs_of_a_task_compete(few):
     assert way.bounds[0].forgetting == pytest.approx(second - first, abs=1e-5)
 
 
+def test_the_optimizer_is_no_choice(few):
+    with pytest.raises(ValueError, match="optimizer is 'adam': leave it out"):
+        cl.regimes.follow(cl.permuted(few, 2), optimizer="adam")
+
+
 def test_examples_are_training_data_and_not_too_many(few, digits):
     x, y = cl.regimes.Way(None, cl.permuted(few, 2)).examples(1)
     second = cl.permuted(few, 2)[1].train

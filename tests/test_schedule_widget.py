@@ -1,5 +1,6 @@
 """The widget of schedules without a browser: its curve is the schedule's, its run `cl.train`'s."""
 
+import threading
 from copy import deepcopy
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 
 import cl_helpers as cl
 from cl_helpers import plots
-from cl_helpers.widgets import Schedule
+from cl_helpers.training import train_steps
+from cl_helpers.widgets import Schedule, schedule
 from cl_helpers.widgets.canvas import Canvas
 from cl_helpers.widgets.schedule import named
 
@@ -164,3 +166,26 @@ def test_names():
     how = {"schedule": "cosine", "lr": 0.03, "lr_final": 0.01, "warm_up": 0.1}
     assert named(how) == "cosine, lr 0.03 to 0.0003, warm-up 10%"
     assert named(how | {"schedule": "constant", "warm_up": 0}) == "constant, lr 0.03"
+
+
+def test_a_run_that_was_replaced_before_it_began_is_not_shown(widget, monkeypatch):
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def slowly(*arguments, **settings):
+        at_work.set()
+        go_on.wait(20)
+        yield from train_steps(*arguments, **settings)
+
+    monkeypatch.setattr(schedule, "train_steps", slowly)
+    widget.start()
+    assert at_work.wait(20)
+
+    def failing(*_, **__):
+        raise ValueError("no such luck")
+        yield
+
+    monkeypatch.setattr(schedule, "train_steps", failing)
+    widget.start()
+    go_on.set()
+    assert widget.wait(20) is None
+    assert widget.training.state == "failed"

@@ -119,6 +119,13 @@ def test_mask_leaves_only_active_outputs(few):
         cl.split(few, 2, scenario="task")[1].mask(logits[:, :3])
 
 
+def test_tasks_can_be_compared(few):
+    tasks = cl.permuted(few, 3)
+    assert tasks == list(tasks)
+    assert tasks.index(tasks[2]) == 2
+    assert tasks[1] not in cl.split(few, 2)
+
+
 def test_fingerprints_tell_tasks_apart(few):
     from cl_helpers.tasks import fingerprint
 
@@ -165,6 +172,7 @@ def test_held_out_images_are_taken_from_training_and_never_trained_on(few):
         (lambda d: cl.permuted(d, 0), "n_tasks is 0"),
         (lambda d: cl.permuted(d, 2.5), "n_tasks is 2.5"),
         (lambda d: cl.permuted(d, 2, seed=0.5), "seed is 0.5"),
+        (lambda d: cl.rotated(d, 2, degrees=float("nan")), "degrees is nan: choose a number"),
         (lambda d: cl.split(d, 2.5), "classes_per_task is 2.5: choose 1 to 10"),
         (lambda d: cl.split(d, 0), "classes_per_task is 0: choose 1 to 10"),
         (lambda d: cl.split(d, 11), "classes_per_task is 11: choose 1 to 10"),

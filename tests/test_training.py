@@ -469,6 +469,8 @@ def test_a_used_method_is_refused_for_new_weights_and_goes_on_with_its_own(few):
     run = run_of(method, few)
     with pytest.raises(ValueError, match=r"this EWC has been through a run.*cl.EWC\(...\)"):
         run_of(method, few)
+    with pytest.raises(ValueError, match=r"this EWC holds on to the weights of another model"):
+        run_of(method, few, cl.MLP(run.model.sizes, seed=1))
     more = run_of(method, few, run.model, n_tasks=1)
     assert more.complete
     assert method.tasks_held == 4

@@ -139,7 +139,10 @@ class Baseline(Method):
 
 @dataclass(eq=False)
 class Joint(Method):
-    """Train on all tasks at once: the upper bound, since nothing is ever in the past."""
+    """Train on all tasks at once: the upper bound, since nothing is ever in the past.
+
+    The outputs of all tasks compete in training, also with Task-IL; each is asked with its own.
+    """
 
     name = "joint"
     label = "Joint"

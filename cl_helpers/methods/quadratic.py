@@ -33,6 +33,14 @@ class Quadratic(Method):
     theta_star: Tensor  # (P,) θ*, where the last task ended
     shapes: dict[str, torch.Size]  # by parameter name
 
+    def begin_task(self, model: nn.Module, task: Task) -> None:
+        if self.tasks_held and not torch.equal(flatten(model).theta, self.theta_star):
+            raise ValueError(
+                f"this {self.label} holds on to the weights of another model: "
+                f"make a new one, cl.{type(self).__name__}(...), for this one"
+            )
+        super().begin_task(model, task)
+
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         """(P,) Ω of the task just learned, from its training data alone."""
         raise NotImplementedError(f"{type(self).__name__} must say what its Ω is: importance_of")

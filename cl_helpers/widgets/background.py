@@ -91,6 +91,11 @@ class Background:
             return "running" if self._go.is_set() else "paused"
         return "failed" if self.error else "stopped" if self.reason else "done"
 
+    @property
+    def here(self) -> bool:
+        """Is it what this thread does?"""
+        return self._thread is threading.current_thread()
+
     def _work(self) -> None:
         if self._before is not None:
             self._before.wait()

@@ -220,7 +220,8 @@ class Lab(Trainer):
                 event.run.config["lab"] = how
                 device = next(event.run.learner[0].parameters()).device
                 self._samples = _samples([task.to(device) for task in tasks])
-                self.curves, self.run = Curves(event.run), event.run
+                if self.wanted:
+                    self.curves, self.run = Curves(event.run), event.run
             yield event
 
     def _each(self, event: Event) -> None:

@@ -145,7 +145,8 @@ class Schedule(Trainer):
         for event in train_steps(Baseline(), [self.task], model, **settings):
             if event.kind == "start":
                 event.run.config["start"] = start
-                self.run = event.run
+                if self.wanted:
+                    self.run = event.run
             yield event
 
     def _each(self, event: Event) -> None:

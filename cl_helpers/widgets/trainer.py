@@ -24,6 +24,11 @@ class Trainer(Shown):
         """Is a run going on, or held?"""
         return self.training is not None and not self.training.over
 
+    @property
+    def wanted(self) -> bool:
+        """Asked in a training thread: is its run still the one that was begun last?"""
+        return self.training is not None and self.training.here
+
     def stop(self, *_: object) -> None:
         """End after the step in progress; what was finished stays."""
         if self.training:
