@@ -476,6 +476,22 @@ def test_a_used_method_is_refused_for_new_weights_and_goes_on_with_its_own(few):
     assert method.tasks_held == 4
 
 
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (
+            cl.MLP((64, 10)),
+            r"MLP does not take the images of .*, torch.float32 of shape \(1, 1, 28",
+        ),
+        (cl.MLP().double(), "MLP does not take .* and says: .*(dtype|Double)"),
+        (cl.ResNet18(10), "ResNet18 does not take .* and says: .*3 channels"),
+    ],
+)
+def test_a_model_for_other_images_is_named_before_anything_is_trained(few, model, message):
+    with pytest.raises(ValueError, match=message):
+        run_of(cl.Baseline(), few, model)
+
+
 def test_joint_training_has_the_first_tasks_learning_rate(few):
     slow, plain = (run_of(cl.Joint(), few, optimizer="sgd", lr_decay=d) for d in (1e-9, 1.0))
     assert torch.equal(weights(slow), weights(plain))
