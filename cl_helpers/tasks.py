@@ -59,7 +59,7 @@ class Task:
     @property
     def n_outputs(self) -> int:
         """How many outputs a model needs for it."""
-        return 1 + max((*self.classes, *(self.active or ())))
+        return 1 + max((*self.classes, *(self.active or ())), default=-1)
 
     def outputs(self, logits: Tensor) -> Tensor:
         """The active columns of `logits` (B, K)."""
