@@ -39,7 +39,7 @@ def _convolution(n_in: int, n_out: int, size: int, stride: int) -> nn.Conv2d:
 
 
 class DropoutStaysOn(cl.MLP):
-    """Of all authors' code on MNIST: hidden units are dropped in testing as in training."""
+    """The authors' MLP, in both of their programs: hidden units are dropped in testing too."""
 
     def __init__(self) -> None:
         super().__init__((784, 256, 256, 10))

@@ -32,7 +32,7 @@ from cl_helpers.pictures import landscapes
 from cl_helpers.plots import save
 
 SEEDS = (0, 1, 2)
-SHARED = {"epochs": 1, "batch_size": 10, "optimizer": "sgd"}  # settings of all rows
+SHARED = {"epochs": 1, "batch_size": 10, "optimizer": "sgd"}  # unless a row says otherwise
 RESULTS = Path(__file__).parents[1] / "results" / "regimes"
 STORED = Path(cl.__file__).parent / "stored"
 COMMAND = "python benchmarks/regimes.py"
@@ -332,7 +332,7 @@ def summary() -> None:
                     "seeds": seeds,
                 }
             )
-        # Of two settings of a method the better one is drawn.
+        # Of a method's settings the best one is drawn.
         mine = [row for row in rows if row["stream"] == name]
         best = {row["method"]: row for row in sorted(mine, key=accuracy_of)}
         for row in mine:

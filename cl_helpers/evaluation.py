@@ -20,7 +20,7 @@ BATCH = {"cpu": 2_000, "cuda": 10_000}
 def evaluate(method: Method, model: nn.Module, task: Task) -> float:
     """Share of the test examples of `task` that `method.predict` gets right.
 
-    With Class-IL only the classes of `task` compete: ask `as_of(now, task)` for all seen so far.
+    With Class-IL the classes seen up to `task` compete: ask `as_of(now, task)` for all so far.
     """
     task = task.to(next(model.parameters()).device)
     return accuracies([(method, model)], [task])[0][0]

@@ -25,7 +25,7 @@ class RWalk(PathIntegral):
     """
     Args:
         lam: λ.
-        alpha: α, how much of F is kept at each step.
+        alpha: α, how much of F is kept at each step; the paper's α is the rest, 1 − α.
         interval: Δt, steps in a stretch.
         epsilon: ε, keeps stretches without movement from dividing by zero; in units of the loss.
     """
