@@ -108,6 +108,7 @@ def _cifar_rows() -> list[Row]:
         Row("Naive SGD", cl.Baseline(), naive, model=OneConvolution),
         Row("EWC", cl.EWC(lam=20), {"lr": 0.03}),
         Row("EWC", cl.EWC(lam=0.5), {"lr": 0.03}, stated=False),
+        Row("EWC", cl.EWC(lam=0.1), {"lr": 0.03}, stated=False),
         Row("A-GEM", cl.AGEM(memory=100, batch=64), {"lr": 0.03}),
         Row("ER", cl.ER(memory=100), {"lr": 0.03}),
         Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.5, "momentum": 0.8}),
