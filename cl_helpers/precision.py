@@ -51,9 +51,10 @@ def _count(kind: str, precision: Precision, by: int) -> None:
         if not users.total():
             _before[kind] = backend.fp32_precision
         users[precision] += by
-        fast = "tf32" if kind == "cuda" else "bf16"
-        alike = users["fast"] and not users["full"]
-        backend.fp32_precision = fast if alike else _before[kind]
+        if users["fast"] and not users["full"]:
+            backend.fp32_precision = "tf32" if kind == "cuda" else "bf16"
+        else:
+            backend.fp32_precision = _before[kind]
 
 
 def _backend(kind: str) -> Any:

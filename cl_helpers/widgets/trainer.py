@@ -54,9 +54,8 @@ class Trainer(Shown):
         """Train: of what `events` makes, each goes to `_each`."""
         self.canvas.say(None)
         self.canvas.copying = False
-        training = Background(events, self._each, lambda: self._ended(training))
-        self.training = training
-        training.start()
+        self.training = Background(events, self._each, self._ended)
+        self.training.start()
         self.canvas.ask()
 
     # ---- in the training thread ----
@@ -64,8 +63,9 @@ class Trainer(Shown):
     def _each(self, event: Event) -> None:
         raise NotImplementedError
 
-    def _ended(self, training: Background) -> None:
-        if training is self.training:  # else the next has begun
+    def _ended(self) -> None:
+        training = self.training
+        if training is not None and training.here:  # else the next has begun
             self.canvas.copying = True
             self.canvas.say(training.error)
             self.canvas.ask()
