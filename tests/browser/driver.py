@@ -279,23 +279,30 @@ class Notebook:
     def ask(self, code: str, timeout: float = 60) -> Answer:
         """Run `code` in the kernel behind the notebook's back; it waits for a cell that runs.
 
+        A kernel drops what comes right behind an error or an interrupt: then it is asked again.
+
         Raises:
             RuntimeError: it failed.
         """
         text, seconds, reply = self._script(
             """
-            const start = performance.now();
-            const future = kernel.requestExecute({code, store_history: false});
-            let text = "";
-            future.onIOPub = m => { if (m.header.msg_type === "stream") text += m.content.text; };
-            const reply = (await future.done).content;
-            return [text, (performance.now() - start) / 1000, reply];
+            for (;;) {
+                const start = performance.now();
+                const future = kernel.requestExecute({code, store_history: false});
+                let text = "";
+                future.onIOPub = m => {
+                    if (m.header.msg_type === "stream") text += m.content.text;
+                };
+                const reply = (await future.done).content;
+                if (reply.status !== "aborted")
+                    return [text, (performance.now() - start) / 1000, reply];
+            }
             """,
             timeout,
             code=code,
         )
-        if reply["status"] != "ok":  # "error", or "aborted" by an interrupt just before
-            raise RuntimeError(f"{reply['status']}: {reply.get('ename')}: {reply.get('evalue')}")
+        if reply["status"] != "ok":
+            raise RuntimeError(f"{reply['ename']}: {reply['evalue']}")
         return Answer(text, seconds)
 
     # ---- what is seen

@@ -139,6 +139,7 @@ def test_errors_and_interrupts_are_seen(notebook):
     probe.page.wait_for_timeout(500)
     probe.interrupt_kernel()
     probe.wait_until(lambda: probe.errors() == ["KeyboardInterrupt: "])
+    probe.ask("")  # answered once the kernel takes cells again
     probe.run_cell(1)
     assert probe.errors() == ["KeyboardInterrupt: ", "ZeroDivisionError: division by zero"]
     with pytest.raises(RuntimeError, match="NameError"):
