@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from zipfile import ZipFile
 
 import torch
 
@@ -52,6 +53,9 @@ def resume(
     model, method = run.learner
     try:
         device = next(model.parameters()).device
+        with ZipFile(path) as archive:  # torch.load does not look at its checksums
+            if entry := archive.testzip():
+                raise ValueError(f"{entry} is damaged")
         saved = torch.load(path, map_location=device, weights_only=True)
         config = saved["config"]
     except Exception as error:  # whatever a damaged pickle or archive makes of itself

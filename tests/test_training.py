@@ -378,6 +378,18 @@ def test_a_damaged_checkpoint_is_named(few, tmp_path, content):
         run_of(cl.Baseline(), few, checkpoint=path)
 
 
+def test_a_checkpoint_with_one_weight_damaged_is_named(few, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    run = run_of(cl.Baseline(), few, checkpoint=path)
+    content = path.read_bytes()
+    weight = next(run.learner[0].parameters()).detach().numpy().tobytes()
+    assert content.count(weight) == 1
+    middle = content.index(weight) + len(weight) // 2
+    path.write_bytes(content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :])
+    with pytest.raises(ValueError, match=r"run.checkpoint is not a checkpoint .* damaged"):
+        run_of(cl.Baseline(), few, checkpoint=path)
+
+
 def test_a_checkpoint_that_cannot_be_written_is_an_error_before_anything_is_trained(few, tmp_path):
     (tmp_path / "file").touch()
     method = cl.Baseline()
