@@ -13,6 +13,10 @@ from .run import Run
 FIGURES = ("average_accuracy", "forgetting", "backward_transfer", "seconds")
 HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
 COSTS = ("stored, MB", "passes a step", "seconds a task")
+REGIME = (
+    *("epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay"),
+    *("schedule", "warm_up", "lr_final", "dropout"),
+)  # the settings that make another experiment, where another seed is the same once more
 
 
 def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
@@ -21,7 +25,8 @@ def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
     Columns are pairs (figure, "mean" or "sd"); accuracies are fractions, not per cent.
     """
     rows = [
-        {"method": label(run, with_epochs)} | {f: getattr(run, f) for f in FIGURES} for run in runs
+        {"method": name} | {f: getattr(run, f) for f in FIGURES}
+        for run, name in zip(runs, labels(runs, with_epochs), strict=True)
     ]
     grouped = pd.DataFrame(rows).groupby("method", sort=False)
     mean, sd = grouped.mean(), grouped.std()
@@ -47,8 +52,8 @@ def figures(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
 def costs(runs: Sequence[Run]) -> pd.DataFrame:
     """What a method costs, to be read: one row a method and setting."""
     alike: dict[str, list[Run]] = {}
-    for run in runs:
-        alike.setdefault(label(run), []).append(run)
+    for run, name in zip(runs, labels(runs), strict=True):
+        alike.setdefault(name, []).append(run)
     rows = {name: cost(each) for name, each in alike.items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=COSTS)
 
@@ -82,10 +87,32 @@ def label(run: Run, with_epochs: bool = False) -> str:
     name, knobs = run.config["method"], run.config["knobs"]
     default = METHODS[name]().knobs if name in METHODS else {}
     told = {k: v for k, v in knobs.items() if k == "lam" or default.get(k) != v}
-    words = [f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in told.items()]
+    words = [f"{k}={_short(v)}" for k, v in told.items()]
     if with_epochs:
         words.append(f"({run.config['epochs']} epochs)")
     return " ".join([name, *words])
+
+
+def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
+    """Each run's `label`, and the settings in which runs of that label differ: "baseline lr=0.1"."""
+    named = [label(run, with_epochs) for run in runs]
+    differ = {
+        name: differing([run for run, other in zip(runs, named, strict=True) if other == name])
+        for name in named
+    }
+    return [
+        " ".join([name, *(f"{k}={_short(run.config.get(k))}" for k in differ[name])])
+        for run, name in zip(runs, named, strict=True)
+    ]
+
+
+def differing(runs: Sequence[Run]) -> list[str]:
+    """The settings of REGIME in which these runs are not alike."""
+    return [k for k in REGIME if len({run.config.get(k) for run in runs}) > 1]
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def median_steps(runs: Sequence[Run], target: float) -> float:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from .gradients import evaluating
+from .gradients import answer, evaluating
 from .parameters import flatten, unflatten
 from .precision import products
 from .settings import at_least_one, seeded
@@ -43,6 +43,9 @@ class Loss:
         task: says which outputs compete; None is all of them.
         batch_size: examples at a time. A Hessian of no more than that keeps its graph, which makes
             each product twice as fast.
+
+    Raises:
+        ValueError: the model does not take the images, or has no output for a label.
     """
 
     def __init__(
@@ -59,15 +62,18 @@ class Loss:
             )
         at_least_one("batch_size", batch_size)
         self.model, self.task, self.n = model, task, len(x)
-        self.shapes = flatten(model).shapes
-        device = flatten(model).theta.device
+        theta = flatten(model).theta
+        if theta.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"the weights are {theta.dtype}: give a float32 or float64 model")
+        device, self.shapes, self.n_weights = theta.device, flatten(model).shapes, len(theta)
+        _check_labels(y, answer(model, x[:1].to(device), "this loss"), task)
         self.batches = list(
             zip(x.to(device).split(batch_size), y.to(device).split(batch_size), strict=True)
         )
 
     def __call__(self, w: Tensor) -> float:
         """L at `w` (P,)."""
-        with torch.no_grad(), self._at_work():
+        with self._at_work(), torch.no_grad():
             return float(sum(self._losses(w)))
 
     def gradient(self, w: Tensor) -> Tensor:
@@ -100,6 +106,8 @@ class Loss:
 
     def _losses(self, w: Tensor) -> Iterator[Tensor]:
         """Each batch's part of L(w)."""
+        if w.shape != (self.n_weights,):
+            raise ValueError(f"w is {tuple(w.shape)}: the model has {self.n_weights} weights")
         parameters = unflatten(w, self.shapes)
         for x, y in self.batches:
             z = functional_call(self.model, parameters, (x,))
@@ -111,8 +119,20 @@ class Loss:
         """In eval mode, and in float32: TF32's ten bits would be the error of the eigenvalues."""
         device = self.batches[0][0].device
         precision = products("full" if device.type == "cuda" else "fast", device)
-        with evaluating(self.model), precision:
+        with evaluating(self.model), precision, torch.enable_grad():
             yield
+
+
+def _check_labels(y: Tensor, logits: Tensor, task: Task | None) -> None:
+    """Raise unless an output competes for each of them."""
+    zeros = torch.zeros_like(logits[0])
+    competing = (zeros if task is None else task.mask(zeros)).tolist()
+    for label in y.unique().tolist():
+        if not 0 <= label < len(competing) or competing[label] < 0:
+            raise ValueError(
+                f"there is an image of class {label}, but no output of the model competes for it: "
+                "give the task that the examples are of, and a model with an output a class"
+            )
 
 
 def weights(model: nn.Module) -> Tensor:
@@ -197,10 +217,11 @@ def bound(
             when a later one had.
         sharpness: λ_max at w₁, where it is known already.
     """
-    loss, step = Loss(model, x, y, task), after - before
-    product = loss.hessian(before)
+    loss = Loss(model, x, y, task)
+    forgetting = loss(after) - loss(before)
+    product, step = loss.hessian(before), after - before
     return Bound(
-        forgetting=loss(after) - loss(before),
+        forgetting=forgetting,
         slope=float(loss.gradient(before) @ step),
         quadratic=float(step @ product(step)) / 2,
         sharpness=float(largest(loss, before)[0]) if sharpness is None else sharpness,

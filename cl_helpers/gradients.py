@@ -57,6 +57,23 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+@torch.no_grad()
+def answer(model: nn.Module, x: Tensor, whose: str) -> Tensor:
+    """Logits (1, K) of one image, in eval mode.
+
+    Raises:
+        ValueError: the model does not take such images; `whose` says where they are from.
+    """
+    try:
+        with evaluating(model):
+            return model(x)
+    except RuntimeError as error:
+        raise ValueError(
+            f"{type(model).__name__} does not take the images of {whose}, {x.dtype} of shape "
+            f"{tuple(x.shape)}, and says: {str(error).splitlines()[0]}"
+        ) from error
+
+
 def _mean(model: nn.Module, data: Examples, of: Of, size_of: Callable, batch_size: int) -> Tensor:
     flat = flatten(model)
     data = data.to(flat.theta.device)

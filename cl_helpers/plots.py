@@ -29,6 +29,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from . import metrics
+from .comparison import differing
 from .methods import METHODS
 from .run import Run
 from .tasks import Task
@@ -265,6 +266,13 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     groups = {n: g for n, g in groups.items() if g}
     if not groups:
         raise ValueError("there is no complete run to draw")
+    for name, group in groups.items():
+        knobs = ["knobs"] if any(r.config["knobs"] != group[0].config["knobs"] for r in group) else []
+        if unlike := [*differing(group), *knobs]:
+            raise ValueError(
+                f"the runs of {name} differ in more than the seed, in {', '.join(unlike)}: "
+                "draw those of one setting"
+            )
     return groups
 
 

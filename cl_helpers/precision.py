@@ -3,7 +3,8 @@
 Most of a training step is matrix products, and PyTorch's default is not the fastest way to one:
 
 * on CUDA, tensor cores (TF32) read 10 bits of each factor's fraction instead of 23 and add up in
-  float32: several times faster, and harmless to training;
+  float32: several times faster, and harmless to training. For convolutions that is PyTorch's
+  default too;
 * on a CPU with AVX-512, oneDNN's kernels can be twice as fast as the default's. They are asked for
   as bfloat16 products; where the processor has none of those (no AMX), what runs is plain float32,
   rounded as always. That is tried out first, and elsewhere they are left alone.
@@ -24,12 +25,12 @@ Precision = Literal["fast", "full"]
 
 _lock = Lock()
 _users: dict[str, Counter[Precision]] = {"cpu": Counter(), "cuda": Counter()}
-_before: dict[str, str] = {}
+_before: dict[str, list[str]] = {}
 
 
 @contextmanager
 def products(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Matrix products on `device` at this precision: "fast" as above, "full" as PyTorch is set.
+    """Matrix products on `device` at this precision: "fast" as above, "full" plain float32.
 
     PyTorch keeps one setting for the whole process: while anybody wants "full", all have it, and it
     is put back when the last user has left.
@@ -46,20 +47,27 @@ def products(precision: Precision, device: torch.device) -> Iterator[None]:
 
 
 def _count(kind: str, precision: Precision, by: int) -> None:
-    users, backend = _users[kind], _backend(kind)
+    users, switches = _users[kind], _switches(kind)
     with _lock:
         if not users.total():
-            _before[kind] = backend.fp32_precision
+            _before[kind] = [switch.fp32_precision for switch in switches]
         users[precision] += by
-        if users["fast"] and not users["full"]:
-            backend.fp32_precision = "tf32" if kind == "cuda" else "bf16"
+        if users["full"] and kind == "cuda":
+            wanted = ["ieee"] * len(switches)
+        elif users["fast"] and not users["full"]:
+            wanted = ["tf32" if kind == "cuda" else "bf16"] * len(switches)
         else:
-            backend.fp32_precision = _before[kind]
+            wanted = _before[kind]
+        for switch, value in zip(switches, wanted, strict=True):
+            switch.fp32_precision = value
 
 
-def _backend(kind: str) -> Any:
+def _switches(kind: str) -> list[Any]:
+    """PyTorch's settings that are concerned."""
     backends: Any = torch.backends
-    return backends.cuda.matmul if kind == "cuda" else backends.mkldnn.matmul
+    if kind == "cuda":
+        return [backends.cuda.matmul, backends.cudnn.conv]
+    return [backends.mkldnn.matmul]
 
 
 @cache
@@ -67,15 +75,15 @@ def _onednn_is_exact() -> bool:
     """Are the products that oneDNN makes in its bfloat16 mode as good as float32 here?"""
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(256, 256, generator=generator) for _ in range(2))
-    backend = _backend("cpu")
+    [switch] = _switches("cpu")
     with _lock:
-        before = backend.fp32_precision
+        before = switch.fp32_precision
         try:
-            backend.fp32_precision = "bf16"
+            switch.fp32_precision = "bf16"
             product = a @ b
         except RuntimeError:
             return False
         finally:
-            backend.fp32_precision = before
+            switch.fp32_precision = before
     exact = a.double() @ b.double()
     return bool((product - exact).abs().max() < 1e-4)  # bfloat16 is off by 0.1, float32 by 1e-5

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .curvature import Bound, Loss, bound, largest, weights
 from .methods import Baseline
 from .run import Run
-from .tasks import Task
+from .tasks import Task, check_tasks
 from .training import Event, train_steps
 
 EXAMPLES = 1_000  # of a task, at most, that stand for its training data
@@ -36,9 +36,10 @@ class Way:
     weights: list[Tensor] = field(default_factory=list)
 
     def examples(self, task: int) -> tuple[Tensor, Tensor]:
-        """Some of the training data of task 0, 1, …"""
+        """Some of the training data of task 0, 1, …, evenly spread over all of it."""
         train = self.tasks[task].train
-        return train.batch(torch.arange(min(EXAMPLES, len(train))))
+        n = min(EXAMPLES, len(train))
+        return train.batch(torch.arange(n) * len(train) // n)
 
     def loss(self, task: int) -> Loss:
         """L of task 0, 1, …"""
@@ -50,7 +51,7 @@ class Way:
 
     @cached_property
     def bounds(self) -> list[Bound]:
-        """F₁ and what bounds it after the second task, the third, …"""
+        """F₁ and what bounds it after the second task, the third, …; none of a single task."""
         first, model, (x, y) = self.weights[0], self.run.learner[0], self.examples(0)
         sharpness = self.sharpness(0)
         return [bound(model, first, w, x, y, self.tasks[0], sharpness) for w in self.weights[1:]]
@@ -62,10 +63,27 @@ def follow_steps(
     """Train with SGD, one event at a time; returns the way.
 
     Raises:
-        ValueError: a setting makes no sense, or is the optimizer.
+        ValueError: a setting makes no sense, or cannot be chosen; or the loss of a task does not
+            depend on the weights alone.
     """
     if "optimizer" in settings:
         raise ValueError(f"optimizer is {settings['optimizer']!r}: leave it out, it is SGD")
+    if "checkpoint" in settings:
+        raise ValueError(
+            f"checkpoint is {str(settings['checkpoint'])!r}: leave it out, a checkpoint has only "
+            "the latest weights and a way needs those of every task"
+        )
+    if model is not None and any(True for _ in model.buffers()):
+        raise ValueError(
+            f"{type(model).__name__} has running statistics, so that its loss does not depend on "
+            "its weights alone: give a model without batch normalisation, such as cl.MLP"
+        )
+    check_tasks(tasks)
+    if tasks[0].scenario == "class" and len(tasks) > 1:
+        raise ValueError(
+            "these tasks are Class-IL, where later outputs compete too and L₁ itself changes: "
+            'choose scenario="task" or "domain"'
+        )
     way = None
     for event in train_steps(Baseline(), tasks, model, optimizer="sgd", **settings):
         way = way or Way(event.run, tasks)

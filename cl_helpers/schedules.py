@@ -7,6 +7,7 @@ there, and all but the constant one end at lr · `final`: what differs is the wa
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 
 import torch
@@ -40,7 +41,10 @@ def one_cycle(u: Tensor, final: float) -> Tensor:
     """Up, then down (Smith & Topin 2018, arXiv:1708.07120).
 
     Each half a wave, where theirs is straight; and lr alone moves, where they move momentum too.
+    One step or two are too few to climb: they are the way down.
     """
+    if len(u) < 3:
+        return cosine(u, final)
     up, down = (1 - u / CLIMB).clamp(min=0), ((u - CLIMB) / (1 - CLIMB)).clamp(min=0)
     return torch.where(u < CLIMB, cosine(up, BOTTOM), cosine(down, final))
 
@@ -60,14 +64,17 @@ def factors(schedule: str, n_steps: int, *, warm_up: float = 0.0, final: float =
     Args:
         schedule: a name in SCHEDULES.
         warm_up: the part of the steps, 0 ≤ warm_up < 1, in which the factor first rises to 1 in
-            equal portions; the schedule has the rest (Goyal et al. 2017, arXiv:1706.02677).
+            equal portions; the schedule has the rest, one step at least (Goyal et al. 2017,
+            arXiv:1706.02677).
         final: where a schedule that decays ends, as a part of lr.
 
     Raises:
         ValueError: as `check`.
     """
     check(schedule, warm_up, final)
-    n_warm = round(warm_up * n_steps)
+    if not (isinstance(n_steps, numbers.Integral) and n_steps > 0):
+        raise ValueError(f"n_steps is {n_steps!r}: choose a whole number, 1 or more")
+    n_warm = min(round(warm_up * n_steps), n_steps - 1)
     rise = torch.arange(1, n_warm + 1, dtype=torch.float64) / (n_warm + 1)
     u = torch.linspace(0, 1, n_steps - n_warm, dtype=torch.float64)
     return torch.cat([rise, SCHEDULES[schedule](u, final)])
@@ -75,7 +82,7 @@ def factors(schedule: str, n_steps: int, *, warm_up: float = 0.0, final: float =
 
 def check(schedule: str, warm_up: float, lr_final: float) -> None:
     """Raise ValueError unless these make a schedule; the message says what would."""
-    if schedule not in SCHEDULES:
+    if not isinstance(schedule, str) or schedule not in SCHEDULES:
         raise ValueError(f"schedule is {schedule!r}: choose {', '.join(SCHEDULES)}")
     if not 0 <= warm_up < 1:
         raise ValueError(f"warm_up is {warm_up}: choose 0 ≤ warm_up < 1, a part of a task")

@@ -34,7 +34,7 @@ class Settings:
             which draws from torch's global generator): same seed and device, same bits.
         device: "cpu", "cuda", …; "auto" takes CUDA when there is one.
         precision: "fast" lets CUDA's tensor cores make the matrix products (TF32), and a CPU take
-            its fastest float32 kernels; "full" is float32 as PyTorch is set.
+            its fastest float32 kernels; "full" is plain float32.
         cuda_graph: record the training step and replay it, where the device is CUDA.
 
     Raises:

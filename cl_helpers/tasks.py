@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
@@ -100,8 +101,8 @@ def rotated(
         scenario: as in `permuted`.
     """
     at_least_one("n_tasks", n_tasks)
-    if not math.isfinite(degrees):
-        raise ValueError(f"degrees is {degrees}: choose a number, the angle from task to task")
+    if not (isinstance(degrees, numbers.Real) and math.isfinite(degrees)):
+        raise ValueError(f"degrees is {degrees!r}: choose a number, the angle from task to task")
     views = [None] + [Rotate(t * degrees) for t in range(1, n_tasks)]
     names = [f"{t * degrees:g}°" for t in range(n_tasks)]
     return _views(dataset, names, views, scenario)

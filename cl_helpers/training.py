@@ -26,7 +26,7 @@ from .checkpoint import resume, save
 from .cost import Counted
 from .evaluation import accuracies, as_of
 from .files import writable
-from .gradients import evaluating
+from .gradients import answer
 from .methods import Method
 from .models import MLP, Seeded, set_dropout
 from .precision import products
@@ -174,7 +174,9 @@ def train_together(
     generators = (orders[0], masks, draws[0])
     for _, model in learners:
         set_dropout(model, settings.dropout, masks)
-    _try(learners[0][1], tasks[0])
+    some = tasks[0].train
+    x, _ = some.batch(torch.zeros(1, dtype=torch.long, device=some.device))
+    answer(learners[0][1], x, tasks[0].name)
     tasks_digest = fingerprint(tasks)
     runs = tuple(
         _new_run(
@@ -310,20 +312,6 @@ def _initial(
             )
         model.draw_weights(seed)
     return model
-
-
-@torch.no_grad()
-def _try(model: nn.Module, task: Task) -> None:
-    """Raise unless it takes the task's images."""
-    x, _ = task.train.batch(torch.zeros(1, dtype=torch.long, device=task.train.device))
-    try:
-        with evaluating(model):
-            model(x)
-    except RuntimeError as error:
-        raise ValueError(
-            f"{type(model).__name__} does not take the images of {task.name}, {x.dtype} of shape "
-            f"{tuple(x.shape)}, and says: {str(error).splitlines()[0]}"
-        ) from error
 
 
 def _new_run(

@@ -191,6 +191,18 @@ def test_table_is_mean_and_deviation_over_seeds():
     assert row["forgetting", "mean"] == pytest.approx(0.3)
 
 
+def test_another_regime_is_no_further_seed():
+    runs = [a_run("baseline", seed=0), a_run("baseline", seed=1), a_run("baseline", seed=0)]
+    for run, lr, decay in zip(runs, (0.1, 0.1, 0.05), (1.0, 1.0, 0.8), strict=True):
+        run.config |= {"lr": lr, "lr_decay": decay, "batch_size": 10}
+    for frame in (table(runs), costs(runs)):
+        assert list(frame.index) == [
+            "baseline lam=100 lr=0.1 lr_decay=1",
+            "baseline lam=100 lr=0.05 lr_decay=0.8",
+        ]
+    assert table(runs)["average_accuracy", "sd"].isna().tolist() == [False, True]
+
+
 def test_figures_to_be_read_are_per_cent_and_a_dash_where_there_is_none():
     alone = a_run("joint", accuracy=((np.nan, np.nan), (0.5, 0.75)))
     runs = [a_run(seed=0), a_run(seed=1, accuracy=((0.9, 0.1), (0.5, 0.8))), alone]

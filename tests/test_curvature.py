@@ -154,12 +154,43 @@ def test_only_the_outputs_of_the_task_compete(few):
         ({"k": 107}, "k is 107: choose fewer than the 107 weights"),
         ({"y": torch.zeros(3, dtype=torch.long)}, "40 images and 3 labels"),
         ({"x": torch.zeros(0, 6), "y": torch.zeros(0).long()}, "0 images .* one or more"),
+        ({"x": torch.zeros(40, 5).double()}, r"MLP does not take the images .* shape \(1, 5\)"),
+        ({"x": torch.zeros(40, 6)}, "MLP does not take the images of this loss, torch.float32"),
+        ({"y": torch.full((40,), 3)}, "image of class 3, but no output of the model competes"),
+        ({"model": cl.MLP((6, 3)).bfloat16()}, "the weights are torch.bfloat16: give a float32"),
     ],
 )
 def test_what_cannot_be_computed_is_refused(net, change, words):
     model, x, y, _ = net
     with pytest.raises(ValueError, match=words):
         curvature.top_eigenvalues(**{"model": model, "x": x, "y": y} | change)
+
+
+def test_a_class_that_does_not_compete_is_refused(few):
+    first, second = cl.split(few, 5, "task")
+    x, y = second.train.batch(torch.arange(30))
+    with pytest.raises(ValueError, match="image of class 5, .* give the task that the examples"):
+        curvature.Loss(cl.MLP((784, 4, 10)), x, y, first)
+
+
+def test_weights_of_another_model_are_refused(net):
+    model, x, y, _ = net
+    w = curvature.weights(model)
+    with pytest.raises(ValueError, match=r"w is \(5,\): the model has 107 weights"):
+        curvature.bound(model, w[:5], w, x, y)
+
+
+def test_gradients_are_had_where_they_are_turned_off(net):
+    model, x, y, hessian = net
+    with torch.no_grad():
+        top = curvature.top_eigenvalues(model, x, y)
+        loss = curvature.Loss(model, x, y)
+        gradient = loss.gradient(curvature.weights(model))
+        assert not torch.is_grad_enabled()
+    np.testing.assert_allclose(top, torch.linalg.eigvalsh(hessian)[-1:], rtol=1e-6)
+    F.cross_entropy(model(x), y).backward()
+    expected = torch.cat([p.grad.ravel() for p in model.parameters()])
+    torch.testing.assert_close(gradient, expected)
 
 
 def test_largest_is_at_the_weights_that_are_asked_about(net):

@@ -3,6 +3,7 @@
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -168,6 +169,10 @@ def test_training_that_diverges_says_so(widget):
     widget.start()
     assert widget.wait(60) is not None
     assert "diverged" not in widget.canvas.trouble.value
+    widget.sliders["lr"].offer([("1e6", 1e6)], 1e6)
+    widget.start()
+    assert widget.wait(60) is None  # and not the way before
+    assert len(widget.ways) == 1
 
 
 def test_one_task_is_not_enough(tasks):
@@ -177,3 +182,17 @@ def test_one_task_is_not_enough(tasks):
         Curvature([])
     with pytest.raises(ValueError, match="epochs is 0: choose a whole number"):
         Curvature(tasks, epochs=0)
+    alone = cl.regimes.follow(tasks[:1], cl.MLP(SIZES), epochs=1)
+    with pytest.raises(ValueError, match="a way has learned one task: give ways of two"):
+        Curvature(tasks, ways=[alone])
+
+
+def test_a_way_that_did_not_move_or_is_flat_has_a_place(tasks):
+    way = cl.regimes.follow(tasks[:2], cl.MLP(SIZES), epochs=1, lr=0.05)
+    way.bounds = [replace(way.bounds[0], sharpness=0.0, distance=0.0)]
+    widget = Curvature(tasks, ways=[way])
+    widget.canvas.draw()
+    left = widget.canvas.figure.axes[0]
+    assert discs(left).shape == (1, 2)
+    for (low, high), at in zip((left.get_xlim(), left.get_ylim()), discs(left)[0], strict=True):
+        assert 0 < low < at < high

@@ -121,3 +121,13 @@ def test_evolution():
     band = figure.axes[0].collections[0].get_paths()[0].get_extents()
     assert (band.y0, band.y1) == (50, 92)
     assert "Naive SGD 54.0, Stable SGD 76.0, Multi-task 88.0" in plots.alt_text(figure)
+
+
+def test_what_cannot_be_drawn_is_refused(ways, few):
+    alone = {"alone": cl.regimes.follow(cl.permuted(few, 1), cl.MLP(SIZES), epochs=1)}
+    assert alone["alone"].bounds == []
+    for draw in (landscapes.bounds, landscapes.line):
+        with pytest.raises(ValueError, match="alone has learned 1 task: give two"):
+            draw(ways | alone)
+    with pytest.raises(ValueError, match="n is 3: choose 4 or more"):
+        landscapes.plane({}, {}, 1.0, n=3)

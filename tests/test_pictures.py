@@ -474,6 +474,17 @@ def test_curves_are_medians_and_ranges():
     assert "cosine in 10 steps; mine not in 20 steps" in plots.alt_text(figure)
 
 
+def test_each_group_of_curves_stands_on_its_own_steps():
+    longer = learned(0, 0.1, 0.3, 0.5, 0.9)
+    longer.config["batch_size"] = 4  # 25 steps an epoch
+    one, two = convergence.curves({"cosine": FAST, "mine": [longer]}, 0.8).axes
+    for ax in (one, two):
+        drawn = {tuple(line.get_xdata()) for line in ax.lines if len(line.get_xdata()) > 2}
+        assert drawn == {(0, 10, 20), (0, 25, 50, 75)}
+    assert two.lines[-1].get_xydata().tolist() == [[75, 0.8]]
+    assert two.lines[-2].get_xdata().tolist() == [0, 25, 50, 75]
+
+
 def test_by_lr_draws_what_never_arrives_beyond_the_last_step():
     figure = convergence.by_lr({"cosine": {0.01: FAST, 0.1: SLOW}}, 0.8)
     speed, end = figure.axes

@@ -96,6 +96,16 @@ def test_split_tasks_show_their_own_classes(few):
     np.testing.assert_allclose(shown, (x - x.min()) / (x.max() - x.min()), atol=1e-6)
 
 
+@pytest.mark.parametrize("draw", [plots.average_accuracy, plots.forgetting])
+def test_a_line_or_bar_of_several_settings_is_refused(draw):
+    other = a_run("baseline", 1)
+    other.config["lr"] = 0.5
+    with pytest.raises(ValueError, match="runs of baseline differ in more than the seed, in lr:"):
+        draw([*RUNS, other])
+    with pytest.raises(ValueError, match="runs of ewc differ in more than the seed, in knobs:"):
+        draw([*RUNS, a_run("ewc", 0, lam=3.0)])
+
+
 def test_nothing_to_draw_is_said():
     with pytest.raises(ValueError, match="nothing to forget"):
         plots.forgetting(RUNS[3:])

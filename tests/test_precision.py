@@ -65,6 +65,35 @@ def test_full_precision_is_had_beside_a_thread_that_is_content_with_less():
     assert setting() == before
 
 
+def test_on_cuda_convolutions_are_switched_with_the_products_and_put_back():
+    """The settings of PyTorch can be looked at without a device."""
+    cuda, backends = torch.device("cuda"), torch.backends
+
+    def settings():
+        return backends.cuda.matmul.fp32_precision, backends.cudnn.conv.fp32_precision
+
+    before = settings()
+    with products("fast", cuda):
+        assert settings() == ("tf32", "tf32")
+        with products("full", cuda):
+            assert settings() == ("ieee", "ieee")
+        assert settings() == ("tf32", "tf32")
+    assert settings() == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_tf32_in_convolutions_is_a_switch():
+    cuda = torch.device("cuda")
+    generator = torch.Generator(cuda).manual_seed(0)
+    x, w = (torch.randn(64, 64, n, n, device=cuda, generator=generator) for n in (8, 3))
+    exact = torch.nn.functional.conv2d(x.double(), w.double())
+    errors = {}
+    for precision in ("full", "fast"):
+        with products(precision, cuda):
+            errors[precision] = (torch.nn.functional.conv2d(x, w) - exact).abs().max().item()
+    assert errors["full"] < 1e-3 < errors["fast"] < 1
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_tf32_is_a_switch():
     cuda = torch.device("cuda")

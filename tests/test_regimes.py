@@ -90,3 +90,24 @@ def test_examples_are_training_data_and_not_too_many(few, digits):
     assert torch.equal(x, second.x)
     assert torch.equal(y, second.y)
     assert len(cl.regimes.Way(None, cl.permuted(digits, 1)).examples(0)[1]) == EXAMPLES
+
+
+def test_examples_of_a_joined_task_are_of_all_its_parts(digits):
+    joined = cl.tasks.joined(cl.permuted(digits, 2))
+    x, y = cl.regimes.Way(None, [joined]).examples(0)
+    assert len(y) == EXAMPLES
+    for part in cl.permuted(digits, 2):
+        theirs = {image.numpy().tobytes() for image in part.train.x}
+        assert 0.4 < np.mean([image.numpy().tobytes() in theirs for image in x]) < 0.6
+
+
+def test_where_the_loss_is_not_one_of_the_weights_alone_it_is_refused(few):
+    with pytest.raises(ValueError, match="ResNet18 has running statistics"):
+        cl.regimes.follow(cl.permuted(few, 2), cl.ResNet18())
+    with pytest.raises(ValueError, match="tasks are Class-IL, .* choose"):
+        cl.regimes.follow(cl.split(few, 5, "class"))
+
+
+def test_there_is_no_checkpoint_of_a_way(few, tmp_path):
+    with pytest.raises(ValueError, match="checkpoint is '.*here': leave it out"):
+        cl.regimes.follow(cl.permuted(few, 2), checkpoint=tmp_path / "here")

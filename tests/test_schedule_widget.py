@@ -154,8 +154,9 @@ def test_what_makes_no_sense_is_refused(task):
         Schedule(task, {}, target=0.5)
     with pytest.raises(ValueError, match="schedule is 'linear'"):
         Schedule(task, {"new": cl.MLP()}, target=0.5, schedule="linear")
-    with pytest.raises(ValueError, match="target is 80: choose 0 < target"):
-        Schedule(task, {"new": cl.MLP()}, target=80)
+    for target in (80, "80%"):
+        with pytest.raises(ValueError, match=f"target is {target!r}: choose 0 < target"):
+            Schedule(task, {"new": cl.MLP()}, target=target)
     with pytest.raises(ValueError, match="seed is 3: leave it out, it is a control"):
         Schedule(task, {"new": cl.MLP()}, target=0.5, seed=3)
     with pytest.raises(ValueError, match="lr is 0"):

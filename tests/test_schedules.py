@@ -52,6 +52,14 @@ def test_the_shortest_tasks_have_a_rate_for_every_step(name, n):
     got = factors(name, n)
     assert got.shape == (n,)
     assert ((got > 0) & (got <= 1)).all()
+    assert got.max() > 0.8  # a task of one step is not trained at a 25th of lr
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULES if name != "one-cycle"])
+@pytest.mark.parametrize("warm_up", [0.6, 0.95])
+def test_a_warm_up_leaves_the_schedule_a_step(name, warm_up):
+    for n in range(1, 12):
+        assert factors(name, n, warm_up=warm_up).max() == 1
 
 
 def by_hand(tasks, rates):
@@ -127,11 +135,18 @@ def test_what_makes_no_sense_is_refused(few, given, words):
         ("cosine", {"warm_up": -0.1}, "warm_up is -0.1: choose 0 ≤ warm_up < 1"),
         ("one-cycle", {"warm_up": 0.1}, "one-cycle has its own"),
         ("exponential", {"final": -1}, "lr_final is -1: choose"),
+        (["cosine"], {}, r"schedule is \['cosine'\]: choose constant, step"),
     ],
 )
 def test_a_curve_refuses_what_training_does(name, given, words):
     with pytest.raises(ValueError, match=words):
         factors(name, 10, **given)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5])
+def test_a_curve_has_steps(n):
+    with pytest.raises(ValueError, match=f"n_steps is {n}: choose a whole number"):
+        factors("cosine", n)
 
 
 # --- dropout ---

@@ -173,6 +173,7 @@ def test_held_out_images_are_taken_from_training_and_never_trained_on(few):
         (lambda d: cl.permuted(d, 2.5), "n_tasks is 2.5"),
         (lambda d: cl.permuted(d, 2, seed=0.5), "seed is 0.5"),
         (lambda d: cl.rotated(d, 2, degrees=float("nan")), "degrees is nan: choose a number"),
+        (lambda d: cl.rotated(d, 2, degrees="10"), "degrees is '10': choose a number"),
         (lambda d: cl.split(d, 2.5), "classes_per_task is 2.5: choose 1 to 10"),
         (lambda d: cl.split(d, 0), "classes_per_task is 0: choose 1 to 10"),
         (lambda d: cl.split(d, 11), "classes_per_task is 11: choose 1 to 10"),

@@ -98,15 +98,15 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
     n_columns = -(-len(groups) // n_rows)
     figure = blank(2.8 * n_columns, 2 * n_rows + 0.2)
     axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-    steps = next(iter(groups.values()))[0].curve()[0]
+    steps_of = {name: runs[0].curve()[0] for name, runs in groups.items()}
     values = {name: np.array([run.curve()[1] for run in runs]) for name, runs in groups.items()}
     told = []
     for ax, (name, runs) in zip(axes.flat, groups.items(), strict=False):
         colour, _, _ = STYLE.get(name, OTHER)
-        for other in values.values():
-            ax.plot(steps, np.median(other, 0), color="#b0b0b0", linewidth=1)
+        for other, those in values.items():
+            ax.plot(steps_of[other], np.median(those, 0), color="#b0b0b0", linewidth=1)
         ax.axhline(target, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
-        mine = values[name]
+        steps, mine = steps_of[name], values[name]
         ax.fill_between(steps, mine.min(0), mine.max(0), color=colour, alpha=0.22, linewidth=0)
         ax.plot(steps, np.median(mine, 0), color=colour, linewidth=2.2)
         reached = median_steps(runs, target)

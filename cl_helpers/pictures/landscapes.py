@@ -25,6 +25,7 @@ TERMS = {  # of a Bound: text, colour, marker, dashes
 
 def bounds(ways: Mapping[str, Way]) -> Picture:
     """F₁, its approximations and the bound as tasks go by, a panel a regime, on one log axis."""
+    _check_two_tasks(ways)
     figure = blank(4.1 * len(ways) + 1.9, 3.9)
     panels = _panels(figure, len(ways))
     told = []
@@ -54,6 +55,14 @@ def bounds(ways: Mapping[str, Way]) -> Picture:
     )
 
 
+def _check_two_tasks(ways: Mapping[str, Way]) -> None:
+    for name, way in ways.items():
+        if len(way.weights) < 2:
+            raise ValueError(
+                f"{name} has learned {len(way.weights)} task: give two, one to forget by"
+            )
+
+
 def _panels(figure: Picture, n: int) -> NDArray:
     """n of them in a row, on one vertical axis."""
     return figure.subplots(1, n, sharey=True, squeeze=False)[0]
@@ -73,6 +82,7 @@ def _told(b: Bound) -> str:
 
 def line(ways: Mapping[str, Way]) -> Picture:
     """Both losses on the way from w₁* to w₂*, and task 1's as slope and curvature foretell it."""
+    _check_two_tasks(ways)
     figure = blank(4.1 * len(ways) + 1.9, 3.7)
     panels = _panels(figure, len(ways))
     t = np.linspace(-0.5, 2.5, 49)
@@ -116,8 +126,10 @@ def plane(
         planes: by regime: the plane, L₁ and L₂.
         points: by regime: their names and weights, w₁* first, then w₂*, then the joint solution.
         good: a task counts as solved where its loss is below.
-        n: points on each axis; in between, a spline.
+        n: points on each axis, 4 or more; in between, a cubic spline.
     """
+    if n < 4:
+        raise ValueError(f"n is {n}: choose 4 or more points on an axis")
     figure = blank(4.6 * len(planes), 4.2)
     panels = figure.subplots(1, len(planes), squeeze=False)[0]
     at = {name: _places(flat, points[name]) for name, (flat, _, _) in planes.items()}
@@ -165,7 +177,11 @@ def _regions(ax: Axes, x: NDArray, y: NDArray, l1: NDArray, l2: NDArray, good: f
     from scipy.interpolate import RectBivariateSpline  # half a second, for this figure alone
 
     between = [np.linspace(v[0], v[-1], 150) for v in (y, x)]
-    l1, l2 = (np.exp(RectBivariateSpline(y, x, np.log(loss))(*between)) for loss in (l1, l2))
+    tiny = np.finfo(float).tiny  # a loss of 0 has no logarithm
+    l1, l2 = (
+        np.exp(RectBivariateSpline(y, x, np.log(np.maximum(loss, tiny)))(*between))
+        for loss in (l1, l2)
+    )
     y, x = between
     for loss, colour, dash in ((l1, A, "solid"), (l2, B, "dashed")):
         levels = good * np.array([1, 2, 4, 8, 16])

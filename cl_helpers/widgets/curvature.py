@@ -24,6 +24,7 @@ from .elements import Slider, Status
 from .trainer import Trainer
 
 SIZES = (100, 100)  # hidden units
+LEAST = 1e-6  # where on a logarithmic axis a sharpness or distance of 0 stands
 # argument of `train`: name, stops, where it begins
 OFFERED: dict[str, tuple[str, list[float], float]] = {
     "lr": ("Learning rate", [0.01, 0.02, 0.05, 0.1, 0.2], 0.05),
@@ -51,6 +52,7 @@ class Curvature(Trainer):
 
     Attributes:
         ways: what has been trained so far; each is a numbered point.
+        way: what the latest run gave; None if it gave nothing, or before it has.
     """
 
     def __init__(
@@ -62,6 +64,9 @@ class Curvature(Trainer):
         at_least_one("epochs", epochs)
         self.tasks, self.epochs, self.seed = tasks[:2], epochs, seed
         self.ways = list(ways)
+        if any(len(way.weights) < 2 for way in ways):
+            raise ValueError("a way has learned one task: give ways of two, one to forget by")
+        self.way: Way | None = None
         self.event: Event | None = None
         start = self.ways[0].run.config if ways else {}
         self.sliders = {
@@ -89,13 +94,13 @@ class Curvature(Trainer):
 
     def start(self, *_: object) -> None:
         """Train with the regime on the page."""
-        self.event = None
+        self.event = self.way = None
         regime = {name: slider.value for name, slider in self.sliders.items()}
         self._begin(partial(self._events, regime))
 
     def wait(self, timeout: float | None = None) -> Way | None:
         super().wait(timeout)
-        return self.ways[-1] if self.ways else None
+        return self.way
 
     def clear(self, *_: object) -> None:
         """Forget all points."""
@@ -111,6 +116,8 @@ class Curvature(Trainer):
         if not math.isfinite(way.loss(0)(way.weights[-1])):
             raise ValueError(f"training diverged with {told(way)}: lower the learning rate")
         _ = way.bounds  # here, and not while drawing
+        if self.wanted:
+            self.way = way
         self.ways.append(way)
 
     def _each(self, event: Event) -> None:
@@ -171,6 +178,7 @@ def _draw_factors(ax: Axes, ways: Sequence[Way]) -> None:
     x = [way.bounds[0].distance for way in ways] or [1.0, 10.0]
     y = [way.bounds[0].sharpness for way in ways] or [1.0, 30.0]
     ax.set(xscale="log", yscale="log")
+    x, y = ([max(value, LEAST) for value in values] for values in (x, y))
     xlim, ylim = ((min(v) / 1.6, 1.6 * max(v)) for v in (x, y))
     distance = np.geomspace(*xlim, 50)
     for bound in (1, 3, 10, 30, 100, 300, 1000):

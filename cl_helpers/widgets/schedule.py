@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Generator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -61,8 +62,8 @@ class Schedule(Trainer):
     ):
         if not starts:
             raise ValueError('starts is empty: give a model by name, {"from scratch": cl.MLP()}')
-        if not 0 < target <= 1:
-            raise ValueError(f"target is {target}: choose 0 < target ≤ 1, an accuracy")
+        if not (isinstance(target, numbers.Real) and 0 < target <= 1):
+            raise ValueError(f"target is {target!r}: choose 0 < target ≤ 1, an accuracy")
         for name in ("lr_final", "warm_up", "seed"):
             if name in settings:
                 raise ValueError(f"{name} is {settings[name]}: leave it out, it is a control")
