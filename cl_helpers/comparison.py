@@ -94,7 +94,7 @@ def label(run: Run, with_epochs: bool = False) -> str:
 
 
 def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
-    """Each run's `label`, and the settings in which runs of that label differ: "baseline lr=0.1"."""
+    """Each run's `label`, and of the settings those in which runs of that label differ."""
     named = [label(run, with_epochs) for run in runs]
     differ = {
         name: differing([run for run, other in zip(runs, named, strict=True) if other == name])

@@ -267,8 +267,10 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     if not groups:
         raise ValueError("there is no complete run to draw")
     for name, group in groups.items():
-        knobs = ["knobs"] if any(r.config["knobs"] != group[0].config["knobs"] for r in group) else []
-        if unlike := [*differing(group), *knobs]:
+        unlike = differing(group)
+        if any(run.config["knobs"] != group[0].config["knobs"] for run in group):
+            unlike.append("knobs")
+        if unlike:
             raise ValueError(
                 f"the runs of {name} differ in more than the seed, in {', '.join(unlike)}: "
                 "draw those of one setting"

@@ -169,7 +169,7 @@ def test_what_cannot_be_computed_is_refused(net, change, words):
 def test_a_class_that_does_not_compete_is_refused(few):
     first, second = cl.split(few, 5, "task")
     x, y = second.train.batch(torch.arange(30))
-    with pytest.raises(ValueError, match="image of class 5, .* give the task that the examples"):
+    with pytest.raises(ValueError, match=r"image of class 5, .* give the task that the examples"):
         curvature.Loss(cl.MLP((784, 4, 10)), x, y, first)
 
 

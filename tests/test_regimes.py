@@ -104,10 +104,10 @@ def test_examples_of_a_joined_task_are_of_all_its_parts(digits):
 def test_where_the_loss_is_not_one_of_the_weights_alone_it_is_refused(few):
     with pytest.raises(ValueError, match="ResNet18 has running statistics"):
         cl.regimes.follow(cl.permuted(few, 2), cl.ResNet18())
-    with pytest.raises(ValueError, match="tasks are Class-IL, .* choose"):
+    with pytest.raises(ValueError, match=r"tasks are Class-IL, .* choose"):
         cl.regimes.follow(cl.split(few, 5, "class"))
 
 
 def test_there_is_no_checkpoint_of_a_way(few, tmp_path):
-    with pytest.raises(ValueError, match="checkpoint is '.*here': leave it out"):
+    with pytest.raises(ValueError, match=r"checkpoint is '.*here': leave it out"):
         cl.regimes.follow(cl.permuted(few, 2), checkpoint=tmp_path / "here")

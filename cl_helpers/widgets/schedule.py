@@ -62,8 +62,7 @@ class Schedule(Trainer):
     ):
         if not starts:
             raise ValueError('starts is empty: give a model by name, {"from scratch": cl.MLP()}')
-        if not (isinstance(target, numbers.Real) and 0 < target <= 1):
-            raise ValueError(f"target is {target!r}: choose 0 < target ≤ 1, an accuracy")
+        _check_target(target)
         for name in ("lr_final", "warm_up", "seed"):
             if name in settings:
                 raise ValueError(f"{name} is {settings[name]}: leave it out, it is a control")
@@ -269,6 +268,11 @@ def named(how: Mapping[str, Any]) -> str:
 
 def _is(run: Run, asked: Mapping[str, Any]) -> bool:
     return all(run.config[name] == value for name, value in asked.items())
+
+
+def _check_target(target: float) -> None:
+    if not (isinstance(target, numbers.Real) and 0 < target <= 1):
+        raise ValueError(f"target is {target!r}: choose 0 < target ≤ 1, an accuracy")
 
 
 def _stops(least: int, most: int, value: float) -> list[tuple[str, float]]:
