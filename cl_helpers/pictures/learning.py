@@ -43,13 +43,8 @@ def start() -> Figure:
             ax.axvspan(t, t + 1, color="#f3f3f3", linewidth=0)
         ax.text(t + 0.5, 1.09, f"learning task {t + 1}", ha="center", va="center", color=QUIET)
         if t:
-            now = [h["accuracy"][t] for h in run.history if h["task"] == t]
-            ax.plot(
-                x[t * epochs : (t + 1) * epochs + 1],
-                [run.accuracy[t - 1, t], *now],
-                color=B,
-                linewidth=1.8,
-            )
+            _, now = run.curve(t)
+            ax.plot(x[t * epochs : (t + 1) * epochs + 1], now, color=B, linewidth=1.8)
     ax.plot(x, first, color=A, linewidth=3, solid_capstyle="round")
     ax.plot(x[-1], first[-1], "o", color=A, markersize=7, clip_on=False)
     last = run.accuracy[-1, -1]
