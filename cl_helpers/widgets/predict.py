@@ -76,14 +76,14 @@ class Predict(Shown):
             return
         values = [control.value for control in self.inputs]
         if self.order and sorted(values) != sorted(self.options or ()):
-            self._say("Give each of them one place.")
+            self.said.value = "Give each of them one place."
         elif values == [None]:
-            self._say("Choose one first.")
+            self.said.value = "Choose one first."
         else:
             self.guess = values if self.order else values[0]
             for control in (*self.inputs, self.record_):
                 control.disabled = True
-            self._say("Recorded. Now run on and see.")
+            self.said.value = "Recorded. Now run on and see."
 
     def replay(self, outcome: Any) -> Any:
         """The guess beside the outcome: a number, an option, or the options in order.
@@ -156,6 +156,3 @@ class Predict(Shown):
             f"{self.question} Your guess was {self._told(self.guess)}, the outcome is "
             f"{self._told(outcome)}: {self._told(off_by)} apart.",
         )
-
-    def _say(self, words: str) -> None:
-        self.said.value = words
