@@ -86,12 +86,7 @@ class Question(Part):
     topic: Annotated[str, Field(min_length=3, max_length=60)]
     see: str
     fact: Id | None = None
-    options: Annotated[tuple[Option, ...], Field(min_length=4, max_length=6)]
-
-    @field_validator("options", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    options: Annotated[tuple[Option, ...], Field(min_length=4, max_length=6, strict=False)]
 
     @field_validator("see")
     @classmethod
@@ -119,12 +114,7 @@ class Question(Part):
 class Section(Part):
     section: Id
     title: Text
-    questions: tuple[Question, ...]
-
-    @field_validator("questions", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
+    questions: Annotated[tuple[Question, ...], Field(strict=False)]  # YAML has lists
 
 
 class Bank:
