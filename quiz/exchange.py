@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -151,14 +152,11 @@ class Collect(ExchangeCollect):
     def _due(self, student: str) -> datetime | None:
         """The student's deadline, in UTC without a time zone."""
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
-            try:
+            with suppress(MissingEntry):
                 return gradebook.find_submission(ASSIGNMENT, student).duedate
-            except MissingEntry:
-                pass
-            try:
+            with suppress(MissingEntry):
                 return gradebook.find_assignment(ASSIGNMENT).duedate
-            except MissingEntry:
-                return None
+        return None
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):
