@@ -49,8 +49,12 @@ class Bowl:
 
     def loss(self, theta: NDArray) -> NDArray:
         """Of points (…, 2)."""
-        off = np.asarray(theta) - self.optimum
-        return 0.5 * np.einsum("...i,ij,...j->...", off, self.hessian, off)
+        return quadratic(np.asarray(theta) - self.optimum, self.hessian)
+
+
+def quadratic(theta: NDArray, curvature: NDArray) -> NDArray:
+    """½ θᵀ H θ of points (…, 2)."""
+    return 0.5 * np.einsum("...i,ij,...j->...", theta, curvature, theta)
 
 
 def importance(a: Bowl, penalty: str) -> NDArray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -13,10 +12,6 @@ from ..plots import LOOK
 
 A, B, GOOD = (LOOK[name][0] for name in ("ewc", "mas", "si"))
 INK, QUIET, FAINT = "#222222", "#666666", "#d5d5d5"
-
-
-def quadratic(theta: NDArray, curvature: NDArray) -> NDArray:
-    return 0.5 * np.einsum("...i,ij,...j->...", theta, curvature, theta)
 
 
 def walk(ax: Axes, path: NDArray, colour: str, dots: bool = False) -> None:

@@ -10,8 +10,9 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ..bowls import quadratic
 from ..plots import LOOK, blank, described
-from .drawing import FAINT, INK, QUIET, bare, quadratic, say, walk
+from .drawing import FAINT, INK, QUIET, bare, say, walk
 
 H_PATH = np.array([[0.4, 0.15], [0.15, 2.5]])
 START = np.array([-3.2, 1.6])

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from .. import plots
-from ..bowls import PENALTIES, Bowl, end, importance, joint, path
+from ..bowls import PENALTIES, Bowl, end, importance, joint, path, quadratic
 from .canvas import Canvas
 from .controls import choice, row, slider, strength
 from .elements import Status
@@ -126,8 +126,7 @@ def _draw(figure: plots.Picture, a: Bowl, b: Bowl, penalty: str, lam: float, par
     if ">" in parts:
         way, stop = path(a, b, penalty, lam), end(a, b, penalty, lam)
         if lam and penalty != "none":
-            away = points - a.optimum
-            held = 0.5 * np.einsum("...i,ij,...j->...", away, importance(a, penalty), away)
+            held = quadratic(points - a.optimum, importance(a, penalty))
             ax.contour(
                 x, y, held, levels=[0.25, 1], colors="#777777", linestyles=":", linewidths=1.3
             )
