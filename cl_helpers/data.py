@@ -307,20 +307,10 @@ def _cifar100(root: Path) -> Dataset:
         if arrays[key].shape != shape:
             raise DataError(f"{path}: {key} is {arrays[key].shape}, expected {shape}. {again}")
 
-    def images(half):
-        return torch.from_numpy(arrays[f"{half}_images"]).permute(0, 3, 1, 2).contiguous()
-
-    def labels(half):
-        return torch.from_numpy(arrays[f"{half}_labels"].astype(np.int64))
-
-    return _dataset(
-        "cifar100",
-        images("train"),
-        labels("train"),
-        images("test"),
-        labels("test"),
-        map(str, arrays["class_names"]),
-    )
+    *halves, names = arrays.values()
+    x, y, x_test, y_test = map(torch.from_numpy, halves)
+    x, x_test = (v.permute(0, 3, 1, 2).contiguous() for v in (x, x_test))
+    return _dataset("cifar100", x, y, x_test, y_test, map(str, names))
 
 
 def _pack_cifar100(root: Path, path: Path, cure: Path) -> None:
