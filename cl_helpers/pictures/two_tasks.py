@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .. import bowls
 from ..bowls import Bowl
-from ..plots import blank, described
+from ..plots import Picture, blank, described
 from .drawing import GOOD, INK, QUIET, A, B, bare, say, walk
 
 # L = 1 on the rim of the region where a task works. A does not mind θ₁.
@@ -32,8 +32,10 @@ def ends() -> dict[str, tuple[str, float, NDArray]]:
     return {name: (*how, bowls.end(TASK_A, TASK_B, *how)) for name, how in chosen.items()}
 
 
-def _two_bowls(ax: Axes) -> None:
-    """Both losses as contours, the region where each is low, and where both are."""
+def _two_bowls() -> tuple[Picture, Axes, Axes]:
+    """Both losses as contours, where each is low, and where both are; and empty axes beside."""
+    figure = blank(8, 3.2)
+    ax, beside = figure.subplots(1, 2, width_ratios=[2.4, 1])
     x, y = np.meshgrid(np.linspace(-4.7, 4.5, 500), np.linspace(-1.9, 3.9, 400))
     theta = np.stack([x, y], -1)
     a, b = TASK_A.loss(theta), TASK_B.loss(theta)
@@ -63,6 +65,7 @@ def _two_bowls(ax: Axes) -> None:
     ax.text(-0.92, -0.52, r"$θ^*_A$", color=A, fontsize=13, ha="right", va="center")
     ax.text(-4.12, -0.52, "task A works here", color=A, va="center")
     say(ax, 2.55, 3.1, "task B\nworks here", B, va="center")
+    return figure, ax, beside
 
 
 def baseline() -> Figure:
@@ -71,9 +74,7 @@ def baseline() -> Figure:
     for _ in range(100):
         steps.append(steps[-1] - 0.08 * TASK_B.hessian @ (steps[-1] - TASK_B.optimum))
     path = np.array(steps)
-    figure = blank(8, 3.2)
-    ax, beside = figure.subplots(1, 2, width_ratios=[2.4, 1])
-    _two_bowls(ax)
+    figure, ax, beside = _two_bowls()
     walk(ax, path, INK, dots=True)
     say(ax, 2.25, 1.4, r"$θ^*_B$", B, size=13)
     say(ax, 3.1, -0.95, "both\nwork here", GOOD, va="center")
@@ -103,9 +104,7 @@ def baseline() -> Figure:
 
 def ewc() -> Figure:
     """Three ways from θ*_A: no penalty, the same pull on every weight, and a pull by Ω."""
-    figure = blank(8, 3.2)
-    ax, beside = figure.subplots(1, 2, width_ratios=[2.4, 1])
-    _two_bowls(ax)
+    figure, ax, beside = _two_bowls()
     colours = {"no penalty": B, "L2": INK, "EWC": GOOD}
     results = ends()
     for name, (penalty, lam, _) in results.items():
@@ -116,12 +115,12 @@ def ewc() -> Figure:
     text = "EWC: θ₂ held fast (Ω₂ large), θ₁ let go (Ω₁ small)"
     say(ax, -2.4, -1.3, text, GOOD, size=11, va="center")
 
-    for i, (_, _, end) in enumerate(results.values()):
-        a, b = float(TASK_A.loss(end)), float(TASK_B.loss(end))
+    losses = {n: (float(TASK_A.loss(e)), float(TASK_B.loss(e))) for n, (*_, e) in results.items()}
+    for i, (a, b) in enumerate(losses.values()):
         beside.bar(i, a, color=A, width=0.62)
         beside.bar(i, b, bottom=a, color=B, width=0.62)
         beside.text(i, a + b + 0.12, f"{a + b:.1f}", ha="center", color=INK)
-    l2_a, l2_b = float(TASK_A.loss(l2)), float(TASK_B.loss(l2))
+    l2_a, l2_b = losses["L2"]
     for y, text in ((l2_a / 2, "$L_A$"), (l2_a + l2_b / 2, "$L_B$")):
         beside.text(1, y, text, color="white", fontsize=12, ha="center", va="center")
     beside.set_xlabel("loss when B is learned", color=QUIET)
@@ -130,13 +129,12 @@ def ewc() -> Figure:
     beside.tick_params(length=0)
     for label, colour in zip(beside.get_xticklabels(), colours.values(), strict=True):
         label.set_color(colour)
-    totals = {n: float(TASK_A.loss(e) + TASK_B.loss(e)) for n, (_, _, e) in results.items()}
     return described(
         figure,
         "The two bowls again, with three paths from θ*_A while task B is learned. Without penalty "
         "the path ends at θ*_B, outside A's region. With the same pull on both weights (L2, at its "
         "best λ) it stops outside both regions. With the pull weighted by Ω (EWC) it moves along "
         "θ₁, which A does not mind, and ends where both tasks work. L_A + L_B at the ends: "
-        + ", ".join(f"{n} {v:.1f}" for n, v in totals.items())
+        + ", ".join(f"{n} {a + b:.1f}" for n, (a, b) in losses.items())
         + ".",
     )
