@@ -4,15 +4,9 @@ import threading
 import time
 
 import pytest
+from toys import wait_until
 
 from cl_helpers.widgets.background import Background, current
-
-
-def wait_until(true, timeout=10.0):
-    end = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.005)
 
 
 class Steps:

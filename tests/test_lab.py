@@ -13,6 +13,7 @@ import psutil
 import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
+from toys import wait_until
 
 import cl_helpers as cl
 from cl_helpers.presets import PRESETS
@@ -42,13 +43,6 @@ def brief(few):
     with ended(cl.widgets.Lab(few, "quick")) as lab:
         lab.epochs.value = 1
         yield lab
-
-
-def wait_until(true, timeout=20.0):
-    end = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.005)
 
 
 def reach(lab, step):

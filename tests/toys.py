@@ -1,5 +1,6 @@
 """Small things with known answers."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -79,3 +80,10 @@ def one_by_one(model: nn.Module, task: Task, score: Callable, size_of: Callable)
             for n in range(len(data))
         ]
     ).mean(0)
+
+
+def wait_until(true: Callable, timeout: float = 20.0) -> None:
+    end = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.005)
