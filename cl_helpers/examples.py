@@ -80,20 +80,16 @@ class Examples(Protocol):
         """Images (B, C, H, W) float and labels (B,) long at the positions `index` (B,) long."""
         ...
 
-    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]: ...
-
-    def to(self, device: torch.device) -> Examples: ...
-
-
-class _Batches:
-    def batches(self: Examples, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """All examples, in order, `size` at a time; the last batch may be smaller."""
         for index in torch.arange(len(self), device=self.device).split(size):
             yield self.batch(index)
 
+    def to(self, device: torch.device) -> Examples: ...
+
 
 @dataclass(frozen=True, eq=False)
-class Split(_Batches):
+class Split(Examples):
     """The training or the test half of a task, as the model sees it.
 
     Args:
@@ -158,7 +154,7 @@ class Split(_Batches):
 
 
 @dataclass(frozen=True)
-class Union(_Batches):
+class Union(Examples):
     """Several splits read as one: position i of the second follows the last of the first."""
 
     splits: tuple[Examples, ...]

@@ -26,7 +26,7 @@ from torch.func import functional_call, grad, vmap
 from .parameters import flatten
 
 if TYPE_CHECKING:
-    from .tasks import Examples
+    from .examples import Examples
 
 # logits (B, K), labels (B,) -> (B,) or, for a sum over R such figures, (B, R)
 Of = Callable[[Tensor, Tensor], Tensor]
