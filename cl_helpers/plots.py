@@ -142,14 +142,14 @@ def average_accuracy(runs: Sequence[Run]) -> Picture:
     """Average accuracy after each task, a line a method; bands from lowest to highest seed."""
     figure = blank(7.4, 4.2)
     ax = figure.subplots()
-    ends = {}
-    for name, group in _by_method(runs).items():
+    ends, groups = {}, _by_method(runs)
+    for name, group in groups.items():
         curves = np.array([metrics.average_accuracies(r.accuracy) for r in group])
         x = np.arange(1, curves.shape[1] + 1)
         mean = curves.mean(0)
         ends[name] = mean[-1]
         colour, marker, dash = LOOK.get(name, OTHER)
-        text = f"{METHODS[name].label if name in METHODS else name}  {mean[-1]:.1%}"
+        text = f"{in_words(name)}  {mean[-1]:.1%}"
         if np.isnan(mean[:-1]).any():  # joint training has only an end
             ax.axhline(mean[-1], color=colour, linestyle=dash, label=text)
             continue
@@ -171,7 +171,7 @@ def average_accuracy(runs: Sequence[Run]) -> Picture:
         frameon=False,
     )
     ranking = ", ".join(f"{n} {ends[n]:.1%}" for n in sorted(ends, key=lambda n: -ends[n]))
-    n_seeds = max(len(g) for g in _by_method(runs).values())
+    n_seeds = max(map(len, groups.values()))
     return described(
         figure,
         f"Average accuracy on the tasks learned so far against their number, 1 to {len(x)}, a line "
@@ -198,7 +198,7 @@ def accuracy_matrix(run: Run) -> Picture:
     figure.colorbar(image, ax=ax, format=PercentFormatter(1, decimals=0), shrink=0.85)
     name = run.config["method"]
     ax.set_title(
-        f"{METHODS[name].label if name in METHODS else name}: "
+        f"{in_words(name)}: "
         f"average {run.average_accuracy:.1%}, forgetting {100 * run.forgetting:.1f} points",
         fontsize=11,
     )
@@ -235,7 +235,7 @@ def forgetting(runs: Sequence[Run]) -> Picture:
             color=LOOK.get(name, OTHER)[0],
             hatch=hatches[i % len(hatches)],
             edgecolor="white",
-            label=METHODS[name].label if name in METHODS else name,
+            label=in_words(name),
         )
         n_tasks = lost.shape[1] + 1
     ax.axhline(0, color="black", linewidth=0.8)
@@ -250,6 +250,11 @@ def forgetting(runs: Sequence[Run]) -> Picture:
         f"Percentage points of accuracy on tasks 1 to {n_tasks - 1} that were lost by the end of "
         f"task {n_tasks}, a bar a method. Mean over tasks: {means}.",
     )
+
+
+def in_words(method: str) -> str:
+    """What a method is called in a figure."""
+    return METHODS[method].label if method in METHODS else method
 
 
 def _show(ax: Axes, image: torch.Tensor) -> None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from .. import metrics, plots
 from ..comparison import label
-from ..methods import METHODS
 from ..run import Run
 from .canvas import Canvas
 from .controls import choice, row, told
@@ -169,7 +168,7 @@ def _without(knob: str, run: Run) -> str:
 def _named(name: str) -> str:
     """The name for people: "EWC", "EWC fisher=true"."""
     method, *knobs = name.split()
-    return " ".join([METHODS[method].label if method in METHODS else method, *knobs])
+    return " ".join([plots.in_words(method), *knobs])
 
 
 def _mean(runs: Sequence[Run], figure: str) -> float:
