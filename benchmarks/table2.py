@@ -99,6 +99,7 @@ def _cifar_rows() -> list[Row]:
         Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.5, "momentum": 0.8}),
         *[Row("Stable SGD", cl.Baseline(), how, False, model) for how, model in ours],
         Row("Multi-task", cl.Joint(), {"lr": 0.03}),
+        Row("Multi-task", cl.Joint(), naive, False, OneConvolution),
     ]
 
 
