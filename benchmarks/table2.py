@@ -69,6 +69,7 @@ def _mnist_rows(decay: float, our_decay: float) -> list[Row]:
         Row("ER", cl.ER(memory=200), code, model=DropoutStaysOn),
         Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.5, "momentum": 0.8}),
         Row("Stable SGD", cl.Baseline(), theirs, model=DropoutStaysOn),
+        Row("Stable SGD", cl.Baseline(), theirs | {"momentum": 0.0}, False, DropoutStaysOn),
         Row("Stable SGD", cl.Baseline(), stable | {"dropout": 0.5}, stated=False),
         Row("Stable SGD", cl.Baseline(), ours, stated=False),
         Row("Multi-task", cl.Joint(), {"lr": 0.1}),
