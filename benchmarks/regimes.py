@@ -207,12 +207,14 @@ def summary() -> None:
                     "published": published,
                     "how": setting(row),
                     "stated": row.stated,
+                    "model": row.model.__name__ if row.model else None,
                     "seeds": seeds,
                 }
             )
-        # Of a method's settings the best one is drawn.
+        # Drawn is the best of a method's settings, all in one network.
         mine = [row for row in rows if row["stream"] == name]
-        best = {row["method"]: row for row in sorted(mine, key=accuracy_of)}
+        alike = [row for row in mine if not row["model"]]
+        best = {row["method"]: row for row in sorted(alike, key=accuracy_of)}
         for row in mine:
             row["best"] = row is best[row["method"]]
     (RESULTS / "table.md").write_text("\n".join(lines) + "\n")
@@ -264,7 +266,7 @@ def bounds_of(run: dict[str, Any]) -> list[curvature.Bound]:
 
 
 def learned(accuracy: float, forgetting: float) -> float:
-    """Per cent: the mean over 20 tasks of the best that each was ever known."""
+    """Per cent: the mean over 20 tasks of the best accuracy that each ever had."""
     return accuracy + 100 * forgetting * 19 / 20
 
 
@@ -280,8 +282,12 @@ def setting(row: Row) -> str:
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    sd = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else " (one seed)"
-    return f"{mean(values):.{digits}f}{sd}"
+    told = [f"{mean(values):.{digits}f}"]
+    if len(values) > 1:
+        told.append(f"± {stdev(values):.{digits}f}")
+    if len(values) < len(SEEDS):
+        told.append(("(one seed)", "(two seeds)")[len(values) - 1])
+    return " ".join(told)
 
 
 def keep(name: str, content: dict[str, Any]) -> None:

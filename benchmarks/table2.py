@@ -24,7 +24,7 @@ class Row:
     Args:
         name: in the paper's table.
         method, how: how it is trained; `how` are settings of `train`.
-        stated: is this the setting that the authors state, or that their code has?
+        stated: by the authors, in the paper or in their code; else it is ours.
         model: None is the stream's.
     """
 

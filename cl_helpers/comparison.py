@@ -9,6 +9,7 @@ import pandas as pd
 
 from .methods import METHODS
 from .run import Run
+from .settings import Settings
 
 FIGURES = ("average_accuracy", "forgetting", "backward_transfer", "seconds")
 HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
@@ -94,21 +95,33 @@ def label(run: Run, with_epochs: bool = False) -> str:
 
 
 def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
-    """Each run's `label`, and of the settings those in which runs of that label differ."""
+    """Each run's `label`, and of the settings those in which runs of that label differ.
+
+    Raises:
+        ValueError: runs of one label have different models.
+    """
     named = [label(run, with_epochs) for run in runs]
     differ = {
         name: differing([run for run, other in zip(runs, named, strict=True) if other == name])
         for name in named
     }
+    for name in named:
+        if "model" in differ[name]:
+            raise ValueError(f"the runs of {name} have different models: compare those of one")
     return [
-        " ".join([name, *(f"{k}={_short(run.config.get(k))}" for k in differ[name])])
+        " ".join([name, *(f"{k}={_short(_setting(run, k))}" for k in differ[name])])
         for run, name in zip(runs, named, strict=True)
     ]
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
-    """The settings of REGIME in which these runs are not alike."""
-    return [k for k in REGIME if len({run.config.get(k) for run in runs}) > 1]
+    """In which of REGIME's settings these runs are not alike, and whether in the model."""
+    return [k for k in (*REGIME, "model") if len({_setting(run, k) for run in runs}) > 1]
+
+
+def _setting(run: Run, name: str) -> object:
+    """What it was trained with; a run from before there was this setting had its default."""
+    return run.config.get(name, getattr(Settings, name, None))
 
 
 def _short(value: object) -> str:

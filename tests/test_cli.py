@@ -203,6 +203,20 @@ def test_another_regime_is_no_further_seed():
     assert table(runs)["average_accuracy", "sd"].isna().tolist() == [False, True]
 
 
+def test_a_setting_that_a_run_is_too_old_to_have_is_at_its_default():
+    runs = [a_run("baseline", seed=0), a_run("baseline", seed=1)]
+    runs[1].config |= {"schedule": "constant", "warm_up": 0.0, "lr_final": 0.01, "dropout": None}
+    assert list(table(runs).index) == ["baseline lam=100"]
+
+
+def test_another_model_is_no_further_seed():
+    runs = [a_run("baseline", seed=0), a_run("baseline", seed=1)]
+    for run, model in zip(runs, ("MLP(…)", "ResNet18(…)"), strict=True):
+        run.config["model"] = model
+    with pytest.raises(ValueError, match="runs of baseline lam=100 have different models"):
+        table(runs)
+
+
 def test_figures_to_be_read_are_per_cent_and_a_dash_where_there_is_none():
     alone = a_run("joint", accuracy=((np.nan, np.nan), (0.5, 0.75)))
     runs = [a_run(seed=0), a_run(seed=1, accuracy=((0.9, 0.1), (0.5, 0.8))), alone]
