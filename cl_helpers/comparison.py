@@ -52,10 +52,7 @@ def figures(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
 
 def costs(runs: Sequence[Run]) -> pd.DataFrame:
     """What a method costs, to be read: one row a method and setting."""
-    alike: dict[str, list[Run]] = {}
-    for run, name in zip(runs, labels(runs), strict=True):
-        alike.setdefault(name, []).append(run)
-    rows = {name: cost(each) for name, each in alike.items()}
+    rows = {name: cost(each) for name, each in _by(labels(runs), runs).items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=COSTS)
 
 
@@ -101,17 +98,22 @@ def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
         ValueError: runs of one label have different models.
     """
     named = [label(run, with_epochs) for run in runs]
-    differ = {
-        name: differing([run for run, other in zip(runs, named, strict=True) if other == name])
-        for name in named
-    }
-    for name in named:
-        if "model" in differ[name]:
+    differ = {name: differing(alike) for name, alike in _by(named, runs).items()}
+    for name, unlike in differ.items():
+        if "model" in unlike:
             raise ValueError(f"the runs of {name} have different models: compare those of one")
     return [
         " ".join([name, *(f"{k}={_short(_setting(run, k))}" for k in differ[name])])
         for run, name in zip(runs, named, strict=True)
     ]
+
+
+def _by(names: Sequence[str], runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs of each name, in the order in which the names first come."""
+    groups: dict[str, list[Run]] = {}
+    for name, run in zip(names, runs, strict=True):
+        groups.setdefault(name, []).append(run)
+    return groups
 
 
 def differing(runs: Sequence[Run]) -> list[str]:

@@ -62,10 +62,10 @@ class Loss:
             )
         at_least_one("batch_size", batch_size)
         self.model, self.task, self.n = model, task, len(x)
-        theta = flatten(model).theta
-        if theta.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"the weights are {theta.dtype}: give a float32 or float64 model")
-        device, self.shapes, self.n_weights = theta.device, flatten(model).shapes, len(theta)
+        flat = flatten(model)
+        if flat.theta.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"the weights are {flat.theta.dtype}: give a float32 or float64 model")
+        device, self.shapes, self.n_weights = flat.theta.device, flat.shapes, len(flat.theta)
         _check_labels(y, answer(model, x[:1].to(device), "this loss"), task)
         self.batches = list(
             zip(x.to(device).split(batch_size), y.to(device).split(batch_size), strict=True)

@@ -29,7 +29,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from . import metrics
-from .comparison import differing
+from .comparison import differing, label
 from .methods import METHODS
 from .run import Run
 from .tasks import Task
@@ -273,7 +273,7 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
         raise ValueError("there is no complete run to draw")
     for name, group in groups.items():
         unlike = differing(group)
-        if any(run.config["knobs"] != group[0].config["knobs"] for run in group):
+        if len({label(run) for run in group}) > 1:
             unlike.append("knobs")
         if unlike:
             raise ValueError(

@@ -106,6 +106,12 @@ def test_a_line_or_bar_of_several_settings_is_refused(draw):
         draw([*RUNS, a_run("ewc", 0, lam=3.0)])
 
 
+def test_a_knob_that_a_run_is_too_old_to_have_is_at_its_default():
+    old, new = a_run("ewc", 0), a_run("ewc", 1)
+    new.config["knobs"] = {"lam": 100.0, "fisher": "empirical"}
+    assert "mean of 2 seeds" in plots.alt_text(plots.average_accuracy([old, new]))
+
+
 def test_nothing_to_draw_is_said():
     with pytest.raises(ValueError, match="nothing to forget"):
         plots.forgetting(RUNS[3:])
