@@ -57,11 +57,11 @@ lint: .venv/ready
 	ruff format --check .
 	mypy
 
-# The tables of the homework and of λ in results/, from nothing. About an hour on two cores;
+# The tables of the homework and of λ in experiments/, from nothing. About an hour on two cores;
 # finished runs are kept.
 results: .venv/ready
-	python -m cl_helpers tune --out results/tuning
-	python -m cl_helpers compare --data mnist --preset full --seeds 0,1,2 --out results/homework
+	python experiments/tuning/tune.py --out experiments/tuning
+	python -m cl_helpers compare --data mnist --preset full --seeds 0,1,2 --out experiments/homework
 
 .venv/ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -34,9 +34,9 @@ from rich.table import Table
 from timing import in_turns, machine, timed
 
 import cl_helpers as cl
-from cl_helpers.plots import save
-from cl_helpers.presets import PRESETS
-from cl_helpers.settings import pick_device
+from cl_helpers.report.plots import save
+from cl_helpers.training.presets import PRESETS
+from cl_helpers.training.settings import pick_device
 
 OUT = Path("runs/bench.json")
 DEVICE = pick_device("auto")

@@ -21,7 +21,7 @@ from timing import timed
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from cl_helpers.answers import receipt
+from cl_helpers.answers.sheet import receipt
 from quiz import bank as banks
 from quiz.build import ASSIGNMENT, build, source_notebook
 from quiz.course import nbgrader, new_course

@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 from timing import in_turns, timed
 
 import cl_helpers as cl
-from cl_helpers.plots import LOOK
-from cl_helpers.settings import Settings
-from cl_helpers.training import train_together
+from cl_helpers.report.plots import LOOK
+from cl_helpers.scale.stacked import train_together
+from cl_helpers.training.settings import Settings
 
 TASKS = (1, 2, 5, 10, 20, 50)
 WIDTHS = {"0.1 M": 113, "0.3 M": 284, "1 M": 680, "3 M": 1364, "10 M": 2735, "30 M": 5035}

@@ -17,9 +17,9 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 import cl_helpers as cl
-from cl_helpers.data import Dataset, data_folder
+from cl_helpers.data.datasets import Dataset, data_folder
 from cl_helpers.methods import Quadratic
-from cl_helpers.precision import Precision, products
+from cl_helpers.speed.precision import Precision, products
 
 AVALANCHE = Path(".avalanche/bin/python")  # the environment that `make bench` sets up
 BATCH = 128

@@ -1,104 +1,26 @@
-"""Continual learning, to read and to run: `import cl_helpers as cl`."""
+"""Continual learning, to read and to run: `import cl_helpers as cl`.
 
-from . import (
-    bowls,
-    curvature,
-    evaluation,
-    gradients,
-    methods,
-    metrics,
-    parameters,
-    pictures,
-    plots,
-    presets,
-    regimes,
-    schedules,
-    steps,
-    tasks,
-    widgets,
-)
-from .data import DataError, Dataset, load
-from .evaluation import evaluate
-from .exercises import check
-from .methods import (
-    AGEM,
-    DGR,
-    ER,
-    EWC,
-    GEM,
-    MAS,
-    METHODS,
-    SCP,
-    SI,
-    Baseline,
-    ICaRL,
-    Joint,
-    LwF,
-    Method,
-    RWalk,
-)
-from .models import CNN, MLP, VAE
-from .resnet import ResNet18
-from .run import Run
-from .settings import Settings
-from .show import show
-from .stored import stored
-from .summary import summary
-from .sweep import sweep
-from .tasks import Task, permuted, rotated, split
-from .training import Event, train, train_steps
+The public names are listed in `__init__.pyi`; each is loaded when it is first used. Imports run
+downwards only: cli → answers → widgets → lessons → report → analysis, scale → training → speed →
+methods → models → data → checks, files, formats.
+"""
 
-__all__ = [
-    "AGEM",
-    "CNN",
-    "DGR",
-    "ER",
-    "EWC",
-    "GEM",
-    "MAS",
-    "METHODS",
-    "MLP",
-    "SCP",
-    "SI",
-    "VAE",
-    "Baseline",
-    "DataError",
-    "Dataset",
-    "Event",
-    "ICaRL",
-    "Joint",
-    "LwF",
-    "Method",
-    "RWalk",
-    "ResNet18",
-    "Run",
-    "Settings",
-    "Task",
-    "bowls",
-    "check",
-    "curvature",
-    "evaluate",
-    "evaluation",
-    "gradients",
-    "load",
-    "methods",
-    "metrics",
-    "parameters",
-    "permuted",
-    "pictures",
-    "plots",
-    "presets",
-    "regimes",
-    "rotated",
-    "schedules",
-    "show",
-    "split",
-    "steps",
-    "stored",
-    "summary",
-    "sweep",
-    "tasks",
-    "train",
-    "train_steps",
-    "widgets",
-]
+import lazy_loader
+
+__version__ = "0.2.0"
+
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+_RENAMED = {
+    "parameters": "flat",
+    "pictures": "figures",
+    "regimes": "trajectories",
+    "steps": "step",
+    "stored": "load_results",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _RENAMED:
+        raise AttributeError(f"cl.{name} is called cl.{_RENAMED[name]} since version 0.2")
+    return _load(name)

@@ -1,4 +1,4 @@
-"""The command line: `python -m cl_helpers compare`, `tune` and `info`."""
+"""The command line: `python -m cl_helpers compare` and `info`."""
 
 from __future__ import annotations
 
@@ -18,25 +18,20 @@ from pandas import DataFrame
 from rich.console import Console
 from rich.table import Table
 
-from . import plots
-from .comparison import costs, figures
-from .data import DataError, data_folder, load
+from .data.datasets import DataError, data_folder, load
+from .data.tasks import Scenario, as_scenario, permuted
 from .files import writable
 from .methods import METHODS, Method, pick_method, serving
-from .presets import PRESETS, STREAMS, pick_preset
-from .run import Run
-from .settings import pick_device
-from .sweep import sweep
-from .tasks import Scenario, as_scenario, permuted
-from .training import train
-from .tuning import GRID, N_VALIDATION, tune
+from .report import plots
+from .report.tables import costs, figures
+from .scale.sweep import sweep
+from .training.presets import PRESETS, STREAMS, pick_preset
+from .training.settings import pick_device
+from .training.train import train
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False)
 
-TUNED = ",".join(GRID)
-
-Methods = Annotated[str, typer.Option(help="Methods, separated by commas.")]
 Data = Annotated[str, typer.Option(help="mnist, digits, cifar100 or auto (MNIST, else digits).")]
 PresetName = Annotated[str | None, typer.Option("--preset", help="quick, class or full.")]
 Epochs = Annotated[str | None, typer.Option(help="Passes over each task, instead of the preset's.")]
@@ -110,34 +105,9 @@ def compare_command(
         sys.exit(130)
 
 
-@app.command("tune")
-def tune_command(
-    methods: Methods = TUNED,
-    device: Device = "auto",
-    engine: Engine = "local",
-    out: Out = Path("runs/tuning"),
-) -> None:
-    """Choose λ (and ξ, …): every setting of the grid, judged by held-out training images."""
-    names = list(pick_methods(methods, []))
-    for name in names:
-        if name not in GRID:
-            raise ValueError(f"{name} has nothing to tune: choose among {', '.join(GRID)}")
-    folder = writable(out)
-    size = PRESETS["full"]
-    dataset = load("mnist")
-    settings = size.settings(dataset) | {"device": str(pick_device(device))}
-    settings["engine"] = pick_engine(engine)
-    del settings["epochs"]  # the grid says how many
-    console.print(f"{N_VALIDATION:,} of {size.n_train:,} training images held out")
-    runs: list[Run] = []
-    for name in names:
-        tuned = tune(name, size.tasks(dataset), folder, **settings)
-        runs += tuned
-        if len(tuned) < sum(map(len, GRID[name].values())):  # Ctrl-C
-            sys.exit(130)
-    table = figures(runs, with_epochs=True)
-    print_tables(table)
-    write_tables(folder / "table.md", table)
+@app.command("tune", hidden=True, context_settings={"ignore_unknown_options": True})
+def tune_command(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    raise ValueError("tune has moved: python experiments/tuning/tune.py")
 
 
 @app.command()

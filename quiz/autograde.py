@@ -13,7 +13,7 @@ from nbformat import NotebookNode, v4
 from nbgrader.preprocessors import Execute
 from nbgrader.utils import is_grade
 
-from cl_helpers.answers import Questions, Reading, receipt
+from cl_helpers.answers.sheet import Questions, Reading, receipt
 
 from .bank import Bank, bank_of
 from .build import ASSIGNMENT

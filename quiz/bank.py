@@ -25,9 +25,9 @@ from pydantic import (
     model_validator,
 )
 
-from cl_helpers.answers import Option as PublicOption
-from cl_helpers.answers import Question as PublicQuestion
-from cl_helpers.answers import Questions
+from cl_helpers.answers.sheet import Option as PublicOption
+from cl_helpers.answers.sheet import Question as PublicQuestion
+from cl_helpers.answers.sheet import Questions
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "bank"

@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from cl_helpers.answers import Questions
+from cl_helpers.answers.sheet import Questions
 from cl_helpers.files import replacing
 
 from .bank import POINTS, Bank

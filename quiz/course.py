@@ -16,7 +16,7 @@ from pathlib import Path
 
 from nbgrader.api import Gradebook
 
-from cl_helpers.answers import receipt
+from cl_helpers.answers.sheet import receipt
 
 from .bank import HERE, Bank
 from .build import ASSIGNMENT

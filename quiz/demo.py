@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cl_helpers.answers import FILE, AnswerSheet, Questions
+from cl_helpers.answers.sheet import FILE, AnswerSheet, Questions
 
 from . import bank as banks
 from .build import ASSIGNMENT, build

@@ -6,7 +6,7 @@ import re
 from collections.abc import Set
 from html import escape
 
-from cl_helpers.answers import Reading
+from cl_helpers.answers.sheet import Reading
 
 from .bank import POINTS, Question
 from .grading import earned

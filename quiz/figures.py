@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from matplotlib.transforms import Bbox, BboxBase
 
-from cl_helpers.plots import LOOK, OTHER, Picture, blank, described, frame
+from cl_helpers.report.plots import LOOK, OTHER, Chart, blank, described, frame
 
 from .bank import POINTS
 
@@ -37,7 +37,7 @@ def number(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.2f}".replace("-", "−")
 
 
-def scores(scores: Sequence[Decimal], most: Decimal) -> Picture:
+def scores(scores: Sequence[Decimal], most: Decimal) -> Chart:
     """How many papers have each score that is possible, from 0 to `most`."""
     figure = blank(7.4, 3.4)
     ax = figure.subplots()
@@ -62,7 +62,7 @@ def scores(scores: Sequence[Decimal], most: Decimal) -> Picture:
     )
 
 
-def item_map(items: pd.DataFrame) -> Picture:
+def item_map(items: pd.DataFrame) -> Chart:
     """Each question by difficulty and discrimination; the shaded ones tell the wrong way round."""
     figure = blank(7.4, 5.0)
     ax = figure.subplots()
@@ -97,7 +97,7 @@ def item_map(items: pd.DataFrame) -> Picture:
     )
 
 
-def option_shares(options: pd.DataFrame) -> Picture:
+def option_shares(options: pd.DataFrame) -> Chart:
     """A panel a question, a bar an option: the share of papers that ticked it."""
     questions = list(options.index.unique("question"))
     rows = -(-len(questions) // PANELS)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from cl_helpers.answers import Choices
+from cl_helpers.answers.sheet import Choices
 
 from .bank import POINTS, Bank
 

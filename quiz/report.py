@@ -21,7 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from cl_helpers.files import replacing, writable
-from cl_helpers.plots import alt_text, png
+from cl_helpers.report.plots import alt_text, png
 
 from . import figures
 from .bank import POINTS, Bank

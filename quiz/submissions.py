@@ -20,7 +20,7 @@ from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
-from cl_helpers.answers import (
+from cl_helpers.answers.sheet import (
     FILE,
     LARGEST,
     MANY,

@@ -16,8 +16,8 @@ from test_run import a_run
 
 import cl_helpers as cl
 from cl_helpers import cli
-from cl_helpers.comparison import costs, figures, table
-from cl_helpers.tuning import GRID, tune
+from cl_helpers.report.tables import costs, figures, table
+from experiments.tuning.tune import GRID, tune
 
 
 def command(*arguments, **environment):
@@ -261,7 +261,7 @@ def test_defaults_are_the_best_of_what_was_tuned_or_in_it():
 
 
 def test_ctrl_c_ends_the_tuning(few, tmp_path, monkeypatch):
-    from cl_helpers import tuning
+    from experiments.tuning import tune as tuning
 
     def interrupt(self, model):
         if self.lam == 2.0:
@@ -283,7 +283,7 @@ def test_joint_alone_has_a_table_and_no_forgetting(tmp_path):
 
 def test_tuning_never_sees_the_test_set(digits, tmp_path, monkeypatch):
     """The test labels are poisoned: whoever looked at them would score nothing."""
-    from cl_helpers import tuning
+    from experiments.tuning import tune as tuning
 
     monkeypatch.setattr(tuning, "N_VALIDATION", 300)
     monkeypatch.setitem(GRID, "ewc", {3: [{"lam": 0.0}, {"lam": 20.0}]})

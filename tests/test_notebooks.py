@@ -66,7 +66,7 @@ def test_headings_are_in_order(path):
 def test_begins_with_the_same_cell_everywhere(path):
     first = cells_of(path, "code")[0].source.splitlines()
     assert first[:5] == cells_of(NOTEBOOKS[0], "code")[0].source.splitlines()[:5]
-    assert first[-1].startswith(("cl.pictures.", "cl.widgets.Lab"))
+    assert first[-1].startswith(("cl.figures.", "cl.widgets.Lab"))
 
 
 @each(LESSONS)

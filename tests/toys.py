@@ -8,12 +8,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from cl_helpers.tasks import Task
+from cl_helpers.data.tasks import Task
 
 
 @dataclass
 class InMemory:
-    """Examples that are simply there."""
+    """DatasetView that are simply there."""
 
     x: Tensor
     y: Tensor

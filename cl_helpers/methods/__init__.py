@@ -1,8 +1,12 @@
-"""One file a method."""
+"""What holds on to the past: one file a method, each a screen that reads like its equation.
 
-from ..tasks import Scenario, as_scenario, check_scenario
+Imports models, data and the leaves; speed, training and every room above may import it.
+"""
+
+from ..data.tasks import Scenario, as_scenario, check_scenario
+from . import gradients
 from .agem import AGEM
-from .base import Baseline, Joint, Method
+from .base import Baseline, Joint, Method, check_method
 from .dgr import DGR
 from .er import ER
 from .ewc import EWC
@@ -56,6 +60,8 @@ __all__ = [
     "PathIntegral",
     "Quadratic",
     "RWalk",
+    "check_method",
+    "gradients",
     "pick_method",
     "serving",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..settings import at_least_one
+from ..checks import at_least_one
 from .memory import TaskMemory
 
 

@@ -12,8 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..settings import plain
-from ..tasks import Scenario, Task, joined
+from ..checks import plain
+from ..data.tasks import Scenario, Task, joined
+
+# The hooks that decide what is trained on and what autograd differentiates.
+TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
 
 
 class Method:
@@ -66,8 +69,12 @@ class Method:
         self.acting_lam.fill_(self.lam)
 
     def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """L(θ) on images `x` (B, …) and labels `y` (B,): cross-entropy over the active outputs."""
-        return F.cross_entropy(self.mask(model(x)), y)
+        """L(θ) on inputs `x` (B, …) and targets `y` (B, …), as the task in training defines it.
+
+        That is the cross-entropy over the active outputs, unless the task has a loss of its own.
+        """
+        z = model(x)
+        return F.cross_entropy(z, y) if self.task is None else self.task.loss(z, y)
 
     def mask(self, z: Tensor) -> Tensor:
         """Logits `z` (B, K), those that do not compete in the task in training at −∞."""
@@ -102,8 +109,25 @@ class Method:
         """After the last step of `task`."""
 
     def predict(self, model: nn.Module, x: Tensor, task: Task) -> Tensor:
-        """The labels (B,) that the model gives the images `x` of `task`."""
-        return task.mask(model(x)).argmax(1)
+        """What the model predicts for the inputs `x` of `task`: labels (B,), as a rule."""
+        return task.prediction(model(x))
+
+    @property
+    def traces_task_loss(self) -> bool:
+        """Whether autograd differentiates the task loss and nothing else of this method.
+
+        Then models that differ only in their weights may share its product. A class that changes
+        what is differentiated says so by changing one of these hooks.
+        """
+        return False
+
+    def _leaves(self, kind: type[Method], *hooks: str) -> bool:
+        """Whether this class has these hooks as `kind` has them."""
+        return all(getattr(type(self), hook) is getattr(kind, hook) for hook in hooks)
+
+    def read_in_a_step(self) -> dict[str, object]:
+        """The attributes that a step reads, by name; a step that is replayed knows the objects."""
+        return dict(vars(self))
 
     @property
     def knobs(self) -> dict[str, Any]:
@@ -136,6 +160,10 @@ class Baseline(Method):
     name = "baseline"
     label = "Baseline"
 
+    @property
+    def traces_task_loss(self) -> bool:
+        return self._leaves(Baseline, *TRACED)
+
 
 @dataclass(eq=False)
 class Joint(Method):
@@ -160,3 +188,9 @@ def nbytes(value: object) -> int:
     if isinstance(value, dict):
         return nbytes(list(value.values()))
     return sum(map(nbytes, value)) if isinstance(value, list | tuple) else 0
+
+
+def check_method(method: object) -> None:
+    """Raise ValueError unless this is a method."""
+    if not isinstance(method, Method):
+        raise ValueError(f"method is {method!r}: give one, such as cl.EWC()")

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..models import VAE
-from ..settings import above_zero, at_least_one
-from ..tasks import Task, masked
-from .past import Teacher, frozen, weights_of
+from ..checks import above_zero, at_least_one
+from ..data.tasks import Task, masked
+from ..models.small import VAE
+from .old_outputs import Teacher, frozen, weights_of
 
 
 @dataclass(eq=False)

@@ -11,8 +11,8 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..gradients import mean_square_grad
-from ..tasks import Task
+from ..data.tasks import Task
+from .gradients import mean_square_grad
 from .quadratic import Quadratic
 
 
@@ -36,13 +36,10 @@ class EWC(Quadratic):
             raise ValueError(f'fisher is {self.fisher!r}: choose "empirical" or "true"')
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
-        def log_p_of_label(logits, y):
-            return F.log_softmax(task.mask(logits), -1).gather(1, y[:, None])
-
         def root_p_log_p(logits, y):
             # (∂ √p log p)² with √p held fixed is p (∂ log p)²: the terms of the expectation over y.
             log_p = F.log_softmax(task.outputs(logits), -1)
             return log_p.detach().div(2).exp() * log_p
 
-        of = log_p_of_label if self.fisher == "empirical" else root_p_log_p
+        of = task.log_likelihood if self.fisher == "empirical" else root_p_log_p
         return mean_square_grad(model, task.train, of)

@@ -5,7 +5,7 @@
 q_c is what the old network says, σ(z_old / T), for the classes it knew, and the label for the new
 ones. T is 1 in the paper. But a network that was asked about two classes alone is sure that an
 image of a third is one of them: T = 2 takes some of that from it, as van de Ven & Tolias 2019 do
-(arXiv:1904.07734), which on Split MNIST is worth five points (results/README.md).
+(arXiv:1904.07734), which on Split MNIST is worth five points (experiments/README.md).
 
 The batch is joined by exemplars, in their share of all data. Which images become exemplars is
 decided by herding: the next one is that which brings the mean of those chosen closest to the mean
@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..gradients import evaluating
-from ..settings import above_zero, at_least_one
-from ..tasks import Task
-from .past import Teacher, columns
+from ..checks import above_zero, at_least_one
+from ..data.tasks import Task
+from ..models.forward import evaluating
+from .old_outputs import Teacher, columns
 
 
 @dataclass(eq=False)

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..settings import above_zero
-from ..tasks import masked
-from .past import Teacher, columns
+from ..checks import above_zero
+from ..data.tasks import masked
+from .old_outputs import Teacher, columns
 
 
 @dataclass(eq=False)

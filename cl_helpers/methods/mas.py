@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from ..gradients import mean_abs_grad
-from ..tasks import Task
+from ..data.tasks import Task
+from .gradients import mean_abs_grad
 from .quadratic import Quadratic
 
 

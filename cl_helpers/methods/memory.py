@@ -6,16 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..parameters import flatten
-from ..settings import at_least_one
-from ..tasks import Task, masked
-from .past import Past
+from ..checks import at_least_one
+from ..data.tasks import Task, masked
+from ..models.flat import flatten
+from .old_outputs import OldOutputs
 
 
-class Memory(Past):
+class Memory(OldOutputs):
     """A method that stores `memory` examples in all, as the model saw them."""
 
-    kept = Past.kept | {"x": "exemplars", "y": "exemplars", "of": "exemplars"}
+    kept = OldOutputs.kept | {"x": "exemplars", "y": "exemplars", "of": "exemplars"}
     recordable = False
 
     memory: int

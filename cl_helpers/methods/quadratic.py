@@ -13,9 +13,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..parameters import flatten, unflatten
-from ..tasks import Task
-from .base import Method
+from ..data.tasks import Task
+from ..models.flat import flatten, unflatten
+from .base import TRACED, Method
 
 
 class Quadratic(Method):
@@ -69,6 +69,16 @@ class Quadratic(Method):
         self.theta_star = flat.theta.clone()
         self.shapes = flat.shapes
         self.tasks_held += 1
+
+    @property
+    def traces_task_loss(self) -> bool:
+        return self._leaves(Quadratic, *TRACED)
+
+    def read_in_a_step(self) -> dict[str, object]:
+        # Without the number λ: steps read `acting_lam`, which is changed in place.
+        kept = vars(self).items()
+        by_number = not self._leaves(Quadratic, "traced_loss")
+        return {name: value for name, value in kept if name != "lam" or by_number}
 
     @property
     def importance(self) -> dict[str, Tensor]:

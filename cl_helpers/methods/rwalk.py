@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..settings import above_zero, at_least_one
-from ..tasks import Task
+from ..checks import above_zero, at_least_one
+from ..data.tasks import Task
 from .quadratic import PathIntegral
 
 

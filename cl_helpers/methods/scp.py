@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..gradients import evaluating
-from ..parameters import flatten
-from ..settings import at_least_one, seeded
-from ..tasks import Task
+from ..checks import at_least_one, seeded
+from ..data.tasks import Task
+from ..models.flat import flatten
+from ..models.forward import evaluating
 from .quadratic import Quadratic
 
 

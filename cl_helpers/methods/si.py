@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..settings import above_zero
-from ..tasks import Task
+from ..checks import above_zero
+from ..data.tasks import Task
 from .quadratic import PathIntegral
 
 

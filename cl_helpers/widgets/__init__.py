@@ -1,14 +1,14 @@
 """Widgets for the notebooks: fronts of training, sweeps and plots. No learning code."""
 
-from .bowls import Bowls
-from .curvature import Curvature
-from .importance import Importance
-from .lab import Lab
-from .predict import Predict
-from .projection import Projection
-from .quiz import Quiz
-from .schedule import Schedule
-from .sweep import Sweep
+from ..answers.quiz_widget import Quiz
+from .bowls_widget import Bowls
+from .curvature_widget import Curvature
+from .importance_widget import Importance
+from .lab_widget import Lab
+from .predict_widget import Predict
+from .projection_widget import Projection
+from .schedule_widget import Schedule
+from .sweep_widget import Sweep
 
 __all__ = [
     "Bowls",

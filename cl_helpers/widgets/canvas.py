@@ -16,8 +16,8 @@ from html import escape
 import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 
-from .. import plots
-from .elements import Image
+from ..report import plots
+from .accessible import Image
 
 AT_MOST = 3.0  # pictures a second
 AT_LEAST = 1.2  # and no fewer, while there is news
@@ -39,7 +39,7 @@ class Canvas:
             describes it (`plots.described`).
     """
 
-    def __init__(self, figure: plots.Picture, update: Callable[[], None]):
+    def __init__(self, figure: plots.Chart, update: Callable[[], None]):
         self.figure, self.update = figure, update
         figure.of_a_widget = True
         self.image = Image()

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from .elements import Slider
+from .accessible import Slider
 
 _STYLE = {"description_width": "initial"}
 

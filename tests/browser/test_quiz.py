@@ -19,7 +19,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1]))
 from quizzes import ToyCourse
 
-from cl_helpers.answers import read_answers
+from cl_helpers.answers.sheet import read_answers
 from quiz import course as courses
 
 

@@ -41,7 +41,7 @@ def test_regimes(page):
     same = page.ask(
         """
         regime = {"lr": 0.2, "batch_size": 128, "dropout": 0.0, "lr_decay": 0.2}
-        [b] = cl.regimes.follow(tasks[:2], cl.MLP(sizes), epochs=epochs, **regime).bounds
+        [b] = cl.trajectories.follow(tasks[:2], cl.MLP(sizes), epochs=epochs, **regime).bounds
         print(f"sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, bound {b.bound:.0f}")
         """
     ).text.strip()

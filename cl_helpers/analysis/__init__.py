@@ -1,0 +1,10 @@
+"""What a minimum looks like, and where training went: curvature and trajectories.
+
+Imports training and what is below; report and all above may import it.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submodules=["curvature", "trajectories"]
+)

@@ -1,0 +1,294 @@
+"""How sharp is a minimum, and how much does that let a network forget?
+
+The Hessian H = ∇²L(w) of a task's mean loss has P² entries and is never written down. All that is
+asked of it is H v, the gradient of gᵀv by w (Pearlmutter 1994, doi:10.1162/neco.1994.6.1.147), at
+the price of about two gradients. From it come its largest eigenvalues (Lanczos, SciPy's `eigsh`),
+its trace (Hutchinson 1989, doi:10.1080/03610918908812806) and what a step Δw does to the loss:
+
+    F₁ = L₁(w₂) − L₁(w₁) ≈ g₁ᵀΔw + ½ ΔwᵀH₁Δw,   ΔwᵀH₁Δw ≤ λ_max ‖Δw‖²,   Δw = w₂ − w₁
+
+(Mirzadeh et al. 2020, arXiv:2006.06958, who take w₁ to be a minimum: g₁ = 0). Everything is
+computed in eval mode, without dropout, with what running statistics the model has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, eigsh
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.nn import functional as F
+
+from ..checks import at_least_one, seeded
+from ..data.tasks import Task
+from ..models.flat import flatten, unflatten
+from ..models.forward import check_forward, evaluating
+from ..speed.precision import products
+
+
+class Loss:
+    """L(w): the mean cross-entropy of some examples, as a function of the weights alone.
+
+    Args:
+        model: its layers; its weights stay as they are.
+        x, y: (N, …) images as the model sees them and (N,) labels, as
+            `task.train.batch(torch.arange(N))` gives them.
+        task: says which outputs compete; None is all of them.
+        batch_size: examples at a time. A Hessian of no more than that keeps its graph, which makes
+            each product twice as fast.
+
+    Raises:
+        ValueError: the model does not take the images, or has no output for a label.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        x: Tensor,
+        y: Tensor,
+        task: Task | None = None,
+        batch_size: int = 10_000,
+    ):
+        if not 0 < len(x) == len(y):
+            raise ValueError(
+                f"there are {len(x)} images and {len(y)} labels: give as many of both, one or more"
+            )
+        at_least_one("batch_size", batch_size)
+        self.model, self.task, self.n = model, task, len(x)
+        flat = flatten(model)
+        if flat.theta.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"the weights are {flat.theta.dtype}: give a float32 or float64 model")
+        device, self.shapes, self.n_weights = flat.theta.device, flat.shapes, len(flat.theta)
+        _check_labels(y, check_forward(model, x[:1].to(device), "this loss"), task)
+        self.batches = list(
+            zip(x.to(device).split(batch_size), y.to(device).split(batch_size), strict=True)
+        )
+
+    def __call__(self, w: Tensor) -> float:
+        """L at `w` (P,)."""
+        with self._at_work(), torch.no_grad():
+            return float(sum(self._losses(w)))
+
+    def gradient(self, w: Tensor) -> Tensor:
+        """g = ∇L(w), (P,)."""
+        w, total = w.detach().clone().requires_grad_(), torch.zeros_like(w)
+        with self._at_work():
+            for loss in self._losses(w):
+                total += torch.autograd.grad(loss, w)[0]
+        return total
+
+    def hessian(self, w: Tensor) -> Callable[[Tensor], Tensor]:
+        """v ↦ H v, both (P,), with H = ∇²L(w)."""
+        w = w.detach().clone().requires_grad_()
+
+        def gradients() -> Iterator[Tensor]:
+            for loss in self._losses(w):
+                yield torch.autograd.grad(loss, w, create_graph=True)[0]
+
+        with self._at_work():
+            kept = list(gradients()) if len(self.batches) == 1 else None
+
+        def product(v: Tensor) -> Tensor:
+            total = torch.zeros_like(w, requires_grad=False)
+            with self._at_work():
+                for g in kept or gradients():
+                    total += torch.autograd.grad(g, w, v, retain_graph=kept is not None)[0]
+            return total
+
+        return product
+
+    def _losses(self, w: Tensor) -> Iterator[Tensor]:
+        """Each batch's part of L(w)."""
+        if w.shape != (self.n_weights,):
+            raise ValueError(f"w is {tuple(w.shape)}: the model has {self.n_weights} weights")
+        parameters = unflatten(w, self.shapes)
+        for x, y in self.batches:
+            z = functional_call(self.model, parameters, (x,))
+            z = z if self.task is None else self.task.mask(z)
+            yield F.cross_entropy(z, y, reduction="sum") / self.n
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """In eval mode, and in float32: TF32's ten bits would be the error of the eigenvalues."""
+        device = self.batches[0][0].device
+        precision = products("full" if device.type == "cuda" else "fast", device)
+        with evaluating(self.model), precision, torch.enable_grad():
+            yield
+
+
+def _check_labels(y: Tensor, logits: Tensor, task: Task | None) -> None:
+    """Raise unless an output competes for each of them."""
+    zeros = torch.zeros_like(logits[0])
+    competing = (zeros if task is None else task.mask(zeros)).tolist()
+    for label in y.unique().tolist():
+        if not 0 <= label < len(competing) or competing[label] < 0:
+            raise ValueError(
+                f"there is an image of class {label}, but no output of the model competes for it: "
+                "give the task that the examples are of, and a model with an output a class"
+            )
+
+
+def weights(model: nn.Module) -> Tensor:
+    """w: a copy of all trainable parameters, (P,)."""
+    return flatten(model).theta.clone()
+
+
+def top_eigenvalues(
+    model: nn.Module, x: Tensor, y: Tensor, k: int = 1, *, task: Task | None = None
+) -> NDArray:
+    """The k largest eigenvalues of the Hessian at the model's weights, (k,), largest first.
+
+    Args:
+        model, x, y, task: as in `Loss`.
+        k: how many, fewer than there are weights.
+
+    Raises:
+        ValueError: k is none, or too many; or training has diverged.
+    """
+    return largest(Loss(model, x, y, task), weights(model), k)
+
+
+def trace(loss: Loss, w: Tensor, n_vectors: int = 30, seed: int = 0) -> tuple[float, float]:
+    """The trace of ∇²L(w), and the standard error of that estimate.
+
+    The mean of vᵀHv over random vectors of ±1, which is right on average, whatever H is.
+    """
+    at_least_one("n_vectors", n_vectors)
+    product = loss.hessian(w)
+    generator = seeded(seed)
+    samples = []
+    for _ in range(n_vectors):
+        v = (2 * torch.randint(2, w.shape, generator=generator) - 1).to(w)
+        samples.append(float(v @ product(v)))
+    error = np.std(samples, ddof=1) / math.sqrt(n_vectors) if n_vectors > 1 else math.nan
+    return float(np.mean(samples)), float(error)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What moving the weights from w₁ to w₂ does to the first task's loss, and what it can do.
+
+    Attributes:
+        forgetting: F₁ = L₁(w₂) − L₁(w₁), the truth.
+        slope: g₁ᵀΔw, which is 0 where w₁ is a minimum.
+        quadratic: ½ ΔwᵀH₁Δw.
+        sharpness: λ_max, the largest eigenvalue of H₁.
+        distance: ‖Δw‖.
+    """
+
+    forgetting: float
+    slope: float
+    quadratic: float
+    sharpness: float
+    distance: float
+
+    @property
+    def bound(self) -> float:
+        """½ λ_max ‖Δw‖², which the quadratic term cannot exceed."""
+        return self.sharpness * self.distance**2 / 2
+
+    @property
+    def second_order(self) -> float:
+        """g₁ᵀΔw + ½ ΔwᵀH₁Δw, all that Taylor's series says up to the second order."""
+        return self.slope + self.quadratic
+
+
+def bound(
+    model: nn.Module,
+    before: Tensor,
+    after: Tensor,
+    x: Tensor,
+    y: Tensor,
+    task: Task | None = None,
+    sharpness: float | None = None,
+) -> Bound:
+    """F₁, its quadratic approximation and the bound on that, all on the same examples.
+
+    Args:
+        model, x, y, task: as in `Loss`; the examples are the first task's, to be trained on.
+        before, after: w₁ and w₂, (P,) each: `weights` when the first task had been learned, and
+            when a later one had.
+        sharpness: λ_max at w₁, where it is known already.
+    """
+    loss = Loss(model, x, y, task)
+    forgetting = loss(after) - loss(before)
+    product, step = loss.hessian(before), after - before
+    return Bound(
+        forgetting=forgetting,
+        slope=float(loss.gradient(before) @ step),
+        quadratic=float(step @ product(step)) / 2,
+        sharpness=float(largest(loss, before)[0]) if sharpness is None else sharpness,
+        distance=float(step.norm()),
+    )
+
+
+def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
+    """The k largest eigenvalues of ∇²L(w), (k,), largest first; raises as `top_eigenvalues`."""
+    at_least_one("k", k)
+    if k >= len(w):
+        raise ValueError(f"k is {k}: choose fewer than the {len(w)} weights of the model")
+    if not math.isfinite(value := loss(w)):
+        raise ValueError(f"the loss is {value}: training diverged, lower the learning rate")
+    product = loss.hessian(w)
+    dtype = torch.empty(0, dtype=w.dtype).numpy().dtype
+
+    def multiply(v: NDArray) -> NDArray:
+        return product(torch.from_numpy(v.astype(dtype).ravel()).to(w)).cpu().numpy()
+
+    operator = LinearOperator((len(w), len(w)), matvec=multiply, dtype=dtype)
+    start = np.random.default_rng(0).standard_normal(len(w)).astype(dtype)
+    if not multiply(start).any():  # H is 0: the loss is flat, and ARPACK gives up
+        return np.zeros(k, dtype)
+    found = eigsh(
+        operator,
+        k,
+        which="LA",
+        v0=start,
+        ncv=min(len(w), 2 * k + 10),
+        tol=1e-4,
+        return_eigenvectors=False,
+    )
+    return np.sort(found)[::-1]
+
+
+def along(loss: Loss, a: Tensor, b: Tensor, t: Sequence[float] | NDArray) -> NDArray:
+    """L at a + t (b − a), (len(t),): 0 is a, 1 is b."""
+    return np.array([loss(a + float(s) * (b - a)) for s in t])
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """The plane through three points, such as w₁*, w₂* and the joint solution.
+
+    Attributes:
+        origin: the first point, (P,).
+        axes: (2, P), of length 1 and at right angles; the first leads to the second point.
+    """
+
+    origin: Tensor
+    axes: Tensor
+
+    @classmethod
+    def through(cls, a: Tensor, b: Tensor, c: Tensor) -> Plane:
+        """Raises ValueError if the three lie on a line."""
+        q, r = torch.linalg.qr(torch.stack([b - a, c - a], 1).double())
+        size = r.diagonal()
+        if not size.abs().min() > 1e-6 * size.abs().max():
+            raise ValueError("the three points lie on a line: choose others")
+        return cls(a, (q * size.sign()).T.to(a))
+
+    def coordinates(self, w: Tensor) -> NDArray:
+        """(2,): of `w`, or of the point of the plane that is nearest to it."""
+        return (self.axes @ (w - self.origin)).cpu().numpy()
+
+    def losses(self, loss: Loss, x: NDArray, y: NDArray) -> NDArray:
+        """L over the plane, (len(y), len(x)), at the coordinates `x` and `y`."""
+        rows = [self.origin + float(v) * self.axes[1] for v in y]
+        return np.array([[loss(row + float(u) * self.axes[0]) for u in x] for row in rows])

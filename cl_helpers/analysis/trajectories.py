@@ -1,0 +1,110 @@
+"""How one trains, and where that leads: plain SGD on one task after another.
+
+A regime is the settings alone (learning rate, its decay per task, batch size, dropout, …); there is
+no method (Mirzadeh et al. 2020, arXiv:2006.06958).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..data.tasks import Task, check_tasks
+from ..methods import Baseline
+from ..training.loop import Event
+from ..training.run import Run
+from ..training.train import train_steps
+from .curvature import Bound, Loss, bound, largest, weights
+
+EXAMPLES = 1_000  # of a task, at most, that stand for its training data
+
+
+@dataclass(eq=False)
+class Trajectory:
+    """A run, and the weights at the end of each task.
+
+    Attributes:
+        weights: w₁*, w₂*, …, (P,) each.
+    """
+
+    run: Run
+    tasks: Sequence[Task]
+    weights: list[Tensor] = field(default_factory=list)
+
+    def examples(self, task: int) -> tuple[Tensor, Tensor]:
+        """Some of the training data of task 0, 1, …, evenly spread over all of it."""
+        train = self.tasks[task].train
+        n = min(EXAMPLES, len(train))
+        return train.batch(torch.arange(n) * len(train) // n)
+
+    def loss(self, task: int) -> Loss:
+        """L of task 0, 1, …"""
+        return Loss(self.run.learner[0], *self.examples(task), self.tasks[task])
+
+    def sharpness(self, task: int) -> float:
+        """λ_max of the Hessian of task 0, 1, … where it had been learned."""
+        return float(largest(self.loss(task), self.weights[task])[0])
+
+    @cached_property
+    def bounds(self) -> list[Bound]:
+        """F₁ and what bounds it after the second task, the third, …; none of a single task."""
+        first, model, (x, y) = self.weights[0], self.run.learner[0], self.examples(0)
+        sharpness = self.sharpness(0)
+        return [bound(model, first, w, x, y, self.tasks[0], sharpness) for w in self.weights[1:]]
+
+
+def follow_steps(
+    tasks: Sequence[Task], model: nn.Module | None = None, **settings: Any
+) -> Generator[Event, None, Trajectory]:
+    """Train with SGD, one event at a time; returns the way.
+
+    Raises:
+        ValueError: a setting makes no sense, or cannot be chosen; or the loss of a task does not
+            depend on the weights alone.
+    """
+    if "optimizer" in settings:
+        raise ValueError(f"optimizer is {settings['optimizer']!r}: leave it out, it is SGD")
+    if "checkpoint" in settings:
+        raise ValueError(
+            f"checkpoint is {str(settings['checkpoint'])!r}: leave it out, a checkpoint has only "
+            "the latest weights and a way needs those of every task"
+        )
+    if model is not None and any(True for _ in model.buffers()):
+        raise ValueError(
+            f"{type(model).__name__} has running statistics, so that its loss does not depend on "
+            "its weights alone: give a model without batch normalisation, such as cl.MLP"
+        )
+    check_tasks(tasks)
+    if tasks[0].scenario == "class" and len(tasks) > 1:
+        raise ValueError(
+            "these tasks are Class-IL, where later outputs compete too and L₁ itself changes: "
+            'choose scenario="task" or "domain"'
+        )
+    way = None
+    for event in train_steps(Baseline(), tasks, model, optimizer="sgd", **settings):
+        way = way or Trajectory(event.run, tasks)
+        if event.kind == "task":
+            way.weights.append(weights(event.run.learner[0]))
+        yield event
+    assert way is not None
+    return way
+
+
+def follow(tasks: Sequence[Task], model: nn.Module | None = None, **settings: Any) -> Trajectory:
+    """Train with SGD, and keep the weights at the end of each task.
+
+    Args:
+        tasks, model: as in `train`.
+        settings: those of `Settings` but the optimizer.
+    """
+    events = follow_steps(tasks, model, **settings)
+    while True:
+        try:
+            next(events)
+        except StopIteration as end:
+            return end.value

@@ -1,0 +1,42 @@
+"""One-line checks of arguments: each raises a ValueError that names the value and the cure."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+
+def at_least_one(name: str, value: object) -> None:
+    """Raise unless `value` is a whole number, 1 or more."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
+
+
+def above_zero(name: str, value: float) -> None:
+    """Raise unless `value` is a finite number above 0."""
+    if not (isinstance(value, numbers.Real) and 0 < value < math.inf):
+        raise ValueError(f"{name} is {value!r}: choose a number above 0")
+
+
+def seeded(seed: object) -> torch.Generator:
+    """A generator that begins at `seed`.
+
+    Raises:
+        ValueError: it is no whole number, or is 2⁶³ or more, either way.
+    """
+    if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or abs(int(seed)) >= 2**63:
+        raise ValueError(f"seed is {seed!r}: choose a whole number below 2⁶³")
+    import torch  # here: the quiz does without
+
+    return torch.Generator().manual_seed(int(seed))
+
+
+def plain(value: Any) -> Any:
+    """A number of NumPy's as one of Python's: files say no more than that."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,341 @@
+"""Data sets as checked tensors: MNIST, CIFAR-100, and digits that need no network.
+
+Images stay the bytes they are on disk, one tensor a data set, and become normalised floats a batch
+at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import platformdirs
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..files import replacing
+from .download import DataError, Offline, download
+
+# MD5 of the files as published, unpacked.
+_MNIST_FILES = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+_CIFAR_ARRAYS = {
+    "train_images": (50000, 32, 32, 3),
+    "train_labels": (50000,),
+    "test_images": (10000, 32, 32, 3),
+    "test_labels": (10000,),
+    "class_names": (100,),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels, whole, on one device.
+
+    Attributes:
+        name: "mnist", "digits" or "cifar100".
+        train_images, test_images: (N, C, H, W) uint8.
+        train_labels, test_labels: (N,) long.
+        class_names: the label's name by label.
+        mean, std: (C, 1, 1) float, of the training images scaled to [0, 1]; what `normalise` uses.
+
+    Raises:
+        ValueError: images or labels are something else, or not as many.
+    """
+
+    name: str
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    class_names: tuple[str, ...]
+    mean: Tensor
+    std: Tensor
+    # For `source`: where `load` found it, and in which state its tensors then were.
+    _source: tuple[str, str | None, int, int] | None = field(default=None, init=False, repr=False)
+    _versions: tuple[int, ...] = field(default=(), init=False, repr=False)
+    _copies: dict[torch.device, Dataset] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self):
+        for half in ("train", "test"):
+            images, labels = self.images(half), self.labels(half)
+            if images.dtype != torch.uint8 or images.ndim != 4:
+                raise ValueError(
+                    f"{half}_images are {_said(images)}: give bytes (torch.uint8) from 0 to 255, "
+                    "of shape (N, C, H, W)"
+                )
+            if labels.dtype != torch.long or labels.shape != images.shape[:1]:
+                raise ValueError(
+                    f"{half}_labels are {_said(labels)}: give {len(images):,} whole numbers "
+                    "(torch.long), one an image"
+                )
+            if labels.device.type != "cpu":
+                continue  # it would be waited for; and copies are of what was looked at
+            wrong = labels[(labels < 0) | (labels >= len(self.class_names))]
+            if len(wrong):
+                raise ValueError(
+                    f"{half}_labels hold {int(wrong[0])}, but there are {len(self.class_names)} "
+                    f"class names: choose 0 to {len(self.class_names) - 1}, or name more classes"
+                )
+
+    def images(self, half: Literal["train", "test"]) -> Tensor:
+        return self.train_images if half == "train" else self.test_images
+
+    def labels(self, half: Literal["train", "test"]) -> Tensor:
+        return self.train_labels if half == "train" else self.test_labels
+
+    @property
+    def device(self) -> torch.device:
+        return self.train_images.device
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Bytes (B, C, H, W) to floats of mean 0 and standard deviation 1 a channel."""
+        return images.float().mul_(1 / (255 * self.std)).sub_(self.mean / self.std)
+
+    def in_unit_range(self) -> Dataset:
+        """The same images, seen with pixels from 0 to 1 and not normalised, as some papers do."""
+        return replace(self, mean=torch.zeros_like(self.mean), std=torch.ones_like(self.std))
+
+    def first(self, n_train: int, n_test: int) -> Dataset:
+        """The first `n_train` training and `n_test` test images: a view, for quick looks."""
+        part = replace(
+            self,
+            train_images=self.train_images[:n_train],
+            train_labels=self.train_labels[:n_train],
+            test_images=self.test_images[:n_test],
+            test_labels=self.test_labels[:n_test],
+        )
+        return part if self.source is None else _from(self.source[:2], part)
+
+    @property
+    def source(self) -> tuple[str, str | None, int, int] | None:
+        """Name, folder, and how many training and test images: what `load` would give again.
+
+        None for a data set made otherwise, or changed: by `replace` or in place.
+        """
+        return (
+            self._source if self._versions == tuple(v._version for v in self._tensors()) else None
+        )
+
+    @property
+    def digest(self) -> str:
+        """Stands for the content: all images and labels."""
+        content = hashlib.sha256()
+        for v in self._tensors():
+            content.update(v.cpu().numpy().tobytes())
+        return content.hexdigest()
+
+    def _tensors(self) -> list[Tensor]:
+        return [v for v in vars(self).values() if isinstance(v, Tensor)]
+
+    def __repr__(self) -> str:
+        n, n_test = len(self.train_labels), len(self.test_labels)
+        return f"<{self.name}: {n:,} training and {n_test:,} test images>"
+
+    def __reduce__(self):
+        # What is sent to another process: where the images are, not the images, if `load` has them.
+        if self.source is not None:
+            return _once, self.source
+        content = [getattr(self, f.name) for f in fields(self) if f.init]
+        return Dataset, tuple(v.clone() if isinstance(v, Tensor) else v for v in content)
+
+    def __deepcopy__(self, memo):
+        make, content = replace(self).__reduce__()  # `replace` has no source: content, cloned
+        return make(*content)
+
+    def to(self, device: torch.device) -> Dataset:
+        """The data set on `device`; the same copy at every call."""
+        if device == self.device:
+            return self
+        if device not in self._copies:
+            moved: dict[str, Any] = {
+                k: v.to(device) for k, v in vars(self).items() if isinstance(v, Tensor)
+            }
+            self._copies[device] = replace(self, **moved)
+        return self._copies[device]
+
+
+def _said(values: Tensor) -> str:
+    return f"{values.dtype} of shape {tuple(values.shape)}"
+
+
+def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:
+    """Load a data set: from disk, else by download, else (for "auto") the embedded digits.
+
+    Args:
+        name: "mnist" (60,000 + 10,000 images, 28×28), "cifar100" (50,000 + 10,000, 32×32, colour),
+            "digits" (scikit-learn's 1,797 8×8 digits, enlarged to 28×28; needs no network), or
+            "auto": MNIST if it can be had, else digits, and a line that says so.
+        root: the folder with the data; $CL_DATA when None, else the user's cache folder.
+
+    Raises:
+        ValueError: an unknown name.
+        DataError: a file is missing, truncated or corrupted, or (`Offline`) cannot be downloaded.
+    """
+    if name not in ("mnist", "digits", "cifar100", "auto"):
+        raise ValueError(f'data set is {name!r}: choose "mnist", "digits", "cifar100" or "auto"')
+    if name == "digits":
+        return _from(("digits", None), _digits())
+    folder = data_folder(root)
+    if name == "cifar100":
+        return _from((name, str(folder.absolute())), _cifar100(folder))
+    try:
+        return _from(("mnist", str(folder.absolute())), _mnist(folder))
+    except Offline as reason:
+        if name == "mnist":
+            raise
+        print(
+            f"No MNIST: {reason} Going on with scikit-learn's embedded digits, enlarged to 28×28.",
+            file=sys.stderr,
+        )
+        return _from(("digits", None), _digits())
+
+
+def _from(where: tuple[str, str | None], data: Dataset) -> Dataset:
+    """`data` as it is, knowing that it is the first part of what `load(*where)` gives."""
+    known = replace(data)
+    source = (*where, len(data.train_labels), len(data.test_labels))
+    object.__setattr__(known, "_source", source)  # `replace` does not take it along
+    object.__setattr__(known, "_versions", tuple(v._version for v in known._tensors()))
+    return known
+
+
+@cache
+def _once(name: str, folder: str | None, n_train: int, n_test: int) -> Dataset:
+    """The data set from that source, loaded once a process, wherever this machine has it."""
+    there = folder if folder is not None and Path(folder).exists() else None
+    return load(name, there).first(n_train, n_test)
+
+
+def data_folder(root: str | os.PathLike | None = None) -> Path:
+    """Where data is looked for: `root`, else $CL_DATA, else the user's cache folder."""
+    default = platformdirs.user_cache_dir("cl_helpers", appauthor=False)
+    return Path(root or os.environ.get("CL_DATA") or default).expanduser()
+
+
+def _dataset(name, train_images, train_labels, test_images, test_labels, class_names) -> Dataset:
+    values = train_images.transpose(0, 1).flatten(1)
+    # Exact and small: the mean and the mean square from how often each byte value occurs.
+    counts = torch.stack([torch.bincount(v, minlength=256) for v in values]).double()
+    level = torch.arange(256, dtype=torch.float64) / 255
+    share = counts / counts.sum(1, keepdim=True)
+    mean = share @ level
+    std = (share @ level**2 - mean**2).sqrt()
+    return Dataset(
+        name,
+        train_images,
+        train_labels.long(),
+        test_images,
+        test_labels.long(),
+        tuple(class_names),
+        mean.float().view(-1, 1, 1),
+        std.float().view(-1, 1, 1),
+    )
+
+
+def _digits() -> Dataset:
+    from sklearn.datasets import load_digits  # here: a second and a half to import
+    from sklearn.model_selection import train_test_split
+
+    x, y = load_digits(return_X_y=True)
+    images = torch.tensor(x, dtype=torch.float32).view(-1, 1, 8, 8) / 16
+    large = F.interpolate(images, size=28, mode="bilinear").mul(255).round().to(torch.uint8)
+    train, test = train_test_split(np.arange(len(y)), test_size=0.2, random_state=0, stratify=y)
+    labels = torch.tensor(y)
+    return _dataset(
+        "digits", large[train], labels[train], large[test], labels[test], map(str, range(10))
+    )
+
+
+def _mnist(root: Path) -> Dataset:
+    raw = root / "MNIST" / "raw"
+    if not raw.exists():
+        from torchvision.datasets import MNIST  # here: two seconds to import
+
+        download(lambda to: MNIST(to, download=True), MNIST.mirrors, Path("MNIST/raw"), raw)
+    halves = [
+        torch.frombuffer(_published(raw / name, md5, cure=raw), dtype=torch.uint8)[header:]
+        for (name, md5), header in zip(_MNIST_FILES.items(), (16, 8, 16, 8), strict=True)
+    ]
+    x, y, x_test, y_test = halves
+    x, x_test = x.view(-1, 1, 28, 28), x_test.view(-1, 1, 28, 28)
+    return _dataset("mnist", x, y, x_test, y_test, map(str, range(10)))
+
+
+def _published(path: Path, md5: str, cure: Path) -> bytearray:
+    """What is in `path`; raises unless that is, byte for byte, the published file."""
+    again = f"Delete {cure} to have the data downloaded again."
+    try:
+        content = bytearray(path.read_bytes())
+    except FileNotFoundError:
+        raise DataError(f"{path} is missing. {again}") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}). {again}") from None
+    if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
+        raise DataError(f"{path} is truncated or corrupted ({len(content):,} bytes). {again}")
+    return content
+
+
+def _cifar100(root: Path) -> Dataset:
+    path = root / "cifar100.npz"
+    if not path.exists():
+        from torchvision.datasets import CIFAR100 as cifar
+
+        if (root / cifar.base_folder).exists():
+            _pack_cifar100(root, path, cure=root / cifar.base_folder)
+        else:
+
+            def fetch(folder):
+                cifar(folder, download=True)
+                _pack_cifar100(folder, folder / path.name, cure=folder)
+
+            download(fetch, [cifar.url], Path(path.name), path)
+    again = f"Delete {path} to have the data made again."
+    try:
+        with np.load(path, allow_pickle=False) as npz:
+            arrays = {key: npz[key] for key in _CIFAR_ARRAYS}
+    except Exception as error:
+        raise DataError(f"{path} is truncated or corrupted ({error}). {again}") from error
+    for key, shape in _CIFAR_ARRAYS.items():
+        if arrays[key].shape != shape:
+            raise DataError(f"{path}: {key} is {arrays[key].shape}, expected {shape}. {again}")
+
+    *halves, names = arrays.values()
+    x, y, x_test, y_test = map(torch.from_numpy, halves)
+    x, x_test = (v.permute(0, 3, 1, 2).contiguous() for v in (x, x_test))
+    return _dataset("cifar100", x, y, x_test, y_test, map(str, names))
+
+
+def _pack_cifar100(root: Path, path: Path, cure: Path) -> None:
+    """Write torchvision's CIFAR-100 files under `root` as one .npz, whole or not at all."""
+    from torchvision.datasets import CIFAR100
+
+    try:
+        train, test = CIFAR100(root, train=True), CIFAR100(root, train=False)
+    except Exception as error:
+        raise DataError(
+            f"{cure} is incomplete or corrupted ({error}). Delete it to have it downloaded again."
+        ) from error
+    try:
+        with replacing(path) as file:
+            np.savez(
+                file,
+                train_images=train.data,
+                train_labels=np.array(train.targets, dtype=np.uint8),
+                test_images=test.data,
+                test_labels=np.array(test.targets, dtype=np.uint8),
+                class_names=np.array(train.classes),
+            )
+    except OSError as error:
+        raise DataError(f"{path} cannot be written ({error.strerror}).") from error

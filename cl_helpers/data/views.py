@@ -1,0 +1,210 @@
+"""Views of a data set: which rows, seen through which permutation or rotation. No copies.
+
+The transform is applied to a batch when the batch is asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import accumulate
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+if TYPE_CHECKING:
+    from .datasets import Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Permute:
+    """Show the pixels in another order: pixel i of the result is pixel `order[i]` of the image."""
+
+    order: Tensor
+
+    def __call__(self, images: Tensor) -> Tensor:
+        pixels = images.flatten(2).float()  # floats are moved faster than bytes
+        return pixels.index_select(2, self.order).view(images.shape)
+
+    def to(self, device: torch.device) -> Permute:
+        return Permute(self.order.to(device))
+
+
+@dataclass(frozen=True)
+class Rotate:
+    """Turn the image counter-clockwise by `degrees`, the corners filled with black."""
+
+    degrees: float
+
+    def __call__(self, images: Tensor) -> Tensor:
+        grid = _grid(self.degrees, *images.shape[-2:], images.device).expand(
+            len(images), -1, -1, -1
+        )
+        return F.grid_sample(images.float(), grid, align_corners=False).round_()
+
+    def to(self, device: torch.device) -> Rotate:
+        return self
+
+
+@cache
+def _grid(degrees: float, height: int, width: int, device: torch.device) -> Tensor:
+    """(1, H, W, 2): where each pixel of a turned image comes from, in units of half its size.
+
+    Kept, since torchvision's `rotate` makes it anew for every batch, and on the host.
+    """
+    turn, ratio = math.radians(degrees), height / width
+    cos, sin = math.cos(turn), math.sin(turn)
+    there = torch.tensor([[[cos, -sin * ratio, 0.0], [sin / ratio, cos, 0.0]]])
+    return F.affine_grid(there, [1, 1, height, width], align_corners=False).to(device)
+
+
+class DatasetView(Protocol):
+    """What training asks of a task's data: its size, and the examples at given positions."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def x(self) -> Tensor: ...
+
+    @property
+    def y(self) -> Tensor: ...
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) float and labels (B,) long at the positions `index` (B,) long."""
+        ...
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All examples, in order, `size` at a time; the last batch may be smaller."""
+        for index in torch.arange(len(self), device=self.device).split(size):
+            yield self.batch(index)
+
+    def to(self, device: torch.device) -> DatasetView: ...
+
+
+@dataclass(frozen=True, eq=False)
+class SplitView(DatasetView):
+    """The training or the test half of a task, as the model sees it.
+
+    Args:
+        dataset: where the images live; shared by all tasks.
+        half: "train" or "test".
+        rows: (N,) long, the rows of that half that belong to the task; None for all.
+        transform: applied to the raw bytes, before they are normalised; None for none.
+        relabel: (n_classes,) long, what the model sees for each label; None for the same.
+    """
+
+    dataset: Dataset
+    half: Literal["train", "test"]
+    rows: Tensor | None = None
+    transform: Permute | Rotate | None = None
+    relabel: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.dataset.labels(self.half) if self.rows is None else self.rows)
+
+    @property
+    def device(self) -> torch.device:
+        return self.dataset.device
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        index = index.to(self.device)
+        rows = index if self.rows is None else self.rows[index]
+        images = self.dataset.images(self.half).index_select(0, rows)
+        labels = self.dataset.labels(self.half).index_select(0, rows)
+        if self.transform is not None:
+            images = self.transform(images)
+        if self.relabel is not None:
+            labels = self.relabel[labels]
+        return self.dataset.normalise(images), labels
+
+    @property
+    def x(self) -> Tensor:
+        """All images as the model sees them, (N, C, H, W) float: made on demand, not kept."""
+        return self.batch(torch.arange(len(self)))[0]
+
+    @property
+    def y(self) -> Tensor:
+        """All labels as the model sees them, (N,) long."""
+        labels = self.dataset.labels(self.half)
+        labels = labels if self.rows is None else labels[self.rows]
+        return labels if self.relabel is None else self.relabel[labels]
+
+    def only(self, positions: Tensor) -> SplitView:
+        """The examples at `positions` (M,) of this split, as a split of their own."""
+        return replace(self, rows=positions if self.rows is None else self.rows[positions])
+
+    def to(self, device: torch.device) -> SplitView:
+        def move(part):
+            return None if part is None else part.to(device)
+
+        return replace(
+            self,
+            dataset=self.dataset.to(device),
+            rows=move(self.rows),
+            transform=move(self.transform),
+            relabel=move(self.relabel),
+        )
+
+
+@dataclass(frozen=True)
+class JoinedView(DatasetView):
+    """Several splits read as one: position i of the second follows the last of the first."""
+
+    splits: tuple[DatasetView, ...]
+
+    def __len__(self) -> int:
+        return sum(len(s) for s in self.splits)
+
+    @property
+    def device(self) -> torch.device:
+        return self.splits[0].device
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        index = index.to(self.device)
+        # On the CPU each split is asked for its own examples only. A GPU would have to wait for
+        # their number: there every split shows all positions, and its own are taken from it.
+        ask = self._everywhere if index.is_cuda else self._where_it_is
+        return ask(index)
+
+    def _where_it_is(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        xs, ys, where = [], [], []
+        for start, split in zip(self.starts, self.splits, strict=True):
+            here = ((index >= start) & (index < start + len(split))).nonzero().squeeze(1)
+            x, y = split.batch(index[here] - start)
+            xs.append(x)
+            ys.append(y)
+            where.append(here)
+        back = torch.cat(where).argsort()
+        return torch.cat(xs)[back], torch.cat(ys)[back]
+
+    def _everywhere(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = self.splits[0].batch(index.clamp(max=len(self.splits[0]) - 1))
+        for start, split in zip(self.starts[1:], self.splits[1:], strict=True):
+            x_here, y_here = split.batch((index - start).clamp(0, len(split) - 1))
+            here = index >= start
+            x = torch.where(here.view(-1, *[1] * (x.ndim - 1)), x_here, x)
+            y = torch.where(here, y_here, y)
+        return x, y
+
+    @property
+    def starts(self) -> list[int]:
+        """The position of the first example of each split."""
+        return list(accumulate((len(s) for s in self.splits[:-1]), initial=0))
+
+    def to(self, device: torch.device) -> JoinedView:
+        return JoinedView(tuple(s.to(device) for s in self.splits))
+
+    @property
+    def x(self) -> Tensor:
+        return torch.cat([s.x for s in self.splits])
+
+    @property
+    def y(self) -> Tensor:
+        return torch.cat([s.y for s in self.splits])

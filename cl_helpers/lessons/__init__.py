@@ -1,0 +1,10 @@
+"""What the notebooks explain with: bowls, figures, exercises and their checks.
+
+Imports report and what is below; widgets and cli may import it.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submodules=["bowls", "exercises", "figures"]
+)

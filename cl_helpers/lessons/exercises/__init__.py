@@ -1,0 +1,64 @@
+"""The exercises of the notebooks, and a check that says which mistake it sees.
+
+Each exercise is a few small problems, an oracle, and the functions that the usual mistakes amount
+to. An answer that has a mistake's numbers has made that mistake. So a new diagnosis is one line: a
+message and the wrong function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from . import on_curvature as minima
+from . import on_importance as omegas
+from . import on_metrics as figures
+from . import on_paths as paths
+from . import on_projection as projections
+from . import on_scenarios as scenarios
+from . import on_schedules as rates
+from . import on_tasks as tasks
+from .judge import Exercise, Verdict, judge, not_yet
+
+EXERCISES = {
+    "start": figures.start,
+    "forgetting": figures.forgetting,
+    "permutation": tasks.permutation,
+    "compromise": tasks.compromise,
+    "ewc": omegas.ewc,
+    "mas": omegas.mas,
+    "scp": omegas.scp,
+    "si": paths.si,
+    "rwalk": paths.rwalk,
+    "agem": projections.agem,
+    "scenarios": scenarios.scenarios,
+    "regimes": minima.regimes,
+    "schedules": rates.schedules,
+}
+
+__all__ = ["EXERCISES", "Exercise", "Verdict", "check"]
+
+
+def check(exercise: str, answer: Callable) -> Verdict:
+    """Compare a function with what the exercise asks for, and name the mistake.
+
+    Nothing that the function does is raised, and torch's global generator stays as it was.
+
+    Args:
+        exercise: its name, such as "ewc".
+        answer: the function itself. As long as a `...` stands in it, the verdict is "not yet".
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    if exercise not in EXERCISES:
+        raise ValueError(f"exercise is {exercise!r}: choose {', '.join(EXERCISES)}")
+    asked = EXERCISES[exercise]
+    if answer is None or answer is Ellipsis:
+        return not_yet(asked)
+    if not callable(answer):
+        return Verdict(
+            "wrong",
+            f"Give the function itself, not what it returns: `cl.check({exercise!r}, "
+            f"{asked.name})`. A {type(answer).__name__} came.",
+        )
+    return judge(asked, answer)

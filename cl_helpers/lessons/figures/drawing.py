@@ -1,0 +1,38 @@
+"""What the pictures share: colours, and ways to draw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
+
+from ...report.plots import LOOK
+
+A, B, GOOD = (LOOK[name][0] for name in ("ewc", "mas", "si"))
+INK, QUIET, FAINT = "#222222", "#666666", "#d5d5d5"
+
+
+def walk(ax: Axes, path: NDArray, colour: str, dots: bool = False) -> None:
+    """A path, a dot at its end; `dots` for its steps too."""
+    ax.plot(*path.T, color="white", linewidth=4.5, solid_capstyle="round", zorder=3)
+    ax.plot(*path.T, color=colour, linewidth=2.2, solid_capstyle="round", zorder=4)
+    if dots:
+        ax.plot(*path[1:].T, "o", color=colour, markersize=3.5, zorder=4)
+    ax.plot(*path[-1], "o", color=colour, markersize=8, markeredgecolor="white", zorder=6)
+
+
+def say(ax: Axes, x: float, y: float, text: str, colour: str, size: float = 10, **how: Any) -> None:
+    """Text on a white halo, legible on lines too."""
+    halo = [withStroke(linewidth=3, foreground="white")]
+    ax.text(x, y, text, color=colour, fontsize=size, path_effects=halo, zorder=8, **how)
+
+
+def bare(ax: Axes, frame: bool = True) -> None:
+    """No ticks: what is to be seen is a shape, not a number."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    for side in ax.spines.values():
+        side.set_visible(frame)
+        side.set_color(FAINT)

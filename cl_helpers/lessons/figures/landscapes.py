@@ -1,0 +1,239 @@
+"""The figures of notebook 11: a minimum, a step away from it, and what bounds the damage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from numpy.typing import NDArray
+
+from ...analysis.curvature import Bound, Loss, Plane, along
+from ...analysis.trajectories import Trajectory
+from ...report.plots import LOOK, Chart, blank, described, frame
+from .drawing import GOOD, A, B
+
+TERMS = {  # of a Bound: text, colour, marker, dashes
+    "bound": ("½ $λ_{max}$ ‖Δw‖²", "#0072B2", "s", "--"),
+    "forgetting": ("F₁, measured", "#000000", "o", "-"),
+    "quadratic": ("½ ΔwᵀHΔw", "#D55E00", "^", "-."),
+    "second_order": ("g₁ᵀΔw + ½ ΔwᵀHΔw", "#009E73", "D", ":"),
+}
+
+
+def bounds(ways: Mapping[str, Trajectory]) -> Chart:
+    """F₁, its approximations and the bound as tasks go by, a panel a regime, on one log axis."""
+    _check_two_tasks(ways)
+    figure = blank(4.1 * len(ways) + 1.9, 3.9)
+    panels = _panels(figure, len(ways))
+    told = []
+    for ax, (name, way) in zip(panels, ways.items(), strict=True):
+        x = np.arange(2, len(way.bounds) + 2)
+        for term, (text, colour, marker, dash) in TERMS.items():
+            y = [getattr(b, term) for b in way.bounds]
+            ax.plot(x, y, color=colour, marker=marker, linestyle=dash, markersize=7, label=text)
+        ax.set_yscale("symlog", linthresh=0.01)
+        ax.set_xticks(x)
+        ax.set_xlabel("after learning task")
+        ax.set_title(name, fontsize=11)
+        ax.axhline(0, color="black", linewidth=0.8)
+        frame(ax)
+        told.append(f"{name}: {_told(way.bounds[-1])}")
+    ticks = [-1, -0.1, 0, 0.01, 0.1, 1, 10, 100, 1000, 10_000]
+    low, high = panels[0].get_ylim()
+    panels[0].set_yticks([t for t in ticks if low <= t <= high])
+    panels[0].yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,g}"))
+    panels[0].yaxis.set_minor_locator(MaxNLocator(1))
+    panels[0].set_ylabel("rise of task 1's loss")
+    _legend_beside(panels)
+    return described(
+        figure,
+        "Forgetting of task 1 in loss after each later task, its quadratic approximations and the "
+        f"bound, on a logarithmic axis. At the end, {'; '.join(told)}.",
+    )
+
+
+def _check_two_tasks(ways: Mapping[str, Trajectory]) -> None:
+    for name, way in ways.items():
+        if len(way.weights) < 2:
+            raise ValueError(
+                f"{name} has learned {len(way.weights)} task: give two, one to forget by"
+            )
+
+
+def _panels(figure: Chart, n: int) -> NDArray:
+    """n of them in a row, on one vertical axis."""
+    return figure.subplots(1, n, sharey=True, squeeze=False)[0]
+
+
+def _legend_beside(panels: NDArray) -> None:
+    """Of the last panel, which stands for all."""
+    panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+
+
+def _told(b: Bound) -> str:
+    return (
+        f"F₁ {b.forgetting:.3f}, slope and curvature together {b.second_order:.3f}, curvature "
+        f"alone {b.quadratic:.3f}, bound {b.bound:.1f}"
+    )
+
+
+def line(ways: Mapping[str, Trajectory]) -> Chart:
+    """Both losses on the way from w₁* to w₂*, and task 1's as slope and curvature foretell it."""
+    _check_two_tasks(ways)
+    figure = blank(4.1 * len(ways) + 1.9, 3.7)
+    panels = _panels(figure, len(ways))
+    t = np.linspace(-0.5, 2.5, 49)
+    told = []
+    for ax, (name, way) in zip(panels, ways.items(), strict=True):
+        b, (first, second) = way.bounds[0], way.weights[:2]
+        one, two = (along(way.loss(task), first, second, t) for task in (0, 1))
+        start = way.loss(0)(first)
+        ax.plot(t, one, color=A, linewidth=2.4, label="L₁")
+        ax.plot(t, two, color=B, linewidth=2.4, linestyle="--", label="L₂")
+        parabola = start + b.slope * t + b.quadratic * t**2
+        ax.plot(t, parabola, color=A, linewidth=1.4, linestyle=":", label="L₁ by slope and H")
+        for place, text, colour in ((0, "w₁*", A), (1, "w₂*", B)):
+            ax.axvline(place, color=colour, linewidth=0.8)
+            ax.text(place - 0.06, 1.87, text, color=colour, fontsize=11, ha="right")
+        ax.set(xlabel="part of the way", ylim=(0, 2), xticks=[0, 1, 2])
+        ax.set_title(f"{name}: ‖Δw‖ = {b.distance:.1f}", fontsize=11)
+        frame(ax)
+        told.append(
+            f"{name}: L₁ {start:.2f} at w₁* and {start + b.forgetting:.2f} at w₂*, foretold "
+            f"{start + b.second_order:.2f}"
+        )
+    panels[0].set_ylabel("loss on training data")
+    _legend_beside(panels)
+    return described(
+        figure,
+        "Losses of task 1 and task 2 along the line through w₁* and w₂*, and the parabola that "
+        f"slope and curvature at w₁* give. {'; '.join(told)}.",
+    )
+
+
+def plane(
+    planes: Mapping[str, tuple[Plane, Loss, Loss]],
+    points: Mapping[str, Mapping[str, Any]],
+    good: float,
+    n: int = 13,
+) -> Chart:
+    """Where each task's loss is below `good`, in the plane of w₁*, w₂* and the joint solution.
+
+    Args:
+        planes: by regime: the plane, L₁ and L₂.
+        points: by regime: their names and weights, w₁* first, then w₂*, then the joint solution.
+        good: a task counts as solved where its loss is below.
+        n: points on each axis, 4 or more; in between, a cubic spline.
+    """
+    if n < 4:
+        raise ValueError(f"n is {n}: choose 4 or more points on an axis")
+    figure = blank(4.6 * len(planes), 4.2)
+    panels = figure.subplots(1, len(planes), squeeze=False)[0]
+    at = {name: _places(flat, points[name]) for name, (flat, _, _) in planes.items()}
+    half = max(0.8 * np.ptp(list(places.values()), axis=0).max() for places in at.values())
+    told = []
+    for ax, (name, (flat, one, two)) in zip(panels, planes.items(), strict=True):
+        places = at[name]
+        x, y = _around(places, half, n)
+        _regions(ax, x, y, flat.losses(one, x, y), flat.losses(two, x, y), good)
+        for (text, place), mark, colour in zip(places.items(), "osP", (A, B, GOOD), strict=True):
+            ax.plot(*place, mark, color=colour, markersize=10, markeredgecolor="white", zorder=5)
+            ax.annotate(
+                text, tuple(place), (8, 8), textcoords="offset points", fontsize=11, zorder=6
+            )
+        ax.set(aspect="equal", xlabel="distance along w₂* − w₁*", title=name)
+        ax.spines[["top", "right"]].set_visible(False)
+        told.append(
+            name
+            + ": "
+            + ", ".join(
+                f"at {text} L₁ {one(w):.2f} and L₂ {two(w):.2f}" for text, w in points[name].items()
+            )
+        )
+    panels[0].set_ylabel("distance at right angles to it")
+    return described(
+        figure,
+        f"Losses of task 1 (blue) and task 2 (orange) in the plane of w₁*, w₂* and the joint "
+        f"solution; shaded where they are below {good:.2g}, green where both are. "
+        f"{'; '.join(told)}.",
+    )
+
+
+def _places(flat: Plane, points: Mapping[str, Any]) -> dict[str, NDArray]:
+    return {text: flat.coordinates(w) for text, w in points.items()}
+
+
+def _around(places: Mapping[str, NDArray], half: float, n: int) -> NDArray:
+    """(2, n): the axes of a square with the points in its middle."""
+    every = np.array(list(places.values()))
+    middle = (every.min(0) + every.max(0)) / 2
+    return np.array([np.linspace(m - half, m + half, n) for m in middle])
+
+
+def _regions(ax: Axes, x: NDArray, y: NDArray, l1: NDArray, l2: NDArray, good: float) -> None:
+    from scipy.interpolate import RectBivariateSpline  # half a second, for this figure alone
+
+    between = [np.linspace(v[0], v[-1], 150) for v in (y, x)]
+    tiny = np.finfo(float).tiny  # a loss of 0 has no logarithm
+    l1, l2 = (
+        np.exp(RectBivariateSpline(y, x, np.log(np.maximum(loss, tiny)))(*between))
+        for loss in (l1, l2)
+    )
+    y, x = between
+    for loss, colour, dash in ((l1, A, "solid"), (l2, B, "dashed")):
+        levels = good * np.array([1, 2, 4, 8, 16])
+        ax.contourf(x, y, loss, [0, good], colors=[colour], alpha=0.22)
+        ax.contour(x, y, loss, levels, colors=[colour], linewidths=0.9, linestyles=dash)
+    both = np.maximum(l1, l2)
+    if both.min() < good:
+        ax.contourf(x, y, both, [0, good], colors=[GOOD], alpha=0.55)
+
+
+def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Chart:
+    """Average accuracy (%) after each task: by stream, rows of `stored("table2")`, a line each."""
+    figure = blank(4.1 * len(streams) + 2.0, 3.9)
+    panels = _panels(figure, len(streams))
+    told = []
+    for ax, (stream, rows) in zip(panels, streams.items(), strict=True):
+        ends = []
+        for row in rows:
+            curves = np.array([seed["curve"] for seed in row["seeds"]], dtype=float)
+            mean = curves.mean(0)
+            colour, marker, dash = LOOK[_NAMES[row["method"]]]
+            ends.append(f"{row['method']} {mean[-1]:.1f}")
+            if np.isfinite(mean).sum() == 1:  # joint training has only an end
+                ax.axhline(mean[-1], color=colour, linestyle=dash, label=row["method"])
+                continue
+            x = np.arange(1, len(mean) + 1)
+            ax.plot(x, mean, color=colour, linestyle=dash, marker=marker, label=row["method"])
+            ax.lines[-1].set(markersize=5, markevery=3)
+            ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
+        ax.set(xlabel="tasks learned", title=_STREAMS.get(stream, stream))
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        frame(ax)
+        told.append(f"{stream}, at the end: {', '.join(ends)}")
+    panels[0].set_ylabel("average accuracy on them (%)")
+    _legend_beside(panels)
+    return described(
+        figure,
+        "Average accuracy on the tasks learned so far against their number, mean over seeds, bands "
+        f"from lowest to highest. {'; '.join(told)} per cent.",
+    )
+
+
+_STREAMS = {
+    "permuted": "Permuted MNIST",
+    "rotated": "Rotated MNIST",
+    "cifar": "Split CIFAR-100",
+}
+_NAMES = {  # whose colours
+    "Naive SGD": "baseline",
+    "EWC": "ewc",
+    "A-GEM": "agem",
+    "ER": "er",
+    "Stable SGD": "si",
+    "Multi-task": "joint",
+}

@@ -1,0 +1,238 @@
+"""What can be kept of the past but an Ω: notebook 09.
+
+`past` is its title picture, made from one run on embedded digits. The others draw what is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...data.datasets import load
+from ...data.tasks import Task, split
+from ...methods import DGR, er, icarl
+from ...models.small import MLP
+from ...report.plots import LOOK, blank, described
+from ...training.run import Run
+from ...training.train import train
+from .arrows import Gradients
+from .drawing import FAINT, INK, QUIET, A, bare, say
+
+CHOSEN, WARM = LOOK["icarl"][0], "#9ecae1"
+
+
+def learned() -> tuple[Run, list[Task]]:
+    """A small MLP and a generator that have learned the embedded digits 0 to 4; both tasks."""
+    tasks = split(load("digits"), 5)
+    method, model = DGR(hidden=64, latent=8, lr=5e-3), MLP((784, 64, 10))
+    run = train(
+        method, tasks[:1], model, progress=False, epochs=25, batch_size=64, lr=2e-3, device="cpu"
+    )
+    return run, tasks
+
+
+def past() -> Figure:
+    """Four things to keep: the network as it was, a few examples, their gradients, a generator."""
+    run, (old, new) = learned()
+    model, dgr = run.learner
+    assert isinstance(dgr, DGR)
+    rng = torch.Generator().manual_seed(9)
+    image = new.test.x[new.test.y == 9][:1]
+    with torch.no_grad():
+        z = old.outputs(model(image))[0]
+        features = icarl.features(model, old.train.x[old.train.y == 3])
+    chosen = icarl.herding(features, 8)
+    gradients = Gradients((-1.55, -0.85), np.array([[-1.2, 1.9], [1.0, 1.5]]))
+
+    figure = blank(8, 3.3)
+    grid = figure.add_gridspec(2, 4, height_ratios=[1, 1.1])
+    picture, bars = (figure.add_subplot(grid[i, 0]) for i in (0, 1))
+    herd, plane, dreams = (figure.add_subplot(grid[:, i]) for i in (1, 2, 3))
+    tiles(picture, image, 1)
+    say_what(bars, {"T = 2": F.softmax(z / 2, 0)}, old.classes)
+    draw_herd(herd, features, chosen)
+    gradients.draw(plane, names=False)
+    plane.set(xlim=(-1.9, 1.9), ylim=(-2.4, 2.4))
+    bars.set_ylim(0, 0.6)
+    tiles(dreams, dgr.generator.sample(12, rng), 3)
+    for ax, below, title, words in (
+        (picture, bars, "the network", "LwF: what did it\nsay of a new image?"),
+        (herd, herd, "examples", "iCaRL, ER:\nlearn them again"),
+        (plane, plane, "their gradients", "GEM, A-GEM: take\nno step against them"),
+        (dreams, dreams, "a generator", "DGR: dream up\nmore of them"),
+    ):
+        ax.set_title(title, color=INK, fontsize=12)
+        below.set_xlabel(words, color=QUIET, fontsize=10)
+    return described(
+        figure,
+        "Four things to keep of a past in which the digits 0 to 4 were learned. The network: an "
+        f"image of a 9, and its answers as bars, of which the largest is {int(z.argmax())}. "
+        f"Examples: {len(chosen)} of {len(features)} images of a 3, marked as dots among the "
+        "others around the mean of all. Their gradients: arrows, and g turned into the region "
+        "where no old loss rises. A generator: twelve digits that it dreamed up.",
+    )
+
+
+def soft_targets(
+    images: Tensor, z: Tensor, classes: Sequence[int], temperatures: Sequence[float] = (1, 2)
+) -> Figure:
+    """What the old network says of new images.
+
+    Args:
+        images: (n, C, H, W), of classes that it never saw.
+        z: (n, K), its logits of the K `classes` that it knew.
+    """
+    figure = blank(8, 3)
+    axes = figure.subplots(2, len(images), height_ratios=[1, 1.25], squeeze=False)
+    for (above, below), image, logits in zip(axes.T, images, z, strict=True):
+        tiles(above, image[None], 1)
+        answers = {f"T = {t:g}": F.softmax(logits / t, 0) for t in temperatures}
+        say_what(below, answers, classes)
+    axes[1, 0].set_ylabel("the old network's\nanswer", color=QUIET)
+    axes[1, -1].legend(frameon=False, fontsize=9)
+    told = [
+        f"image {i}: {classes[int(logits.argmax())]}, and at T = {temperatures[-1]:g} then "
+        f"{classes[int(logits.argsort()[-2])]}"
+        for i, logits in enumerate(z, 1)
+    ]
+    return described(
+        figure,
+        f"{len(images)} images of classes that the old network never saw, and as bars how likely "
+        f"it finds each class that it knows. First choices: {'; '.join(told)}.",
+    )
+
+
+def herding(features: Tensor, n: int = 10, draws: int = 200) -> Figure:
+    """The first `n` exemplars of a class by herding, and how near their mean is to that of all.
+
+    Args:
+        features: (N, d) of all images of the class.
+        draws: random choices that it is compared with.
+    """
+    rng = torch.Generator().manual_seed(0)
+    features = features.cpu()
+    chosen = icarl.herding(features, n)
+    herded = distances(features, chosen)
+    random = [torch.randperm(len(features), generator=rng)[:n] for _ in range(draws)]
+    each = np.stack([distances(features, some) for some in random])
+    at_random = each.mean(0)
+    figure = blank(8, 3.3)
+    left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
+    draw_herd(left, features, chosen, numbered=True)
+    left.set_title("features of a class, in two dimensions", fontsize=11)
+    m = np.arange(1, n + 1)
+    right.fill_between(
+        m, *np.quantile(each, [0.1, 0.9], axis=0), color=FAINT, alpha=0.6, linewidth=0
+    )
+    right.plot(m, at_random, color=QUIET, linestyle="--", marker="o", markersize=4)
+    right.plot(m, herded, color=CHOSEN, marker="*", markersize=8)
+    k = n // 3
+    for y, name, colour in (
+        (at_random, "at random (8 in 10)", QUIET),
+        (herded, "herding", CHOSEN),
+    ):
+        say(right, k + 1, float(y[k]) + 0.015, name, colour)
+    right.set(xlabel="exemplars m", ylabel="from their mean\nto the mean of all", ylim=(0, None))
+    right.spines[["top", "right"]].set_visible(False)
+    return described(
+        figure,
+        f"Left, the features of {len(features)} images of a class in two dimensions, the first {n} "
+        "exemplars numbered as herding chose them, around the mean. Right, the distance from the "
+        f"mean of the first m to the mean of all: with herding {herded[0]:.2f} at m = 1 and "
+        f"{herded[-1]:.2f} at m = {n}, at random {at_random[0]:.2f} and "
+        f"{at_random[-1]:.2f}.",
+    )
+
+
+def distances(features: Tensor, chosen: Tensor) -> NDArray:
+    """(m,): from the mean of `features` (N, d) to that of the first 1, 2, … m chosen."""
+    means = features[chosen].cumsum(0) / torch.arange(1, len(chosen) + 1)[:, None]
+    return (means - features.mean(0)).norm(dim=1).numpy()
+
+
+def reservoir(n: int = 1_000, size: int = 100, draws: int = 300) -> Figure:
+    """How often each of `n` examples is still in a memory of `size` at the end."""
+    rng = torch.Generator().manual_seed(0)
+    kept = np.zeros(n)
+    for _ in range(draws):
+        memory = np.full(size, -1)
+        for slot, item in er.reservoir(0, n, size, rng).items():
+            memory[slot] = item
+        kept[memory] += 1
+    share = (kept / draws).reshape(20, -1).mean(1)
+    figure = blank(8, 3)
+    ax = figure.subplots()
+    width = n / len(share)
+    middle = width * (np.arange(len(share)) + 0.5)
+    ax.bar(middle, share, 0.9 * width, color=LOOK["er"][0], alpha=0.75)
+    ax.axhline(size / n, color=INK, linestyle="--", linewidth=1.5)
+    x = np.arange(n)
+    ax.plot(x, (1 - 1 / size) ** (n - 1 - x), color=A, linewidth=2)
+    say(ax, 0.01 * n, size / n + 0.02, f"M / n = {size / n:g}", INK, size=11)
+    say(ax, 0.93 * n, 0.62, "always in the place\nof a random one", A, size=11, ha="right")
+    ax.set(xlabel="example, in the order of arrival", ylabel="kept at the end", xlim=(0, n))
+    ax.set_ylim(0, 1)
+    ax.spines[["top", "right"]].set_visible(False)
+    return described(
+        figure,
+        f"How often each of {n:,} examples is in a memory of {size} at the end, over {draws} draws "
+        f"of the reservoir: between {share.min():.2f} and {share.max():.2f} wherever it came, and "
+        f"M / n is {size / n:g}. Beside it a curve: were every new example put in the place of a "
+        "random one, the early ones would be gone.",
+    )
+
+
+def dreams(rows: Mapping[str, Tensor]) -> Figure:
+    """Images (n, 1, H, W) in rows, by what is said of each row; each row has n."""
+    every = list(rows.values())
+    figure = blank(8, 6.6 / len(every[0]) * len(rows) + 0.1)
+    ax = figure.subplots()
+    tiles(ax, torch.cat([images.cpu() for images in every]), len(every[0]))
+    height = every[0].shape[2] + 2  # with its frame
+    ax.set_yticks(height * (np.arange(len(rows)) + 0.5), list(rows))
+    ax.tick_params(length=0)
+    return described(figure, f"Images in {len(rows)} rows: {'; '.join(rows)}.")
+
+
+def tiles(ax: Axes, images: Tensor, columns: int) -> None:
+    """Images (n, 1, H, W) as one, each from its darkest value to its lightest."""
+    flat = images.detach().cpu().flatten(1)
+    low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
+    shown = F.pad(((flat - low) / (high - low)).view(images.shape)[:, 0], (1, 1, 1, 1), value=1)
+    rows = [torch.cat(list(row), 1) for row in shown.split(columns)]
+    ax.imshow(torch.cat(rows).numpy(), cmap="gray")
+    bare(ax, frame=False)
+
+
+def say_what(ax: Axes, answers: Mapping[str, Tensor], classes: Sequence[int]) -> None:
+    """Probabilities (K,) of `classes` as groups of bars, one of each group for every answer."""
+    width = 0.8 / len(answers)
+    for i, (name, p) in enumerate(answers.items()):
+        x = np.arange(len(classes)) + (i - (len(answers) - 1) / 2) * width
+        ax.bar(x, p.cpu().numpy(), width, color=(A, WARM)[i % 2], label=name)
+    ax.set_xticks(range(len(classes)), [str(c) for c in classes], fontsize=9)
+    ax.set(yticks=[], ylim=(0, 1))
+    ax.tick_params(length=0)
+    ax.spines[["top", "left", "right"]].set_visible(False)
+
+
+def draw_herd(ax: Axes, features: Tensor, chosen: Tensor, numbered: bool = False) -> None:
+    """Features (N, d) on their two main axes, their mean a cross, the chosen ones dots."""
+    centred = features - features.mean(0)
+    points = (centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].T).numpy()
+    ax.plot(*points.T, "o", color=FAINT, markersize=4)
+    ax.plot(0, 0, "+", color=INK, markersize=22, markeredgewidth=2)
+    for k, (x, y) in enumerate(points[chosen], 1):
+        size = 12 if numbered else 7
+        ax.plot(x, y, "o", color=CHOSEN, markersize=size, markeredgecolor="white", zorder=3 + k)
+        if numbered:
+            place = {"ha": "center", "va": "center_baseline", "zorder": 3 + k}
+            ax.text(x, y, str(k), place, color="white", fontsize=9)
+    bare(ax)

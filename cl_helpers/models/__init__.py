@@ -1,0 +1,23 @@
+"""What learns: networks of the course, and all parameters of a network as one vector.
+
+Imports data and the leaves; methods and every room above may import it.
+"""
+
+from . import flat
+from .flat import flatten, unflatten
+from .resnet import ResNet18
+from .seeded import Dropout, Seeded, set_dropout
+from .small import CNN, MLP, VAE
+
+__all__ = [
+    "CNN",
+    "MLP",
+    "VAE",
+    "Dropout",
+    "ResNet18",
+    "Seeded",
+    "flat",
+    "flatten",
+    "set_dropout",
+    "unflatten",
+]

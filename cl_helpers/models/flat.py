@@ -1,0 +1,123 @@
+"""A model's trainable parameters as one vector θ, and their gradient as one vector g.
+
+Every formula of this course is about a vector θ. PyTorch keeps a list of tensors. `flatten` makes
+the two the same memory: the tensors become views into one vector, so that Ω (θ − θ*)² is written,
+and computed, once instead of once a layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+
+class Flat:
+    """θ and g of one model; writing to either changes the model.
+
+    Args:
+        model: whose parameters move into the vector.
+        memory: (P,) and (P,), where θ and g are to live; None for vectors of their own.
+
+    Attributes:
+        theta: (P,) all trainable parameters, in the order of `model.named_parameters()`.
+        shapes: parameter name -> shape.
+    """
+
+    def __init__(self, model: nn.Module, memory: tuple[Tensor, Tensor] | None = None):
+        named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        if not named:
+            raise ValueError(f"{type(model).__name__} has no parameter that can be trained")
+        kinds = {(p.dtype, p.device) for p in named.values()}
+        if len(kinds) > 1:
+            raise ValueError(f"the parameters differ in type or device: {sorted(map(str, kinds))}")
+        self.shapes = {n: p.shape for n, p in named.items()}
+        self.parameters = list(named.values())
+        theta = torch.cat([p.detach().reshape(-1) for p in self.parameters])
+        self.theta, self._grad = memory or (theta, torch.zeros_like(theta))
+        self.theta.copy_(theta)
+        self._theta_views = list(unflatten(self.theta, self.shapes).values())
+        self._grad_views = list(unflatten(self._grad, self.shapes).values())
+        for p, view in zip(self.parameters, self._theta_views, strict=True):
+            p.data = view
+        self.bring_in_gradients()
+
+    @property
+    def grad(self) -> Tensor:
+        """(P,) the gradient that is in the parameters' `.grad`; zero where there is none."""
+        self.bring_in_gradients()
+        return self._grad
+
+    @cached_property
+    def scratch(self) -> Tensor:
+        """(P,) for what a step needs for a moment: memory at hand is faster than new."""
+        return torch.empty_like(self.theta)
+
+    def bring_in_gradients(self) -> None:
+        """Copy gradients that are elsewhere to where they belong."""
+        for p, view in zip(self.parameters, self._grad_views, strict=True):
+            if p.grad is not view:
+                view.zero_() if p.grad is None else view.copy_(p.grad)
+                p.grad = view
+
+    def is_current(self, model: nn.Module) -> bool:
+        """False once a parameter has other memory (`model.to(...)`), was replaced or frozen."""
+        trainable = [p for p in model.parameters() if p.requires_grad]
+        return len(trainable) == len(self.parameters) and all(
+            p is mine and p.data_ptr() == view.data_ptr() and p.device == view.device
+            for p, mine, view in zip(trainable, self.parameters, self._theta_views, strict=True)
+        )
+
+
+_flat: WeakKeyDictionary[nn.Module, Flat] = WeakKeyDictionary()
+
+
+def flatten(model: nn.Module) -> Flat:
+    """The model's parameters and gradients as vectors; the same object at every call."""
+    flat = _flat.get(model)
+    if flat is None or not flat.is_current(model):
+        flat = _flat[model] = Flat(model)
+    return flat
+
+
+class Stack:
+    """θ and g of S models of one shape, as two matrices with a row a model.
+
+    A step of the optimiser moves all models at once; each model, and each method that holds on to
+    it, goes on seeing its own row as its θ.
+
+    Attributes:
+        theta, grad: (S, P).
+        parameters: parameter name -> (S, …), views of `theta` that autograd can differentiate by:
+            for `torch.func.functional_call` under `vmap`.
+    """
+
+    def __init__(self, models: Sequence[nn.Module]):
+        flats = [flatten(model) for model in models]
+        shapes = flats[0].shapes
+        self.models = models
+        if len(models) == 1:
+            self.theta, self.grad = flats[0].theta[None], flats[0].grad[None]
+        else:
+            self.theta = torch.stack([flat.theta for flat in flats])
+            self.grad = torch.zeros_like(self.theta)
+            for model, theta, grad in zip(models, self.theta, self.grad, strict=True):
+                _flat[model] = Flat(model, (theta, grad))
+        self.parameters = {n: nn.Parameter(v) for n, v in unflatten(self.theta, shapes).items()}
+
+    def bring_in_gradients(self) -> None:
+        """Make `grad` what is in the models' `.grad`, where somebody put other tensors there."""
+        for model in self.models:
+            flatten(model).bring_in_gradients()
+
+
+def unflatten(vector: Tensor, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
+    """The pieces of `vector` (…, P) that belong to each parameter, as views (…, its shape)."""
+    pieces = vector.split([shape.numel() for shape in shapes.values()], -1)
+    return {
+        name: job.view(*vector.shape[:-1], *shape)
+        for (name, shape), job in zip(shapes.items(), pieces, strict=True)
+    }

@@ -1,0 +1,91 @@
+"""The convolutional network of the papers on Split CIFAR-100."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from .seeded import Dropout, Seeded
+
+
+class ResNet18(Seeded):
+    """ResNet-18 (He et al. 2016, arXiv:1512.03385) for small images, as reduced by GEM's authors.
+
+    They took a third of the feature maps (Lopez-Paz & Ranzato 2017, arXiv:1706.08840), and A-GEM's
+    and Stable SGD's authors did as they did: 3 × 3 convolutions from the first on, no max-pooling,
+    1.1 million weights. The running statistics of its batch normalisation are no weights: all tasks
+    share them, the latest shifts them, and no penalty on θ holds them back.
+
+    Args:
+        n_outputs: one a class, of all tasks.
+        channels: of the images: 3 for colour.
+        width: feature maps of the first of four stages, each of which has twice as many as the one
+            before; 64 is the full ResNet-18.
+        dropout: probability of dropping what a block gives on, a number of a feature map at a
+            time, in training mode only.
+        seed: fixes the initial weights; None as in `MLP`.
+    """
+
+    def __init__(
+        self,
+        n_outputs: int = 100,
+        *,
+        channels: int = 3,
+        width: int = 20,
+        dropout: float = 0.0,
+        seed: int | None = None,
+    ):
+        super().__init__()
+        for name, value in (("n_outputs", n_outputs), ("channels", channels), ("width", width)):
+            if value < 1:
+                raise ValueError(f"{name} is {value}: at least 1 is needed")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout is {dropout}: choose 0 ≤ dropout < 1")
+        self.seed = seed
+        self.first = _convolution(channels, width)
+        widths = [width, width, 2 * width, 4 * width, 8 * width]
+        blocks: list[nn.Module] = []
+        for stage, (n_in, n_out) in enumerate(pairwise(widths)):
+            blocks += [self.block(n_in, n_out, dropout, stride=2 if stage else 1)]
+            blocks += [self.block(n_out, n_out, dropout)]
+        self.blocks = nn.Sequential(*blocks)
+        self.fc = nn.utils.skip_init(nn.Linear, 8 * width, n_outputs)
+        self.relu = nn.ReLU()
+        self.draw_weights(seed or 0)
+
+    def block(self, n_in: int, n_out: int, dropout: float, stride: int = 1) -> nn.Module:
+        """One of the eight, maps to maps; a subclass may have another."""
+        return _Block(n_in, n_out, dropout, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Images (B, C, H, W) to logits (B, outputs)."""
+        return self.fc(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer sees of `x` (B, C, H, W): (B, 8 · width), means over the image."""
+        return self.blocks(self.relu(self.first(x))).mean((2, 3))
+
+
+class _Block(nn.Module):
+    """relu(shortcut(x) + f(x)), f two convolutions; the shortcut is x where that fits."""
+
+    def __init__(self, n_in: int, n_out: int, dropout: float, stride: int = 1):
+        super().__init__()
+        self.first = _convolution(n_in, n_out, stride)
+        self.second = _convolution(n_out, n_out)
+        same = n_in == n_out and stride == 1
+        self.shortcut = nn.Identity() if same else _convolution(n_in, n_out, stride, size=1)
+        self.relu = nn.ReLU()
+        self.dropout = Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.relu(self.shortcut(x) + self.second(self.relu(self.first(x)))))
+
+
+def _convolution(n_in: int, n_out: int, stride: int = 1, size: int = 3) -> nn.Sequential:
+    """A convolution that keeps the image's size, but for the stride, and batch normalisation."""
+    convolution = nn.utils.skip_init(
+        nn.Conv2d, n_in, n_out, size, stride=stride, padding=size // 2, bias=False
+    )
+    return nn.Sequential(convolution, nn.BatchNorm2d(n_out))

@@ -1,0 +1,316 @@
+"""The figures. One palette and one set of markers, and a text that says what each figure shows.
+
+Colours are Okabe & Ito's (jfly.uni-koeln.de/color) and six more that colour-blind readers tell
+apart from them; markers and dashes say the same again. Every function returns a
+`matplotlib.figure.Figure`, drawn without pyplot, and `alt_text(figure)` says in words what is to be
+seen in it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from base64 import b64encode
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import PercentFormatter
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from ..data.tasks import Task
+from ..methods import METHODS
+from ..training import metrics
+from ..training.run import Run
+from .tables import differing, label
+
+# name: colour, marker, dashes
+LOOK: dict[str, tuple[str, str, str]] = {
+    "joint": ("#56B4E9", "", ":"),
+    "baseline": ("#000000", "o", "-"),
+    "ewc": ("#0072B2", "s", "--"),
+    "mas": ("#D55E00", "^", "-."),
+    "si": ("#009E73", "D", "-"),
+    "rwalk": ("#CC79A7", "v", "--"),
+    "scp": ("#E69F00", "P", "-."),
+    "lwf": ("#CD853F", "h", ":"),
+    "icarl": ("#542788", "*", "-"),
+    "gem": ("#117733", "<", "--"),
+    "agem": ("#6B8E23", ">", "-."),
+    "er": ("#661100", "p", "-"),
+    "dgr": ("#5C4033", "d", "--"),
+}
+OTHER = ("#444444", "X", "-")
+
+
+def alt_text(figure: Chart) -> str:
+    """What the figure shows, in words."""
+    return str(figure.get_label())
+
+
+class Chart(Figure):
+    """A figure that a notebook shows by itself, with its text.
+
+    Attributes:
+        moving: artists that change from frame to frame; the rest is drawn once and copied.
+        still: that copy. Set it to None when something else has changed.
+    """
+
+    moving: Sequence[Artist] = ()
+    still: Any = None
+    of_a_widget = False  # is there a live one, which hides this copy as long as it lives?
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        # As HTML too: JupyterLab shows a PNG without its text.
+        file, text = png(self), alt_text(self)
+        source = f"data:image/png;base64,{b64encode(file).decode()}"
+        kind = "cl-copy" if self.of_a_widget else "cl-figure"
+        html = f'<img class="{kind}" style="max-width: 100%" alt="{escape(text)}" src="{source}">'
+        data = {"text/html": html, "image/png": file, "text/plain": text}
+        return data, {"image/png": {"alt": text}}
+
+
+def save(figure: Chart, path: str | os.PathLike) -> None:
+    """Write the figure as PNG, its text in the file's description."""
+    Path(path).write_bytes(png(figure))
+
+
+def png(figure: Chart, **options: int) -> bytes:
+    """The figure as a PNG file, its text in the description; `options` are Pillow's.
+
+    In half the time of `savefig`, which lays the figure out twice.
+    """
+    canvas = FigureCanvasAgg(figure)
+    for artist in figure.moving:
+        artist.set_animated(True)  # left out by `draw`
+    if figure.still is None or not figure.moving:
+        canvas.draw()
+        figure.still = canvas.copy_from_bbox(figure.bbox)
+    else:
+        canvas.restore_region(figure.still)
+    for artist in figure.moving:
+        figure.draw_artist(artist)
+        artist.set_animated(False)  # so that `savefig` has it too
+    image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    file, told = io.BytesIO(), PngInfo()
+    told.add_itxt("Description", alt_text(figure))
+    image.save(file, "png", pnginfo=told, **options)
+    return file.getvalue()
+
+
+def images(images: Sequence[torch.Tensor], titles: Sequence[str]) -> Chart:
+    """Images (C, H, W) side by side."""
+    figure = blank(2.2 * len(images), 2.4)
+    axes = figure.subplots(1, len(images), squeeze=False)[0]
+    for ax, image, title in zip(axes, images, titles, strict=True):
+        _show(ax, image)
+        ax.set_title(title, fontsize=11)
+    return described(figure, f"{len(images)} images: {', '.join(titles)}.")
+
+
+def tasks(tasks: Sequence[Task]) -> Chart:
+    """The first test image of each class, a row a task: what each task shows of them."""
+    n_shown = len(tasks[0].classes)
+    figure = blank(0.72 * n_shown + 1.6, 0.78 * len(tasks) + 0.4)
+    axes = figure.subplots(len(tasks), n_shown, squeeze=False)
+    for row, task in zip(axes, tasks, strict=True):
+        y = task.test.y
+        images, _ = task.test.batch(torch.stack([(y == c).int().argmax() for c in task.classes]))
+        for ax, image in zip(row, images, strict=True):
+            _show(ax, image)
+        row[0].set_ylabel(
+            task.name.replace(" ", "\n"), rotation=0, ha="right", va="center", fontsize=9
+        )
+    return described(
+        figure,
+        f"Images of {tasks[0].data}, the first of each of {n_shown} classes, as each of "
+        f"{len(tasks)} tasks shows them, a row a task: {', '.join(t.name for t in tasks)}.",
+    )
+
+
+def average_accuracy(runs: Sequence[Run]) -> Chart:
+    """Average accuracy after each task, a line a method; bands from lowest to highest seed."""
+    figure = blank(7.4, 4.2)
+    ax = figure.subplots()
+    ends, groups = {}, _by_method(runs)
+    for name, group in groups.items():
+        curves = np.array([metrics.average_accuracies(r.accuracy) for r in group])
+        x = np.arange(1, curves.shape[1] + 1)
+        mean = curves.mean(0)
+        ends[name] = mean[-1]
+        colour, marker, dash = LOOK.get(name, OTHER)
+        text = f"{in_words(name)}  {mean[-1]:.1%}"
+        if np.isnan(mean[:-1]).any():  # joint training has only an end
+            ax.axhline(mean[-1], color=colour, linestyle=dash, label=text)
+            continue
+        ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, label=text, markersize=6)
+        ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
+    ax.set_xticks(x)
+    ax.set_xlabel("tasks learned")
+    ax.set_ylabel("average accuracy on them")
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    frame(ax)
+    handles, labels = ax.get_legend_handles_labels()
+    best_first = np.argsort([-v for v in ends.values()], kind="stable")
+    ax.legend(
+        [handles[i] for i in best_first],
+        [labels[i] for i in best_first],
+        title=f"after {len(x)} tasks",
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        frameon=False,
+    )
+    ranking = ", ".join(f"{n} {ends[n]:.1%}" for n in sorted(ends, key=lambda n: -ends[n]))
+    n_seeds = max(map(len, groups.values()))
+    return described(
+        figure,
+        f"Average accuracy on the tasks learned so far against their number, 1 to {len(x)}, a line "
+        f"a method, mean of {n_seeds} seed{'s' * (n_seeds > 1)}. At the end: {ranking}.",
+    )
+
+
+def accuracy_matrix(run: Run) -> Chart:
+    """a[t, j] as a heat map: the diagonal is learning, each column downwards is forgetting."""
+    n = len(run.accuracy)
+    figure = blank(0.85 * n + 1.8, 0.7 * n + 1.3)
+    ax = figure.subplots()
+    shown = np.where(np.tril(np.ones((n, n), dtype=bool)), run.accuracy, np.nan)
+    image = ax.imshow(shown, cmap="cividis", vmin=0, vmax=1)
+    for t, j in zip(*np.nonzero(~np.isnan(shown)), strict=True):
+        ink = "black" if shown[t, j] > 0.6 else "white"
+        ax.text(j, t, f"{100 * shown[t, j]:.1f}", ha="center", va="center", color=ink, fontsize=10)
+    ax.set_xticks(range(n), [str(j + 1) for j in range(n)])
+    ax.set_yticks(range(n), [str(t + 1) for t in range(n)])
+    ax.set_xlabel("accuracy on task (%)")
+    ax.set_ylabel("after learning task")
+    for side in ax.spines.values():
+        side.set_visible(False)
+    figure.colorbar(image, ax=ax, format=PercentFormatter(1, decimals=0), shrink=0.85)
+    name = run.config["method"]
+    ax.set_title(
+        f"{in_words(name)}: "
+        f"average {run.average_accuracy:.1%}, forgetting {100 * run.forgetting:.1f} points",
+        fontsize=11,
+    )
+    return described(
+        figure,
+        f"Accuracy matrix of {name}: row t, column j is the accuracy on task j after learning task "
+        f"t. Average of the last row {run.average_accuracy:.1%}, forgetting "
+        f"{100 * run.forgetting:.1f} percentage points.",
+    )
+
+
+def forgetting(runs: Sequence[Run]) -> Chart:
+    """How much of each earlier task was lost by the end, a group of bars a task, a bar a method."""
+    groups = {
+        name: 100 * np.array([metrics.forgettings(r.accuracy) for r in group])
+        for name, group in _by_method(runs).items()
+        if not np.isnan(group[0].forgetting)
+    }
+    if not groups:
+        raise ValueError("there is nothing to forget: one task only, or joint training alone")
+    figure = blank(7.4, 3.6)
+    ax = figure.subplots()
+    width = 0.8 / len(groups)
+    hatches = ["", "//", "..", "\\\\", "xx", "--", "++"]
+    for i, (name, lost) in enumerate(groups.items()):
+        x = np.arange(1, lost.shape[1] + 1) + (i - (len(groups) - 1) / 2) * width
+        mean = lost.mean(0)
+        error = [mean - lost.min(0), lost.max(0) - mean] if len(lost) > 1 else None
+        ax.bar(
+            x,
+            mean,
+            width,
+            yerr=error,
+            color=LOOK.get(name, OTHER)[0],
+            hatch=hatches[i % len(hatches)],
+            edgecolor="white",
+            label=in_words(name),
+        )
+        n_tasks = lost.shape[1] + 1
+    ax.axhline(0, color="black", linewidth=0.8)
+    ax.set_xticks(range(1, n_tasks))
+    ax.set_xlabel("task")
+    ax.set_ylabel(f"accuracy lost by the end\nof task {n_tasks} (points)")
+    frame(ax)
+    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    means = ", ".join(f"{name} {lost.mean():.1f}" for name, lost in groups.items())
+    return described(
+        figure,
+        f"Percentage points of accuracy on tasks 1 to {n_tasks - 1} that were lost by the end of "
+        f"task {n_tasks}, a bar a method. Mean over tasks: {means}.",
+    )
+
+
+def in_words(method: str) -> str:
+    """What a method is called in a figure."""
+    return METHODS[method].label if method in METHODS else method
+
+
+def _show(ax: Axes, image: torch.Tensor) -> None:
+    """An image (C, H, W), from its darkest value to its lightest."""
+    low, high = image.min(), image.max()
+    ax.imshow(((image - low) / (high - low)).permute(1, 2, 0).cpu().numpy(), cmap="gray")
+    ax.set_xticks([]), ax.set_yticks([])
+
+
+def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """Complete runs by method, in the palette's order and then as they come."""
+    names = dict.fromkeys([*LOOK, *(r.config["method"] for r in runs)])
+    groups = {n: [r for r in runs if r.config["method"] == n and r.complete] for n in names}
+    groups = {n: g for n, g in groups.items() if g}
+    if not groups:
+        raise ValueError("there is no complete run to draw")
+    for name, group in groups.items():
+        unlike = differing(group)
+        if len({label(run) for run in group}) > 1:
+            unlike.append("knobs")
+        if unlike:
+            raise ValueError(
+                f"the runs of {name} differ in more than the seed, in {', '.join(unlike)}: "
+                "draw those of one setting"
+            )
+    return groups
+
+
+def shade(task: int, n_tasks: int) -> tuple[float, float, float, float]:
+    """The colour of a task among `n_tasks`, dark to light; numbers on the lines say the same."""
+    return colormaps["viridis"](0.85 * task / max(1, n_tasks - 1))
+
+
+def task_line(ax: Axes, task: int, n_tasks: int) -> list[Line2D]:
+    """The line of one task among `n_tasks`, still empty, and the number in the discs on it."""
+    above = 2 + task / n_tasks
+    line = ax.plot([], [], color=shade(task, n_tasks), linewidth=1.4, zorder=above)[0]
+    line.set(marker="o", markersize=10, markerfacecolor="white")
+    number = ax.plot([], [], color="black", linestyle="", zorder=above)[0]
+    number.set(marker=f"${task + 1}$", markersize=5)
+    return [line, number]
+
+
+def blank(width: float, height: float) -> Chart:
+    """An empty figure of that size, in inches."""
+    return Chart(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def frame(ax: Axes) -> None:
+    """Two spines and a faint grid."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(axis="y", color="#dddddd", linewidth=0.8)
+    ax.set_axisbelow(True)
+
+
+def described(figure: Chart, text: str) -> Chart:
+    """The figure, with what is to be seen in it in words."""
+    figure.set_label(text)
+    return figure

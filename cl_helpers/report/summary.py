@@ -1,0 +1,126 @@
+"""Does it need labels, what does it store, what does it cost? A row a method, measured.
+
+The table grows from notebook to notebook: rows are kept in a small file in the working folder.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ..data.datasets import Dataset
+from ..data.tasks import Task, permuted
+from ..files import replacing
+from ..methods import Method
+from ..methods.base import nbytes
+from ..models.flat import flatten
+from ..models.small import MLP
+from ..training.run import Run
+from .tables import keeps_data, label, passes
+
+FILE = Path("course_table.json")
+
+Row = dict[str, str]
+
+
+def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
+    """The table so far, with the row of `run`: labels, memory and time, each as measured.
+
+    Args:
+        run: just trained, with its model and method.
+        baseline: of the same tasks and settings, on the same machine; times are relative to it.
+        file: where the rows of earlier notebooks are; written to, if that is possible.
+
+    Raises:
+        ValueError: one of the two was stopped early, or `run` was read from a file.
+    """
+    for each in (run, baseline):
+        if not each.complete:
+            raise ValueError(f"{label(each)} was stopped early: train it to the end first")
+    model, method = run.learner
+    needs = needs_labels(method)
+    kept = nbytes(method.state())
+    row = {
+        "kept needs labels": "–" if needs is None else "yes" if needs else "no",
+        "kept between tasks": "all data" if keeps_data(run) else _in_thetas(kept, model),
+        "at work in a task": _in_thetas(nbytes(vars(method)) - kept, model),
+        "passes a step": passes(run),
+        "time": f"{run.seconds / baseline.seconds:.1f} × baseline",
+        "of it between tasks": f"{run.end_task_seconds / run.seconds:.0%}",
+        "average accuracy": f"{run.average_accuracy:.1%}",
+    }
+    earlier = {name: r for name, r in _read(Path(file)).items() if list(r) == list(row)}
+    rows = earlier | {label(run): row}
+    with suppress(OSError), replacing(file) as out:  # where nothing can be kept, it is only shown
+        out.write(json.dumps(rows, indent=1, ensure_ascii=False).encode())
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+
+
+def needs_labels(method: Method) -> bool | None:
+    """Does what is kept change when the labels are shuffled, the weights' path being the same?
+
+    None: nothing is kept.
+    """
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (64, 1, 3, 3), generator=rng, dtype=torch.uint8)
+    labels = torch.randint(4, (64,), generator=rng)
+    shuffled = labels[torch.randperm(64, generator=rng)]
+    theta = flatten(_model()).theta
+    moves = [0.05 * torch.randn(theta.shape, generator=rng) for _ in range(12)]
+    kept = [_kept(method, _task(images, y), moves) for y in (labels, shuffled)]
+    return kept[0] != kept[1] if any(kept[0].values()) else None
+
+
+def _model() -> MLP:
+    return MLP((9, 6, 4), seed=0)
+
+
+def _task(images: Tensor, labels: Tensor) -> Task:
+    half = torch.full((1, 1, 1), 0.5)
+    return permuted(Dataset("noise", images, labels, images, labels, tuple("abcd"), half, half))[0]
+
+
+def _kept(method: Method, task: Task, moves: list[Tensor]) -> dict[str, Any]:
+    """By a method like this one after a task of the given steps, whatever the gradient says."""
+    method = type(method)(**method.knobs)
+    method.rng = torch.Generator().manual_seed(0)
+    model = _model()
+    flat = flatten(model)
+    x, y = task.train.x, task.train.y
+    method.begin_task(model, task)
+    for move in moves:
+        method.begin_step(model)
+        flat.grad.zero_()
+        method.traced_loss(model, x, y).backward()
+        method.after_backward(model)
+        flat.theta.add_(move)
+        method.after_step(model)
+    method.end_task(model, task)
+    return {name: _plain(value) for name, value in method.state().items() if method.kept[name]}
+
+
+def _plain(value: Any) -> Any:
+    """Tensors as lists, to be compared."""
+    if isinstance(value, dict):
+        return {key: _plain(v) for key, v in value.items()}
+    return value.tolist() if isinstance(value, Tensor) else value
+
+
+def _in_thetas(nbytes: int, model: torch.nn.Module) -> str:
+    """So much memory, in units of the model's weights."""
+    return f"{round(nbytes / flatten(model).theta.nbytes, 1):g} × θ"
+
+
+def _read(file: Path) -> dict[str, Row]:
+    """The rows of earlier notebooks; none where there is no such file, or it is something else."""
+    try:
+        rows = json.loads(file.read_bytes())
+        return {name: {k: str(v) for k, v in row.items()} for name, row in rows.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}

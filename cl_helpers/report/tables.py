@@ -1,0 +1,135 @@
+"""Many runs, side by side: how good they are, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean, median
+
+import pandas as pd
+
+from ..methods import METHODS
+from ..training.run import Run
+from ..training.settings import Settings
+
+FIGURES = ("average_accuracy", "forgetting", "backward_transfer", "seconds")
+HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
+COSTS = ("stored, MB", "passes a step", "seconds a task")
+REGIME = (
+    *("epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay"),
+    *("schedule", "warm_up", "lr_final", "dropout"),
+)  # the settings that make another experiment, where another seed is the same once more
+
+
+def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
+    """One row a method and setting: mean and standard deviation over seeds of the four figures.
+
+    Columns are pairs (figure, "mean" or "sd"); accuracies are fractions, not per cent.
+    """
+    rows = [
+        {"method": name} | {f: getattr(run, f) for f in FIGURES}
+        for run, name in zip(runs, labels(runs, with_epochs), strict=True)
+    ]
+    grouped = pd.DataFrame(rows).groupby("method", sort=False)
+    mean, sd = grouped.mean(), grouped.std()
+    return pd.concat({"mean": mean, "sd": sd}, axis=1).swaplevel(axis=1)
+
+
+def figures(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
+    """`table` to be read: mean ± standard deviation over seeds, accuracies in per cent."""
+
+    def cell(row, figure: str) -> str:
+        scale, digits = (1, 0) if figure == "seconds" else (100, 2)
+        mean, sd = scale * row[figure, "mean"], scale * row[figure, "sd"]
+        if mean != mean:
+            return "–"
+        return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
+
+    rows = {
+        name: [cell(row, f) for f in FIGURES] for name, row in table(runs, with_epochs).iterrows()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index", columns=HEADINGS)
+
+
+def costs(runs: Sequence[Run]) -> pd.DataFrame:
+    """What a method costs, to be read: one row a method and setting."""
+    rows = {name: cost(each) for name, each in _by(labels(runs), runs).items()}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=COSTS)
+
+
+def cost(runs: Sequence[Run]) -> list[str]:
+    """The row of one method, whose runs differ in their seeds; COSTS are its columns.
+
+    Stored at the end, and passes a step of the last task: both may have grown.
+    """
+    run = runs[0]
+    if not run.costs:  # saved before they were counted
+        return ["–"] * len(COSTS)
+    stored = run.costs[-1]["stored"]
+    megabytes = f"{', '.join(stored)} {sum(stored.values()) / 1e6:.1f}" if stored else "–"
+    seconds = fmean(sum(c["seconds"] for c in run.costs) / len(run.accuracy) for run in runs)
+    return ["all data" if keeps_data(run) else megabytes, passes(run), f"{seconds:.1f}"]
+
+
+def passes(run: Run) -> str:
+    """Passes a step of the last task, forwards + backwards."""
+    return f"{run.costs[-1]['forward']:.1f} + {run.costs[-1]['backward']:.1f}"
+
+
+def keeps_data(run: Run) -> bool:
+    """Is it trained on old tasks again? Then there are fewer stages than tasks."""
+    return len(run.config["n_train"]) < len(run.accuracy)
+
+
+def label(run: Run, with_epochs: bool = False) -> str:
+    """The method's name, λ and every other knob that is not at its default: "ewc lam=100"."""
+    name, knobs = run.config["method"], run.config["knobs"]
+    default = METHODS[name]().knobs if name in METHODS else {}
+    told = {k: v for k, v in knobs.items() if k == "lam" or default.get(k) != v}
+    words = [f"{k}={_short(v)}" for k, v in told.items()]
+    if with_epochs:
+        words.append(f"({run.config['epochs']} epochs)")
+    return " ".join([name, *words])
+
+
+def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
+    """Each run's `label`, and of the settings those in which runs of that label differ.
+
+    Raises:
+        ValueError: runs of one label have different models.
+    """
+    named = [label(run, with_epochs) for run in runs]
+    differ = {name: differing(alike) for name, alike in _by(named, runs).items()}
+    for name, unlike in differ.items():
+        if "model" in unlike:
+            raise ValueError(f"the runs of {name} have different models: compare those of one")
+    return [
+        " ".join([name, *(f"{k}={_short(_setting(run, k))}" for k in differ[name])])
+        for run, name in zip(runs, named, strict=True)
+    ]
+
+
+def _by(names: Sequence[str], runs: Sequence[Run]) -> dict[str, list[Run]]:
+    """The runs of each name, in the order in which the names first come."""
+    groups: dict[str, list[Run]] = {}
+    for name, run in zip(names, runs, strict=True):
+        groups.setdefault(name, []).append(run)
+    return groups
+
+
+def differing(runs: Sequence[Run]) -> list[str]:
+    """In which of REGIME's settings these runs are not alike, and whether in the model."""
+    return [k for k in (*REGIME, "model") if len({_setting(run, k) for run in runs}) > 1]
+
+
+def _setting(run: Run, name: str) -> object:
+    """What it was trained with; a run from before there was this setting had its default."""
+    return run.config.get(name, getattr(Settings, name, None))
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"{value}"
+
+
+def median_steps(runs: Sequence[Run], target: float) -> float:
+    """The median of their steps to `target`; ∞ if half of them or more do not reach it."""
+    return median(run.steps_to(target) for run in runs)

@@ -1,0 +1,161 @@
+"""Several models of one shape that take their steps together.
+
+The products of all of them are one batched product. To the training loop they are one learner; to a
+method they are not there: it is called on its own model, and its vectors are its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, vmap
+
+from ..checks import at_least_one
+from ..data.tasks import Task, fingerprint
+from ..methods import Method
+from ..models.flat import Stack
+from ..speed.cuda_graph import recorded
+from ..training.loop import Event, Learner
+from ..training.run import Run
+from ..training.settings import Settings
+from ..training.step import Step
+from ..training.train import events_of, new_learner, prepared
+
+
+def train_together(
+    methods: Sequence[Method],
+    tasks: Sequence[Task],
+    models: Sequence[nn.Module | None],
+    settings: Settings,
+    seeds: Sequence[int],
+    checkpoint: str | Path | None = None,
+    every: int = 10,
+) -> Generator[Event, None, None]:
+    """Train S models of one shape at once, each with a method and a seed of its own.
+
+    More than one only where `can_be_stacked`, and without a checkpoint.
+    """
+    at_least_one("every", every)
+    tasks, settings = prepared(methods, tasks, settings)
+    tasks_digest = fingerprint(tasks)
+    learners = [
+        new_learner(method, model, tasks, replace(settings, seed=seed), tasks_digest, len(seeds))
+        for method, model, seed in zip(methods, models, seeds, strict=True)
+    ]
+    learner = learners[0] if len(learners) == 1 else StackedLearner(learners)
+    return events_of(learner, tasks, settings, checkpoint, every)
+
+
+def can_be_stacked(method: Method, model: nn.Module, x: Tensor) -> bool:
+    """Whether `model` may share its steps with others of its shape, tried on images `x` (B, …).
+
+    It may where autograd differentiates the plain task loss and the model is a function of its
+    trainable parameters alone: no buffers, no random numbers, nothing frozen.
+    """
+    return (
+        method.traces_task_loss
+        and all(p.requires_grad for p in model.parameters())
+        and not any(True for _ in model.buffers())
+        and _can_be_mapped(model, x)
+    )
+
+
+def _can_be_mapped(model: nn.Module, x: Tensor) -> bool:
+    """Whether `vmap` takes the model. Not one that draws random numbers or asks for values."""
+    copy = deepcopy(model).train()  # a buffer or a counter may be written to
+    pairs = {name: torch.stack([p.detach()] * 2) for name, p in copy.named_parameters()}
+    try:
+        vmap(partial(functional_call, copy))(pairs, torch.stack([x] * 2))
+    except RuntimeError:
+        return False
+    return True
+
+
+class StackedStep(Step):
+    """Training steps of S models, each with its method and its own batches."""
+
+    def __init__(
+        self,
+        methods: Sequence[Method],
+        models: Sequence[nn.Module],
+        task: Task,
+        settings: Settings,
+        stage: int = 0,
+    ):
+        self.methods, self.models, self.task = methods, models, task
+        self.stack = Stack(models)
+        self.optimize(self.stack.theta, self.stack.grad, settings, stage)
+
+    def __call__(self, index: Tensor) -> Tensor:
+        """Step on the examples at `index` (S, B), a row a model; returns their losses (S,)."""
+        self.stack.bring_in_gradients()
+        x, y = self.task.train.batch(index.flatten())
+        method, model = self.methods[0], self.models[0]  # the traced loss is the same for all
+
+        def traced_loss(parameters: Any, x: Tensor, y: Tensor) -> Tensor:
+            called: Any = partial(functional_call, model, parameters)
+            return method.traced_loss(called, x, y)
+
+        parameters = self.stack.parameters
+        x, y = (v.unflatten(0, index.shape) for v in (x, y))
+        losses = vmap(traced_loss)(parameters, x, y)
+        grads = torch.autograd.grad(losses.sum(), list(parameters.values()))
+        torch.cat([g.flatten(1) for g in grads], 1, out=self.stack.grad)
+        for method, model in zip(self.methods, self.models, strict=True):
+            method.after_backward(model)
+        self.stack.bring_in_gradients()
+        self.optimizer.step()
+        for method, model in zip(self.methods, self.models, strict=True):
+            method.after_step(model)
+        return losses.detach()
+
+
+class StackedLearner(Learner):
+    """Several learners that train in step with each other, as one."""
+
+    def __init__(self, learners: Sequence[Learner]):
+        self.learners = learners
+        self.method, self.masks = learners[0].method, learners[0].masks
+        self.methods = [learner.method for learner in learners]
+        self.models = [learner.model for learner in learners]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(learner.run for learner in self.learners)
+
+    def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
+        for learner in self.learners:
+            learner.method.begin_task(learner.model, task)
+            learner.task = task
+        self.taken = 0
+        self.plain_step = StackedStep(self.methods, self.models, task, settings, stage)
+        self.take_step = recorded(self.plain_step, self.methods, [self.masks], settings)
+
+    def batches(self, size: int) -> Sequence[Tensor]:
+        """Positions of examples, (S, B) each, a row a model."""
+        every = [learner.batches(size) for learner in self.learners]
+        return [torch.stack(rows) for rows in zip(*every, strict=True)]
+
+    def step(self, index: Tensor) -> Tensor:
+        """Take one step each; returns their task losses, (S,)."""
+        pairs = list(zip(self.methods, self.models, strict=True))
+        for method, model in pairs:
+            method.begin_step(model)
+        self.plain_step.set_rate(self.taken)
+        losses = self.take_step(index)
+        self.taken += 1
+        for method, model in pairs:
+            if method.interval and self.taken % method.interval == 0:
+                method.after_interval(model)
+        return losses
+
+    def end_task(self) -> None:
+        for learner in self.learners:
+            learner.end_task()

@@ -1,0 +1,265 @@
+"""Many λ, methods or seeds at the price of few.
+
+Runs differ in method, λ and seed and share everything else, so models of one shape can take their
+steps together (`training.train_together`), as many as fit; such chunks of runs are spread over
+local processes or a Dask cluster (`engines.py`). What is on disk already is not trained again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import numbers
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from ..checks import at_least_one, seeded
+from ..data.tasks import Task, check_tasks, fingerprint
+from ..files import writable
+from ..methods import Method
+from ..models.seeded import Seeded, set_dropout
+from ..models.small import mlp_for
+from ..training.identity import digest, qualified_name
+from ..training.run import Run
+from ..training.settings import Settings, pick_device
+from .engines import Engine, workers
+from .stacked import can_be_stacked, train_together
+
+# Vectors as long as θ that a model in training needs, at most: θ, g, Adam's two, the method's.
+VECTORS = 24
+# On a CPU models gain from taking their steps together while the θ of all stay in its cache.
+CACHED = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One run of a sweep: what is its own. `path` is where it is kept."""
+
+    method: Method
+    seed: int
+    path: Path | None
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """Where the run is kept while in training; None where that folder is not there."""
+        if self.path is None or not self.path.parent.exists():
+            return None
+        return self.path.with_suffix(".checkpoint")
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Runs whose models take their steps together, and all that another process needs for them."""
+
+    members: Sequence[Member]
+    tasks: Sequence[Task]
+    model: nn.Module | None
+    settings: Settings
+
+    def __len__(self) -> int:
+        return len(self.members)
+
+    def train(self, report: Callable[[float], object]) -> list[Run]:
+        """Train; `report` hears how far it is, in runs, step by step."""
+        runs: Sequence[Run] = ()
+        done = 0
+        for event in train_together(
+            [deepcopy(member.method) for member in self.members],
+            self.tasks,
+            [deepcopy(self.model) for _ in self.members],
+            self.settings,
+            [member.seed for member in self.members],
+            checkpoint=self.members[0].checkpoint if len(self) == 1 else None,
+        ):
+            report(len(self) * (event.step - done) / event.n_steps)
+            done, runs = event.step, event.runs
+        return [replace(run, model=None, method=None) for run in runs]
+
+
+def sweep(
+    methods: Method | Sequence[Method],
+    tasks: Sequence[Task],
+    model: nn.Module | None = None,
+    *,
+    lam: Sequence[float] | None = None,
+    seeds: Sequence[int] = (0,),
+    folder: str | Path | None = None,
+    engine: Engine = "local",
+    together: int | None = None,
+    progress: bool = True,
+    **settings: Any,
+) -> list[Run]:
+    """Train every method with every λ and every seed; each run is what `train` would give.
+
+    That is so to the bit for runs that take their steps alone, else to the rounding of float32.
+    Ctrl-C ends it; the runs are then those that are finished.
+
+    Args:
+        methods: one or several, new; they are only copied.
+        tasks, model: as in `train`; every run begins with a copy of the model.
+        lam: λ, given to each method in turn; None leaves each its own.
+        seeds: of initial weights and order of data.
+        folder: where a run is kept once it has ended, and found again; None keeps it nowhere. Runs
+            that take their steps together end together; one that takes them alone leaves a
+            checkpoint there after every task, and the next call goes on from it.
+        engine: "local" is a process a core, if the memory allows, but on CUDA this process alone;
+            a number is so many processes; the address of a Dask scheduler, or a Client, is that
+            cluster (whose workers take the device that "auto" means on this machine: say if theirs
+            is another).
+        together: the most models that take their steps together; None finds out what fits. It is
+            told as `config["together"]` of each run.
+        progress: show a progress bar.
+        settings: those of `Settings` but the seed: epochs, batch_size, lr, …
+
+    Returns:
+        The runs by method, then λ, then seed; without model and method, as if read from a file.
+
+    Raises:
+        ValueError: a setting makes no sense, or the engine cannot be had.
+    """
+    members_of = _members(methods, lam, seeds)
+    check_tasks(tasks)
+    if "seed" in settings:
+        raise ValueError(f"seed is {settings['seed']!r}, but a sweep has several: seeds=[…]")
+    if together is not None:
+        at_least_one("together", together)
+    how = Settings.of(settings)
+    here = how.device == "auto" or engine == "local" or isinstance(engine, int)
+    device = pick_device(how.device) if here else torch.device(how.device)
+    how = replace(how, device=str(device) if device.index else device.type)
+    like = mlp_for(tasks) if model is None else deepcopy(model)
+    path = _paths(folder, tasks, like, how)
+    members = [Member(m, seed, path(m, seed)) for m, seed in members_of]
+    runs = {m: Run.load(m.path) for m in members if m.path is not None and m.path.exists()}
+    left = [m for m in members if m not in runs]
+
+    set_dropout(like, how.dropout)
+    with workers(engine, device) as staff:
+        size = together or how_many_fit(like, device)
+        chunks = [
+            Chunk(group, tasks, model, how) for group in _groups(left, like, tasks, size, staff.n)
+        ]
+        bar = tqdm(
+            desc=f"{max(map(len, chunks))} together" if chunks else "all there",
+            total=float(len(members)),
+            initial=len(runs),
+            bar_format="{l_bar}{bar}| {n:.1f}/{total:.0f} runs [{elapsed}<{remaining}]",
+            disable=not progress,
+            dynamic_ncols=True,
+        )
+        with bar:
+            try:
+                # Rounded down: tqdm does not like a sum of parts that is a hair above the total.
+                for c, done in staff.each(chunks, lambda part: bar.update(part * (1 - 1e-6))):
+                    for member, run in zip(chunks[c].members, done, strict=True):
+                        runs[member] = run
+                        if member.path is not None:
+                            run.save(member.path)
+                            member.path.with_suffix(".checkpoint").unlink(missing_ok=True)
+                    bar.n = float(len(runs))  # exactly, whatever the parts added up to
+                    bar.refresh()
+            except KeyboardInterrupt:
+                tqdm.write(f"stopped early: {len(runs)} of {len(members)} runs are finished")
+    return [runs[m] for m in members if m in runs]
+
+
+def how_many_fit(model: nn.Module, device: torch.device) -> int:
+    """How many models like this one should take their steps together on `device`."""
+    n_parameters = sum(p.numel() for p in model.parameters())
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return max(1, free // 2 // (4 * VECTORS * n_parameters))
+    return max(1, CACHED // n_parameters)
+
+
+def _groups(
+    members: Sequence[Member], model: nn.Module, tasks: Sequence[Task], size: int, n_workers: int
+) -> list[list[Member]]:
+    """Groups of at most `size` of one kind of method, alike in cost, and enough for all workers."""
+    x, _ = tasks[0].train.batch(torch.zeros(2, dtype=torch.long))
+    x = x.to(next(model.parameters()).device)
+    kinds: dict[type, list[Member]] = {}
+    for member in members:
+        kinds.setdefault(type(member.method), []).append(member)
+    groups = []
+    for kind in kinds.values():
+        most = size if can_be_stacked(kind[0].method, model, x) else 1
+        share = -(-n_workers * len(kind) // len(members))  # of the workers
+        n = max(-(-len(kind) // most), min(share, len(kind)))
+        groups += [kind[i::n] for i in range(n)]
+    return groups
+
+
+def _members(methods: object, lam: object, seeds: object) -> list[tuple[Method, int]]:
+    """Each method, with each λ, and each seed.
+
+    Raises:
+        ValueError: one of the three is not what it should be.
+    """
+    every: list[Any] = (
+        [methods] if isinstance(methods, Method) else _listed("methods", methods, "cl.EWC()")
+    )
+    for method in every:
+        if not isinstance(method, Method):
+            raise ValueError(f"methods holds {method!r}: give methods, such as cl.EWC()")
+        if method.task is not None:
+            raise ValueError(f"this {method.label} has been through a run: make a new one")
+    if lam is not None:
+        for method in every:
+            if "lam" not in method.knobs:
+                raise ValueError(f"{method.label} has no λ: sweep it apart, without lam")
+        strengths = _listed("lam", lam, 100.0)
+        every = [replace(m, lam=strength) for m in every for strength in strengths]
+    told = [(qualified_name(m), tuple(m.knobs.items())) for m in every]
+    for method, words in zip(every, told, strict=True):
+        if told.count(words) > 1:
+            raise ValueError(f"{method} is asked for twice")
+    whole = _listed("seeds", seeds, 0)
+    for seed in whole:
+        if whole.count(seed) > 1:
+            raise ValueError(f"seeds holds {seed!r} twice")
+        if not isinstance(seed, numbers.Integral) or isinstance(seed, bool):
+            raise ValueError(f"seeds holds {seed!r}: choose whole numbers")
+        seeded(seed)
+    return [(method, int(seed)) for method in every for seed in whole]
+
+
+def _listed(name: str, values: object, example: object) -> list[Any]:
+    if not isinstance(values, Iterable) or not (listed := list(values)):
+        raise ValueError(f"{name} is {values!r}: give a list, {name}=[{example}]")
+    return listed
+
+
+def _paths(
+    folder: str | Path | None, tasks: Sequence[Task], model: nn.Module, settings: Settings
+) -> Callable[[Method, int], Path | None]:
+    """Where runs are kept: named by what a reader looks for first, and a digest of all the rest."""
+    if folder is None:
+        return lambda method, seed: None
+    home = writable(Path(folder).absolute())
+    drawn = isinstance(model, Seeded) and model.is_untouched()  # the seed says what it is, then
+    weights = None if drawn else digest(model)
+    # A setting that came later counts once it says something: runs of before are found again.
+    later = ("schedule", "warm_up", "lr_final", "dropout")
+    unsaid = {k for k in later if getattr(settings, k) == getattr(Settings, k)}
+    said = {k: v for k, v in vars(settings).items() if k not in unsaid}
+    shared = {
+        "tasks": fingerprint(tasks),
+        "model": [qualified_name(model), str(model), weights],
+        "settings": said | {"seed": None, "cuda_graph": None},
+    }
+
+    def path(method: Method, seed: int) -> Path:
+        own = {"class": qualified_name(method), "knobs": method.knobs}
+        short = hashlib.sha256(json.dumps(own | shared, sort_keys=True).encode()).hexdigest()[:8]
+        lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
+        return home / f"{method.name}{lam}-seed{seed}-{short}.json"
+
+    return path

@@ -1,0 +1,147 @@
+"""A training step as a CUDA graph: recorded once and replayed.
+
+That spares the device the wait for Python between one small kernel and the next.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from ..methods import Method
+
+WARM_UP = 3  # plain steps before one is recorded; they count like any other
+
+
+class Asked(Protocol):
+    """The settings that decide whether a step is recorded."""
+
+    @property
+    def device(self) -> str | torch.device: ...
+
+    @property
+    def cuda_graph(self) -> bool: ...
+
+
+def recorded(
+    step: Callable[[Tensor], Tensor],
+    methods: Sequence[Method],
+    generators: Sequence[torch.Generator],
+    settings: Asked,
+) -> Callable[[Tensor], Tensor]:
+    """The step as a CUDA graph where that is asked for and can be had; else the step itself.
+
+    Args:
+        step: takes steps of these `methods`, which draw from these `generators` on the device.
+    """
+    device = torch.device(settings.device)
+    if device.type == "cuda" and settings.cuda_graph and methods[0].recordable:
+        return CudaGraphStep(step, methods, generators, device)
+    return step
+
+
+class CudaGraphStep:
+    """A step as a CUDA graph. What cannot be recorded is run plainly, and a warning says so.
+
+    A graph replays kernels on the memory they had; Python does not run again. So a step is recorded
+    only if it changes no attribute of its method but in place, and anew once one was changed
+    between steps.
+    """
+
+    graph: torch.cuda.CUDAGraph | None = None
+    index: Tensor  # what the graph reads
+    losses: Tensor  # what it writes
+    held: dict[str, object]  # the methods' attributes as it knows them
+
+    def __init__(
+        self,
+        step: Callable[[Tensor], Tensor],
+        methods: Sequence[Method],
+        generators: Sequence[torch.Generator],
+        device: torch.device,
+    ):
+        self.step, self.methods, self.generators = step, methods, generators
+        self.device = device
+        self.stream = torch.cuda.Stream(self.device)
+        self.shape: torch.Size | None = None  # of a whole batch; the last of an epoch may be short
+        self.plain_steps = 0
+        self.reason = ""
+
+    def __call__(self, index: Tensor) -> Tensor:
+        self.shape = self.shape or index.shape
+        if index.shape != self.shape or self.reason or self.plain_steps < WARM_UP:
+            return self.plain(index)
+        if self.graph is None or rebound(self.held, attributes(self.methods)):
+            self.record(index)
+        if self.graph is None:
+            return self.plain(index)
+        self.index.copy_(index)
+        self.graph.replay()
+        return self.losses
+
+    def plain(self, index: Tensor) -> Tensor:
+        before = attributes(self.methods)
+        with _on(self.stream):
+            losses = self.step(index)
+        self.plain_steps += 1
+        changed = rebound(before, attributes(self.methods))
+        if changed and self.plain_steps > 1:  # the first may still set things up
+            self.refuse(f"a step changes {', '.join(changed)}")
+        return losses
+
+    def record(self, index: Tensor) -> None:
+        self.graph = None
+        graph, self.index = torch.cuda.CUDAGraph(), index.clone()
+        for generator in self.generators:
+            graph.register_generator_state(generator)
+        capture = torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local")
+        try:
+            # One at a time: to begin, the whole device is waited for.
+            with _recording, torch.cuda.device(self.device), capture:
+                self.losses = self.step(self.index)
+        except RuntimeError as error:
+            self.refuse(str(error).splitlines()[0])
+        else:
+            self.graph, self.held = graph, attributes(self.methods)
+
+    def refuse(self, reason: str) -> None:
+        if not self.reason:
+            labels = ", ".join(sorted({method.label for method in self.methods}))
+            warnings.warn(
+                f"{labels}: steps are taken one kernel at a time, not as a CUDA graph ({reason})",
+                stacklevel=1,
+            )
+        self.reason, self.graph = reason, None
+
+
+_recording = Lock()
+
+
+def attributes(methods: Sequence[Method]) -> dict[str, object]:
+    """Every attribute that a step of the methods reads, itself, by name."""
+    return {
+        f"{method.label}.{name}" + f" of model {m}" * (len(methods) > 1): value
+        for m, method in enumerate(methods)
+        for name, value in method.read_in_a_step().items()
+    }
+
+
+def rebound(before: dict[str, object], after: dict[str, object]) -> list[str]:
+    """The names of attributes that are not the same objects any more."""
+    return sorted(n for n in {*before, *after} if before.get(n) is not after.get(n))
+
+
+@contextmanager
+def _on(stream: torch.cuda.Stream) -> Iterator[None]:
+    """Work on `stream`, after what is under way and before what comes next."""
+    current = torch.cuda.current_stream(stream.device)
+    stream.wait_stream(current)
+    with torch.cuda.stream(stream):
+        yield
+    current.wait_stream(stream)

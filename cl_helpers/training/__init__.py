@@ -1,0 +1,25 @@
+"""How a model learns one task after the other: settings, the loop, and the run that is left.
+
+The loop is loop.py, a page; train.py puts speed, time and checkpoints around it.
+Imports speed and what is below it; scale, analysis, report and all above may import it.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "checkpoint",
+        "costs",
+        "evaluation",
+        "identity",
+        "loop",
+        "metrics",
+        "presets",
+        "run",
+        "schedules",
+        "settings",
+        "step",
+        "train",
+    ],
+)

@@ -1,0 +1,86 @@
+"""A run in training, on disk: written between tasks, taken up again to the same bits."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from contextlib import closing
+from zipfile import ZipFile
+
+import torch
+
+from ..files import replacing
+from .loop import Event, Learner
+
+
+def saving(
+    events: Generator[Event, None, None], path: str | os.PathLike, learner: Learner
+) -> Generator[Event, None, None]:
+    """The same events; `path` is written after every task, before anybody hears of it."""
+    with closing(events):
+        for event in events:
+            if event.kind == "task":
+                save(path, learner, event.step)
+            yield event
+
+
+def save(path: str | os.PathLike, learner: Learner, step: int) -> None:
+    """Write all that the rest of the run depends on, whole or not at all."""
+    run, method = learner.run, learner.method
+    content = {
+        "config": run.config,
+        "step": step,
+        "stages_done": len(run.costs),
+        "accuracy": run.accuracy.tolist(),
+        "initial": run.initial.tolist(),
+        "history": run.history,
+        "costs": run.costs,
+        "seconds": run.seconds,
+        "end_task_seconds": run.end_task_seconds,
+        "model": learner.model.state_dict(),
+        "method": method.state(),
+        "lam": method.lam,
+        "generators": [generator.get_state() for generator in learner.generators],
+    }
+    with replacing(path) as file:
+        torch.save(content, file)
+
+
+def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
+    """Put everything back as `save` found it.
+
+    Returns:
+        The steps and the stages that are done.
+
+    Raises:
+        ValueError: the file cannot be read, or belongs to another run.
+    """
+    run, model, method = learner.run, learner.model, learner.method
+    try:
+        device = next(model.parameters()).device
+        with ZipFile(path) as archive:  # torch.load does not look at its checksums
+            if entry := archive.testzip():
+                raise ValueError(f"{entry} is damaged")
+        saved = torch.load(path, map_location=device, weights_only=True)
+        config = saved["config"]
+    except Exception as error:  # whatever a damaged pickle or archive makes of itself
+        reason = (str(error).splitlines() or ["empty"])[0]
+        raise ValueError(
+            f"{path} is not a checkpoint that can be read ({reason}): delete it to start over"
+        ) from error
+    for key, value in run.config.items():
+        if config.get(key) != value and key != "versions":
+            raise ValueError(
+                f"{path} belongs to a run with {key} = {config.get(key)!r}, not {value!r}: "
+                "give another file, or delete it to start over"
+            )
+    model.load_state_dict(saved["model"])
+    method.restore(saved["method"])
+    if "lam" in method.knobs:
+        method.lam = saved["lam"]
+    run.accuracy[:], run.initial[:] = saved["accuracy"], saved["initial"]
+    run.history[:], run.costs[:] = saved["history"], saved["costs"]
+    run.seconds, run.end_task_seconds = saved["seconds"], saved["end_task_seconds"]
+    for generator, state in zip(learner.generators, saved["generators"], strict=True):
+        generator.set_state(state.cpu())
+    return saved["step"], saved["stages_done"]

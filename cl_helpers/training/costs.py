@@ -1,0 +1,81 @@
+"""What training costs, noted from outside the loop: seconds, passes through the network, bytes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ..data.tasks import Task
+from ..speed.passes import CountedStep, Passes
+from .loop import Event, Learner
+from .run import Run
+from .settings import Settings
+from .step import Step
+
+
+@dataclass(eq=False)
+class TrackedLearner(Learner):
+    """A learner that notes in its run what every task costs.
+
+    Attributes:
+        faster: makes of a plain step one that does the same in less time.
+        passes: through the network, in a step of the task in training.
+    """
+
+    faster: Callable[[Step], Callable[[Tensor], Tensor]]
+    passes: Passes = field(default_factory=Passes)
+
+    def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
+        super().begin_task(task, settings, stage)
+        self.passes = Passes()
+        self.take_step = CountedStep(self.faster(self.plain_step), self.model, task, self.passes)
+
+    def end_task(self) -> None:
+        device = next(self.model.parameters()).device
+        began = time.perf_counter()
+        super().end_task()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        self.run.end_task_seconds += time.perf_counter() - began
+        self.run.costs.append(vars(self.passes) | {"stored": self.method.stored})
+
+
+class Clock:
+    """Adds the seconds of work to the runs, shared evenly among them.
+
+    Every epoch of `run.history` and every task of `run.costs` gets its part.
+    """
+
+    def __init__(self, runs: tuple[Run, ...]):
+        self.runs = runs
+        self.epoch_began = self.task_began = runs[0].seconds
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Time counts inside."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            share = (time.perf_counter() - began) / len(self.runs)
+            for run in self.runs:
+                run.seconds += share
+
+    def note(self, event: Event) -> None:
+        """Write down how long the epoch or the task that has just ended took."""
+        if event.kind == "step":
+            return
+        now = self.runs[0].seconds
+        for run in self.runs:
+            if event.kind == "epoch":
+                run.history[-1]["seconds"] = now - self.epoch_began
+            elif event.kind == "task":
+                run.costs[-1] |= {"task": event.task, "seconds": now - self.task_began}
+        self.epoch_began = now
+        if event.kind != "epoch":
+            self.task_began = now

@@ -1,0 +1,20 @@
+"""What identifies a run: the digest of its initial weights, the name of its method."""
+
+from __future__ import annotations
+
+import hashlib
+
+from torch import nn
+
+
+def digest(model: nn.Module) -> str:
+    """16 characters that stand for its weights, and for its buffers if it has any."""
+    content = hashlib.sha256()
+    for value in model.state_dict().values():
+        content.update(value.cpu().numpy().tobytes())
+    return content.hexdigest()[:16]
+
+
+def qualified_name(thing: object) -> str:
+    """Of its class: two methods may share a name and knobs, and yet differ."""
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"

@@ -1,0 +1,176 @@
+"""The training loop: one model, one task after the other.
+
+Everything that trains in this course goes through `training_loop`: the progress bar, the widgets,
+the sweeps and the tests only drain it. Speed, time-keeping and checkpoints are put around it
+(`train.py`), several models at once are a learner of another kind (`scale/stacked.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ..data.tasks import Task
+from ..methods import Method
+from .evaluation import accuracies, as_of
+from .run import Run
+from .settings import Settings
+from .step import Step
+
+
+@dataclass(frozen=True)
+class Event:
+    """What just happened in training.
+
+    Attributes:
+        kind: "start" (nothing trained yet), "step" (every few), "epoch" or "task" (one ended).
+        task, epoch: where training is, from 0; in a "start" event those that come next.
+        step, n_steps: steps done so far and in the whole run.
+        runs: the run so far of each model in training, the same objects in every event.
+        losses: (S,) task loss of each in the latest batch, or None; reading it makes a GPU wait.
+    """
+
+    kind: Literal["start", "step", "epoch", "task"]
+    task: int
+    epoch: int
+    step: int
+    n_steps: int
+    runs: tuple[Run, ...]
+    losses: Tensor | None = None
+
+    @property
+    def run(self) -> Run:
+        """The run, where one model is in training."""
+        return self.runs[0]
+
+    @property
+    def loss(self) -> Tensor | None:
+        """Task loss of the latest batch, 0-dim."""
+        return None if self.losses is None else self.losses[0]
+
+
+def training_loop(
+    learner: Learner,
+    tasks: Sequence[Task],
+    settings: Settings,
+    every: int = 10,
+    done: tuple[int, int] = (0, 0),
+) -> Generator[Event, None, None]:
+    """Train on one task after the other; yield what happens.
+
+    Args:
+        learner: the model in training, with its method and its run.
+        tasks: on the learner's device.
+        every: steps between two "step" events.
+        done: steps and stages that lie behind a learner that is taken up again.
+    """
+    stages = learner.method.stages(tasks)  # the tasks; joint training has them all in one stage
+    skipped = len(tasks) - len(stages)
+    n_steps = sum(settings.n_steps(len(stage.train)) for stage in stages)
+    step, first = done
+
+    def event(
+        kind: Literal["start", "step", "epoch", "task"], epoch: int, losses: Tensor | None = None
+    ) -> Event:
+        losses = None if losses is None else losses.clone()  # the next step may write over it
+        return Event(kind, t, epoch, step, n_steps, learner.runs, losses)
+
+    if not first:
+        learner.record_initial([as_of(tasks[max(j - 1, 0)], task) for j, task in enumerate(tasks)])
+    t = skipped + min(first, len(stages) - 1)
+    yield event("start", 0)
+
+    for s in range(first, len(stages)):
+        t = skipped + s
+        asked = [as_of(stages[s], task) for task in tasks]
+        learner.begin_task(stages[s], settings, s)
+        for epoch in range(settings.epochs):
+            for index in learner.batches(settings.batch_size):
+                losses = learner.step(index)
+                step += 1
+                if step % every == 0:
+                    yield event("step", epoch, losses)
+            learner.record_epoch(t, epoch, asked[: t + 1])
+            yield event("epoch", epoch, losses)
+        learner.end_task()
+        learner.record_task(t, asked[: t + 2])
+        yield event("task", epoch, losses)
+
+
+@dataclass(eq=False)
+class Learner:
+    """One model in training: its method, its run, and what its random numbers come from.
+
+    Attributes:
+        order, masks: what the shuffles of the examples and the masks of dropout are drawn from.
+        take_step: takes one step on the examples at the given positions; returns their loss.
+    """
+
+    method: Method
+    model: nn.Module
+    run: Run
+    order: torch.Generator
+    masks: torch.Generator
+    task: Task = field(init=False)
+    taken: int = field(init=False)  # steps of this task so far
+    plain_step: Step = field(init=False)
+    take_step: Callable[[Tensor], Tensor] = field(init=False)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return (self.run,)
+
+    @property
+    def generators(self) -> tuple[torch.Generator, ...]:
+        """All that its random numbers come from."""
+        assert self.method.rng is not None
+        return self.order, self.masks, self.method.rng
+
+    def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
+        """Before the first step of `task`, which is stage 0, 1, … of the run."""
+        self.method.begin_task(self.model, task)
+        self.task, self.taken = task, 0
+        self.take_step = self.plain_step = Step(self.method, self.model, task, settings, stage)
+
+    def batches(self, size: int) -> Sequence[Tensor]:
+        """Positions of the task's examples in a new order, (B,) each."""
+        self.model.train()
+        shuffled = torch.randperm(len(self.task.train), generator=self.order)
+        return shuffled.to(self.task.train.device).split(size)
+
+    def step(self, index: Tensor) -> Tensor:
+        """Take one step; returns the task loss of the batch, (1,)."""
+        self.method.begin_step(self.model)
+        self.plain_step.set_rate(self.taken)
+        loss = self.take_step(index)
+        self.taken += 1
+        if self.method.interval and self.taken % self.method.interval == 0:
+            self.method.after_interval(self.model)
+        return loss[None]
+
+    def end_task(self) -> None:
+        """After the last step of the task: the method makes its Ω, or stores examples."""
+        self.method.end_task(self.model, self.task)
+
+    def evaluate(self, tasks: Sequence[Task]) -> Iterator[tuple[Run, list[float]]]:
+        """Each run, with the metric of its model on the test examples of each of `tasks`."""
+        rows = accuracies([run.learner for run in self.runs], tasks)
+        return zip(self.runs, rows, strict=True)
+
+    def record_initial(self, tasks: Sequence[Task]) -> None:
+        for run, row in self.evaluate(tasks):
+            run.initial[:] = row
+
+    def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task]) -> None:
+        for run, row in self.evaluate(tasks):
+            _, method = run.learner
+            entry = {"task": t, "epoch": epoch, "lam": method.lam}
+            run.history.append(entry | {"accuracy": row})
+
+    def record_task(self, t: int, tasks: Sequence[Task]) -> None:
+        for run, row in self.evaluate(tasks):
+            run.accuracy[t, : len(tasks)] = row

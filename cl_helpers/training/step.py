@@ -1,0 +1,59 @@
+"""One training step of one model.
+
+gather the batch → forward → backward → the method's part → optimiser → the method's part
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ..data.tasks import Task
+from ..methods import Method
+from ..models.flat import flatten
+from .settings import Settings
+
+
+class Step:
+    """Training steps on one task, each on a batch of its examples.
+
+    The optimiser sees one parameter, the vector θ of all weights, so that a step is a handful of
+    operations however many layers there are.
+
+    Args:
+        method, model, task: what holds on to the past, what learns, and what is learned.
+        settings: say which optimiser, and its learning rate.
+        stage: 0, 1, …: how many tasks were trained on before.
+    """
+
+    def __init__(
+        self, method: Method, model: nn.Module, task: Task, settings: Settings, stage: int = 0
+    ):
+        self.method, self.model, self.task = method, model, task
+        self.flat = flatten(model)
+        self.optimize(self.flat.theta, self.flat.grad, settings, stage)
+
+    def optimize(self, theta: Tensor, grad: Tensor, settings: Settings, stage: int) -> None:
+        """Make the optimiser of `theta`, whose gradient will be in `grad`."""
+        parameter = nn.Parameter(theta)
+        parameter.grad = grad
+        self.optimizer = settings.optimizer_of(parameter, stage)
+        self.lr: Tensor = self.optimizer.param_groups[0]["lr"]
+        self.rates = settings.rates(stage, settings.n_steps(len(self.task.train)))
+        self.rates = None if self.rates is None else self.rates.to(theta.device)
+
+    def set_rate(self, n: int) -> None:
+        """Set the learning rate of the task's step 0, 1, …, if it has a schedule."""
+        if self.rates is not None:
+            self.lr.copy_(self.rates[n])
+
+    def __call__(self, index: Tensor) -> Tensor:
+        """Step on the examples at `index` (B,); returns their loss, a 0-dim tensor."""
+        self.flat.grad.zero_()
+        x, y = self.task.train.batch(index)
+        loss = self.method.traced_loss(self.model, x, y)
+        loss.backward()
+        self.method.after_backward(self.model)
+        self.flat.bring_in_gradients()
+        self.optimizer.step()
+        self.method.after_step(self.model)
+        return loss.detach()

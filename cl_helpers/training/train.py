@@ -1,0 +1,218 @@
+"""`train` and `train_steps`: the loop, made fast, timed, and resumed after an interruption."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from ..checks import at_least_one
+from ..data.tasks import Task, check_scenario, check_tasks, fingerprint
+from ..files import writable
+from ..methods import Method, check_method
+from ..models.forward import check_forward
+from ..models.seeded import Seeded, set_dropout
+from ..models.small import mlp_for
+from ..speed.cuda_graph import recorded
+from ..speed.precision import products
+from .checkpoint import resume, saving
+from .costs import Clock, TrackedLearner
+from .identity import digest, qualified_name
+from .loop import Event, Learner, training_loop
+from .run import Run
+from .settings import Settings, pick_device
+
+
+def train(
+    method: Method,
+    tasks: Sequence[Task],
+    model: nn.Module | None = None,
+    *,
+    progress: bool = True,
+    **settings: Any,
+) -> Run:
+    """Train `model` on one task after the other and say how it did.
+
+    Ctrl-C ends training early; the run returned then holds what was finished.
+
+    Args:
+        method: what is done against forgetting, e.g. `cl.EWC(lam=100)`.
+        tasks: from `permuted`, `rotated` or `split`.
+        model: trained in place, from the weights it has. None, or an `MLP()` or `ResNet18()` as it
+            was made, takes its initial weights from `seed`.
+        progress: show a progress bar with the time left.
+        settings: those of `Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay,
+            schedule, warm_up, lr_final, dropout, seed, device, precision, cuda_graph), and
+            `checkpoint` and `every` of `train_steps`.
+    """
+    events = train_steps(method, tasks, model, **settings)
+    start = next(events)
+    run = start.run
+    with tqdm(
+        desc=method.label,
+        total=start.n_steps,
+        initial=start.step,
+        unit="step",
+        disable=not progress,
+        dynamic_ncols=True,
+    ) as bar:
+        try:
+            for event in events:
+                bar.update(event.step - bar.n)
+                if event.kind == "epoch":
+                    accuracy = np.mean(run.history[-1]["accuracy"])
+                    bar.set_postfix_str(f"task {event.task + 1}, accuracy {accuracy:.1%}")
+        except KeyboardInterrupt:
+            tqdm.write(f"{method.label} stopped early: the run holds what was finished.")
+    return run
+
+
+def train_steps(
+    method: Method,
+    tasks: Sequence[Task],
+    model: nn.Module | None = None,
+    *,
+    checkpoint: str | Path | None = None,
+    every: int = 10,
+    **settings: Any,
+) -> Generator[Event, None, None]:
+    """Train, one event at a time. Between events `method.lam` may be changed: the next step obeys.
+
+    Args:
+        method, tasks, model: as in `train`.
+        checkpoint: a file written after every task. If it is there already, training goes on
+            from it and ends with the same bits as if it had never stopped.
+        every: steps between two "step" events.
+        settings: those of `Settings`: epochs, batch_size, lr, optimizer, momentum, lr_decay,
+            schedule, warm_up, lr_final, dropout, seed, device, precision, cuda_graph.
+
+    Raises:
+        ValueError: a setting makes no sense; the message says which, and what would.
+    """
+    how = Settings.of(settings)
+    at_least_one("every", every)
+    tasks, how = prepared([method], tasks, how)
+    learner = new_learner(method, model, tasks, how, fingerprint(tasks))
+    return events_of(learner, tasks, how, checkpoint, every)
+
+
+def prepared(
+    methods: Sequence[Method], tasks: Sequence[Task], settings: Settings
+) -> tuple[list[Task], Settings]:
+    """The tasks on the device that is meant, and the settings with its name.
+
+    Raises:
+        ValueError: a method does not serve the scenario of a task, or there is nothing to learn.
+    """
+    check_tasks(tasks)
+    for method in methods:
+        check_method(method)
+        for task in tasks:
+            check_scenario(method.label, method.scenarios, task.scenario)
+    device = pick_device(settings.device)
+    return [task.to(device) for task in tasks], replace(settings, device=device)
+
+
+def new_learner(
+    method: Method,
+    model: nn.Module | None,
+    tasks: Sequence[Task],
+    settings: Settings,
+    tasks_digest: str,
+    together: int = 1,
+) -> TrackedLearner:
+    """A model as training begins, with its method, an empty run, and generators from the seed.
+
+    Args:
+        tasks, settings: as `prepared` gives them.
+        together: how many models take their steps together with it.
+    """
+    device, seed = torch.device(settings.device), settings.seed
+    model = with_initial_weights(method, model, tasks, seed).to(device)
+    masks = torch.Generator(device).manual_seed(seed)
+    set_dropout(model, settings.dropout, masks)
+    method.rng = torch.Generator().manual_seed(~seed)  # and not the numbers of `order` again
+    some = tasks[0].train
+    x, _ = some.batch(torch.zeros(1, dtype=torch.long, device=some.device))
+    check_forward(model, x, tasks[0].name)
+    config = {
+        "method": method.name,
+        "class": qualified_name(method),
+        "knobs": method.knobs,
+        "data": tasks[0].data,
+        "tasks": [task.name for task in tasks],
+        "tasks_digest": tasks_digest,
+        "n_train": [len(stage.train) for stage in method.stages(tasks)],
+        "model": str(model),
+        "initial_weights_digest": digest(model),
+        **{k: v for k, v in vars(settings).items() if k != "cuda_graph"},
+        "device": device.type,
+        "together": together,
+        "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+    }
+    run = Run.empty(config, len(tasks))
+    run.model, run.method = model, method
+    return TrackedLearner(
+        method,
+        model,
+        run,
+        order=torch.Generator().manual_seed(seed),
+        masks=masks,
+        faster=partial(recorded, methods=[method], generators=[masks], settings=settings),
+    )
+
+
+def with_initial_weights(
+    method: Method, model: nn.Module | None, tasks: Sequence[Task], seed: int
+) -> nn.Module:
+    """The model with weights from the seed, unless it has its own."""
+    model = mlp_for(tasks) if model is None else model
+    if isinstance(model, Seeded) and model.is_untouched():
+        if method.kept and method.task is not None:
+            raise ValueError(
+                f"this {method.label} has been through a run and holds on to its weights: "
+                f"make a new one, cl.{type(method).__name__}(...), to begin with new weights"
+            )
+        model.draw_weights(seed)
+    return model
+
+
+def events_of(
+    learner: Learner,
+    tasks: Sequence[Task],
+    settings: Settings,
+    checkpoint: str | Path | None = None,
+    every: int = 10,
+) -> Generator[Event, None, None]:
+    """The events of the training loop, timed, and with a checkpoint after every task."""
+    done = (0, 0)
+    if checkpoint is not None:
+        writable(Path(checkpoint).parent)
+        if Path(checkpoint).exists():
+            done = resume(checkpoint, learner)
+    events = _at_work(training_loop(learner, tasks, settings, every, done), learner, settings)
+    return events if checkpoint is None else saving(events, checkpoint, learner)
+
+
+def _at_work(
+    events: Generator[Event, None, None], learner: Learner, settings: Settings
+) -> Generator[Event, None, None]:
+    """The same events. Time counts, and products have their precision, only between them."""
+    clock, device = Clock(learner.runs), torch.device(settings.device)
+    with closing(events):
+        while True:
+            with clock.running(), products(settings.precision, device):
+                event = next(events, None)
+            if event is None:
+                return
+            clock.note(event)
+            yield event

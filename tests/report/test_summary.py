@@ -1,0 +1,173 @@
+"""The table of labels, memory and time, against one made by hand."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+import pytest
+import torch
+
+import cl_helpers as cl
+from cl_helpers.report.summary import needs_labels, summary
+
+COLUMNS = [
+    "kept needs labels",
+    "kept between tasks",
+    "at work in a task",
+    "passes a step",
+    "time",
+    "of it between tasks",
+    "average accuracy",
+]
+
+# Counted on paper. Kept: Ω and θ*; RWalk also s. At work: SI's θ at the task's start and before the
+# step, g, ω; RWalk's the same first three, F, ΔL, the stretch's start and s of this task.
+BY_HAND = [
+    (cl.Baseline(), None, "0 × θ", "0 × θ"),
+    (cl.EWC(), True, "2 × θ", "0 × θ"),
+    (cl.EWC(fisher="true"), False, "2 × θ", "0 × θ"),
+    (cl.MAS(), False, "2 × θ", "0 × θ"),
+    (cl.SI(), True, "2 × θ", "4 × θ"),
+    (cl.RWalk(), True, "3 × θ", "7 × θ"),
+    (cl.SCP(), False, "2 × θ", "0 × θ"),
+    (cl.Joint(), None, "all data", "0 × θ"),
+]
+NAMES = [method.name + " true" * ("true" in method.knobs.values()) for method, *_ in BY_HAND]
+
+
+@pytest.fixture
+def train(few) -> Callable[..., cl.Run]:
+    """A short run that took 10 seconds, one of them between tasks."""
+
+    def run(method, seconds=10.0, data=few):
+        model = cl.MLP((784, 16, 10))
+        done = cl.train(method, cl.permuted(data, 2), model, epochs=1, progress=False)
+        done.seconds, done.end_task_seconds = seconds, 1.0
+        return done
+
+    return run
+
+
+@pytest.fixture
+def baseline(train) -> cl.Run:
+    return train(cl.Baseline())
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("method", "needs"), [row[:2] for row in BY_HAND], ids=NAMES)
+def test_needs_labels(method, needs):
+    assert needs_labels(method) is needs
+    assert method.task is None  # it was asked of another one like it
+
+
+@dataclass(eq=False)
+class LabelCounts(cl.methods.Quadratic):
+    """Ω is a number that the order of the labels does not change: they are only counted."""
+
+    name = "counts"
+    label = "Counts"
+
+    def importance_of(self, model, task):
+        theta = cl.flat.flatten(model).theta
+        return torch.full_like(theta, float(task.train.y.bincount().square().sum()))
+
+
+def test_a_method_of_your_own():
+    assert needs_labels(LabelCounts()) is False
+
+
+@pytest.mark.parametrize(("method", "needs", "kept", "at_work"), BY_HAND, ids=NAMES)
+def test_a_row_as_counted_by_hand(train, baseline, method, needs, kept, at_work):
+    run = train(type(method)(**method.knobs), seconds=25.0)
+    (row,) = summary(run, baseline).to_dict("records")
+    assert list(row) == COLUMNS
+    assert row["kept needs labels"] == {None: "–", True: "yes", False: "no"}[needs]
+    assert row["kept between tasks"] == kept
+    assert row["at work in a task"] == at_work
+    assert row["time"] == "2.5 × baseline"
+    assert row["of it between tasks"] == "4%"
+    assert row["average accuracy"] == f"{100 * run.accuracy[-1].mean():.1f}%"
+
+
+def test_the_table_grows_and_a_row_is_replaced(train, baseline):
+    ewc = train(cl.EWC(lam=100), seconds=30.0)
+    assert list(summary(baseline, baseline).index) == ["baseline"]
+    table = summary(ewc, baseline)
+    assert list(table.index) == ["baseline", "ewc lam=100"]
+    assert table.index.name == "method"
+    assert list(table["time"]) == ["1.0 × baseline", "3.0 × baseline"]
+
+    baseline.seconds = 20.0
+    table = summary(baseline, baseline)
+    assert list(table.index) == ["baseline", "ewc lam=100"]
+    assert list(table["time"]) == ["1.0 × baseline", "3.0 × baseline"]
+    table = summary(ewc, baseline)
+    assert list(table["time"]) == ["1.0 × baseline", "1.5 × baseline"]
+    assert not table.isna().any(axis=None)
+
+
+def test_it_is_kept_as_utf8_in_the_file_asked_for(baseline, tmp_path):
+    (tmp_path / "sub").mkdir()
+    summary(baseline, baseline, file="sub/table.json")
+    rows = json.loads((tmp_path / "sub" / "table.json").read_bytes().decode("utf-8"))
+    assert rows["baseline"]["kept needs labels"] == "–"
+    assert [p.name for p in tmp_path.iterdir()] == ["sub"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b'{"baseline": {"time',
+        b"\xff\xfe\x00not text",
+        b"[1, 2]",
+        b"3",
+        b"null",
+        b'{"format": 1, "accuracy": [[1]]}',
+        b'{"ewc": {"of another": "table"}}',
+        b'{"ewc": {}}',
+    ],
+)
+def test_a_file_that_is_something_else(baseline, tmp_path, content):
+    file = tmp_path / "course_table.json"
+    file.write_bytes(content)
+    for _ in range(2):  # the second reads what the first wrote
+        table = summary(baseline, baseline)
+        assert list(table.index) == ["baseline"]
+        assert list(table.columns) == COLUMNS
+
+
+def test_where_nothing_can_be_read_or_written(baseline, tmp_path):
+    (tmp_path / "course_table.json").mkdir()
+    (tmp_path / "a file").touch()
+    for file in ("course_table.json", "no such folder/t.json", "a file/t.json"):
+        assert isinstance(summary(baseline, baseline, file), pd.DataFrame)
+    assert {p.name for p in tmp_path.iterdir()} == {"course_table.json", "a file"}
+
+
+def test_a_folder_that_is_read_only(baseline, tmp_path, monkeypatch):
+    """Also for root, whom no mode keeps from writing."""
+
+    def refuse(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.replace", refuse)
+    assert list(summary(baseline, baseline).index) == ["baseline"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_that_cannot_be_compared(baseline, tmp_path):
+    stopped = cl.Run.empty(baseline.config, 2)
+    for pair in ((stopped, baseline), (baseline, stopped)):
+        with pytest.raises(ValueError, match="baseline was stopped early: train it to the end"):
+            summary(*pair)
+    baseline.save(tmp_path / "run.json")
+    read = cl.Run.load(tmp_path / "run.json")
+    with pytest.raises(ValueError, match="read from a file"):
+        summary(read, baseline)
+    assert len(summary(baseline, read)) == 1

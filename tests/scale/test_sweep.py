@@ -1,0 +1,423 @@
+"""Sweeps: each member is the run it would be alone, wherever it is trained and whoever dies."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from copy import deepcopy
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pytest
+import torch
+from dask.distributed import Client, KilledWorker, LocalCluster
+from loky.process_executor import TerminatedWorkerError
+from torch import nn
+
+import cl_helpers as cl
+from cl_helpers.data import datasets as data
+from cl_helpers.scale import engines
+from cl_helpers.scale.sweep import Chunk, Member
+from cl_helpers.training.settings import Settings
+
+SIZES = (784, 16, 10)
+HOW = {"epochs": 2, "batch_size": 32, "lr": 1e-3, "progress": False}
+GRID = {"lam": [0.0, 30000.0], "seeds": [0, 1]}
+
+
+@pytest.fixture(scope="module")
+def tasks(few):
+    return cl.permuted(few, 2)
+
+
+@pytest.fixture(scope="module")
+def alone(tasks):
+    """EWC with each λ and seed, trained one by one; no two can be taken for each other."""
+    runs = [
+        cl.train(cl.EWC(lam=lam), tasks, cl.MLP(SIZES), seed=seed, **HOW)
+        for lam in GRID["lam"]
+        for seed in GRID["seeds"]
+    ]
+    for a, b in combinations(runs, 2):
+        assert np.nanmax(abs(a.accuracy - b.accuracy)) > 0.05
+    return runs
+
+
+def sweep(tasks, methods=None, **how):
+    return cl.sweep(methods or cl.EWC(), tasks, cl.MLP(SIZES), **(HOW | GRID | how))
+
+
+def assert_same(runs, others, atol=0.011):
+    """The same runs, but for one test image of a hundred that may fall to either side."""
+    assert len(runs) == len(others)
+    for a, b in zip(runs, others, strict=True):
+        for key in {*a.config, *b.config} - {"together", "class"}:
+            assert a.config[key] == b.config[key], key
+        np.testing.assert_allclose(a.accuracy, b.accuracy, atol=atol)
+        np.testing.assert_allclose(a.initial, b.initial, atol=atol)
+        for now, then in zip(a.history, b.history, strict=True):
+            assert (now["task"], now["epoch"], now["lam"]) == (
+                then["task"],
+                then["epoch"],
+                then["lam"],
+            )
+            np.testing.assert_allclose(now["accuracy"], then["accuracy"], atol=atol)
+
+
+# --- in this process ---
+
+
+@pytest.mark.parametrize("together", [1, 3, None])
+def test_each_member_is_the_run_it_would_be_alone(tasks, alone, together):
+    runs = sweep(tasks, engine=1, together=together)
+    assert_same(runs, alone, atol=0.0 if together == 1 else 0.011)
+    assert [r.config["knobs"]["lam"] for r in runs] == [0.0, 0.0, 30000.0, 30000.0]
+    assert [r.config["seed"] for r in runs] == [0, 1, 0, 1]
+    assert {r.config["together"] for r in runs} == {1: {1}, 3: {2}, None: {4}}[together]
+    assert all(r.model is None and r.method is None for r in runs)
+
+
+def test_methods_are_swept_in_turn_and_left_as_they_were(tasks):
+    methods = [cl.Baseline(), cl.SI(lam=3.0), cl.Joint()]
+    runs = sweep(tasks, methods, lam=None, seeds=[4], engine=1)
+    assert [r.config["method"] for r in runs] == ["baseline", "si", "joint"]
+    assert [r.config["together"] for r in runs] == [1, 1, 1]  # each of a kind of its own
+    assert runs[1].config["knobs"]["lam"] == 3.0
+    assert methods[1].task is None
+    one_by_one = [cl.train(m, tasks, cl.MLP(SIZES), seed=4, **HOW) for m in methods]
+    assert_same(runs, one_by_one)
+
+
+def test_a_model_that_draws_random_numbers_is_trained_alone(tasks):
+    runs = cl.sweep(cl.EWC(), tasks, cl.MLP(SIZES, dropout=0.5), engine=1, **GRID, **HOW)
+    one = cl.train(cl.EWC(lam=30000.0), tasks, cl.MLP(SIZES, dropout=0.5), seed=1, **HOW)
+    assert {r.config["together"] for r in runs} == {1}
+    np.testing.assert_array_equal(runs[3].accuracy, one.accuracy)
+
+
+def test_a_model_with_weights_of_its_own_begins_with_them_in_every_run(tasks):
+    model = cl.MLP(SIZES, seed=5)
+    before = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+    runs = cl.sweep(cl.EWC(), tasks, model, engine=1, **GRID, **HOW)
+    assert len({r.config["initial_weights_digest"] for r in runs}) == 1
+    assert torch.equal(torch.cat([p.detach().flatten() for p in model.parameters()]), before)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"engine": 0}, "engine is 0: choose a whole number, 1 or more"),
+        ({"engine": "tcp://127.0.0.1:9"}, "no Dask scheduler answers there"),
+        ({"engine": "nonsense"}, "engine is 'nonsense', and no Dask scheduler"),
+        ({"together": 0}, "together is 0"),
+        ({"seed": 3}, r"seed is 3, but a sweep has several: seeds=\[…\]"),
+        ({"methods": cl.Baseline()}, "Baseline has no λ"),
+        ({"lam": [-1.0]}, "λ is -1.0"),
+        ({"lam": 1.0}, r"lam is 1.0: give a list, lam=\[100.0\]"),
+        ({"lam": []}, r"lam is \[\]: give a list"),
+        ({"lam": [1.0, 1]}, r"EWC\(lam=1.0, .*\) is asked for twice"),
+        ({"seeds": 3}, r"seeds is 3: give a list, seeds=\[0\]"),
+        ({"seeds": [0.5]}, "seeds holds 0.5: choose whole numbers"),
+        ({"seeds": [2**63]}, f"seed is {2**63}"),
+        ({"seeds": [0, 0]}, "seeds holds 0 twice"),
+        ({"methods": cl.EWC}, r"methods is <class .*: give a list"),
+        ({"methods": [cl.EWC]}, "methods holds <class .*: give methods"),
+        ({"engine": None}, "engine is None"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"epoch": 3}, "epoch is not a setting: choose among epochs, batch_size, lr"),
+        ({"device": "abacus"}, "device abacus cannot be used"),
+        ({"folder": __file__}, "cannot be written to"),
+    ],
+)
+def test_bad_arguments_are_named(tasks, wrong, message):
+    with pytest.raises(ValueError, match=message):
+        sweep(tasks, **wrong)
+
+
+def test_a_method_that_has_been_through_a_run_is_refused(tasks):
+    method = cl.EWC()
+    cl.train(method, tasks, cl.MLP(SIZES), **HOW)
+    with pytest.raises(ValueError, match="this EWC has been through a run: make a new one"):
+        sweep(tasks, method, engine=1)
+
+
+class AsksForValues(cl.MLP):
+    def forward(self, x):
+        return super().forward(x) if x.max() > 0 else x
+
+
+class DropsImages(cl.MLP):
+    def forward(self, x):
+        return super().forward(nn.functional.dropout2d(x, 0.5, training=self.training))
+
+
+@pytest.mark.parametrize("kind", [AsksForValues, DropsImages])
+def test_a_model_that_cannot_be_mapped_is_trained_alone(tasks, kind):
+    torch_state = torch.random.get_rng_state()
+    runs = cl.sweep(cl.EWC(), tasks, kind(SIZES, seed=1), engine=1, **GRID, **HOW)
+    torch.random.set_rng_state(torch_state)  # dropout2d draws from it
+    assert {r.config["together"] for r in runs} == {1}
+
+
+# --- on disk ---
+
+
+class Renamed(cl.EWC):
+    """The same name, the same knobs."""
+
+
+def test_what_is_on_disk_is_not_trained_again(tasks, tmp_path, alone, monkeypatch):
+    first = sweep(tasks, folder=tmp_path, lam=[0.0], engine=1)
+    assert len(list(tmp_path.glob("ewc-lam0-seed*.json"))) == 2
+
+    def forbidden(self, model, task):
+        raise AssertionError("trained again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cl.EWC, "begin_task", forbidden)
+        with pytest.raises(AssertionError, match="trained again"):
+            sweep(tasks, lam=[1.0], folder=tmp_path, engine=1)
+        again = sweep(tasks, lam=[0.0], folder=tmp_path, engine=1)
+    assert_same(again, first, atol=0.0)
+    assert_same(sweep(tasks, folder=tmp_path, engine=1), alone)
+    assert len(list(tmp_path.iterdir())) == 4  # no checkpoint is left
+
+
+def test_files_tell_settings_tasks_models_and_knobs_apart(few, tmp_path):
+    tasks, how = cl.permuted(few, 2), {**HOW, "epochs": 1, "engine": 1, "folder": tmp_path}
+    relabelled = replace(few, train_labels=few.train_labels.flip(0))
+    variants = [
+        (cl.EWC(), tasks, cl.MLP(SIZES), {}),
+        (Renamed(), tasks, cl.MLP(SIZES), {}),
+        (cl.EWC(), cl.permuted(relabelled, 2), cl.MLP(SIZES), {}),
+        (cl.EWC(), tasks, cl.MLP(SIZES, seed=0), {}),
+        (cl.EWC(), tasks, AsksForValues(SIZES, seed=0), {}),
+        (cl.EWC(fisher="true"), tasks, cl.MLP(SIZES), {}),
+        (cl.EWC(), tasks[:1], cl.MLP(SIZES), {}),
+        (cl.EWC(), tasks, cl.MLP((784, 17, 10)), {}),
+        (cl.EWC(), tasks, cl.MLP(SIZES, seed=1), {}),
+        (cl.EWC(), tasks, cl.MLP(SIZES), {"lr": 1e-2}),
+        (cl.EWC(), tasks, cl.MLP(SIZES), {"precision": "full"}),
+        (cl.EWC(), tasks, cl.MLP(SIZES), {"seeds": [7]}),
+    ]
+    for n, (method, on, model, more) in enumerate(variants, start=1):
+        for _ in range(2):
+            cl.sweep(method, on, model, **(how | more))
+            assert len(list(tmp_path.iterdir())) == n
+    cl.sweep(cl.EWC(), tasks, cl.MLP(SIZES), **how, device="cpu", momentum=0.0)
+    assert len(list(tmp_path.iterdir())) == n  # said or left to the default: the same run
+
+
+KILLED = """
+import sys
+import cl_helpers as cl
+tasks = cl.permuted(cl.load("digits").first(300, 100), 2)
+cl.sweep(cl.EWC(), tasks, cl.MLP((784, 16, 10)), lam=[0.0, 30000.0], seeds=range(5), epochs=2,
+         batch_size=32, lr=1e-3, folder=sys.argv[1], engine=1, together=1)
+"""
+
+
+def test_a_sweep_killed_half_way_goes_on_where_it_was(tasks, tmp_path, alone):
+    child = subprocess.Popen([sys.executable, "-c", KILLED, tmp_path], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("*.json"))) < 2 and time.monotonic() < deadline:
+        assert child.poll() is None
+        time.sleep(0.001)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
+    assert 2 <= len(finished) < 10
+    runs = sweep(tasks, folder=tmp_path, seeds=range(5), engine=1)
+    assert_same([run for run in runs if run.config["seed"] < 2], alone)
+    assert {path: path.stat().st_mtime_ns for path in finished} == finished
+    assert len(list(tmp_path.glob("*.json"))) == 10
+
+
+# --- in local processes ---
+
+
+class Mortal(cl.EWC):
+    """Kills the process it is trained in, as often as there are files to delete."""
+
+    lives = ""
+
+    def begin_task(self, model, task):
+        super().begin_task(model, task)
+        if self.tasks_held and self.lam:
+            for life in os.listdir(self.lives):
+                with suppress(FileNotFoundError):  # somebody else's
+                    os.remove(os.path.join(self.lives, life))
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Faulty(cl.EWC):
+    def end_task(self, model, task):
+        raise ZeroDivisionError("in the student's own method")
+
+
+def mortal(folder, lives):
+    """In a class of its own, so that cloudpickle sends the folder along with it."""
+    folder.mkdir()
+    for life in range(lives):
+        (folder / str(life)).touch()
+    return type("Mortal", (Mortal,), {"lives": str(folder)})()
+
+
+def test_local_processes_give_the_same_runs(tasks, alone, tmp_path):
+    runs = sweep(tasks, engine=2, folder=tmp_path)
+    assert_same(runs, alone)
+    assert {r.config["together"] for r in runs} == {2}
+    assert len(list(tmp_path.glob("*.json"))) == 4
+    assert list(tmp_path.glob("*.checkpoint")) == []
+
+
+@pytest.mark.parametrize(("gigabytes", "most"), [(0.5, 1), (2.5, 2), (1000, 1000)])
+def test_there_are_no_more_processes_than_memory_and_cores_for_them(monkeypatch, gigabytes, most):
+    class Memory:
+        available = int(gigabytes * 2**30)
+
+    monkeypatch.setattr(engines.psutil, "virtual_memory", lambda: Memory)
+    monkeypatch.setattr(engines.loky, "cpu_count", lambda only_physical_cores: 8)
+    with engines.workers("local", torch.device("cpu")) as staff:
+        assert staff.n == min(8, most)
+
+
+def test_a_local_process_that_dies_costs_time_not_results(tasks, alone, tmp_path):
+    method = mortal(tmp_path / "lives", 1)
+    runs = sweep(tasks, method, engine=2, together=1, folder=tmp_path / "runs")
+    assert not os.listdir(tmp_path / "lives")
+    assert_same(runs, alone, atol=0.0)
+
+
+def test_processes_that_die_again_and_again_are_given_up(tasks, tmp_path):
+    with pytest.raises(TerminatedWorkerError):
+        sweep(tasks, mortal(tmp_path / "lives", 99), lam=[5.0], engine=2, together=1)
+
+
+class Unsendable(Exception):
+    def __init__(self, a, b):
+        super().__init__(f"{a} and {b}")
+
+
+class Complaining(cl.EWC):
+    def end_task(self, model, task):
+        raise Unsendable("this", "that")
+
+
+def test_an_error_that_cannot_be_pickled_comes_out_in_words(tasks):
+    with pytest.raises(RuntimeError, match="Unsendable: this and that"):
+        sweep(tasks, Complaining(), engine=2)
+
+
+CTRL_C = """
+import sys
+import cl_helpers as cl
+tasks = cl.permuted(cl.load("digits"), 2)
+runs = cl.sweep(cl.EWC(), tasks, seeds=range(6), epochs=3, folder=sys.argv[1], engine=2)
+print(len(runs), "runs")
+"""
+
+
+def test_ctrl_c_stops_the_processes_and_keeps_what_is_finished(tmp_path):
+    child = subprocess.Popen(
+        [sys.executable, "-c", CTRL_C, tmp_path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("*.json")) and time.monotonic() < deadline:
+        assert child.poll() is None
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=60)
+    assert child.returncode == 0, err
+    assert "Traceback" not in err
+    finished = len(list(tmp_path.glob("*.json")))
+    assert 1 <= finished < 6
+    assert f"{finished} runs" in out
+    assert f"stopped early: {finished} of 6 runs are finished" in out + err
+
+
+@pytest.mark.parametrize("engine", [1, 2])
+def test_an_error_in_a_run_comes_out(tasks, engine):
+    with pytest.raises(ZeroDivisionError, match="in the student's own method"):
+        sweep(tasks, Faulty(), engine=engine)
+
+
+@pytest.mark.parametrize("shape", [{}, {"n_tasks": 10}])
+def test_the_data_set_is_not_sent_along(digits, shape):
+    member = Member(cl.EWC(), 0, None)
+    chunk = Chunk([member], cl.permuted(digits, **shape), cl.MLP(SIZES), Settings())
+    sent = pickle.dumps(chunk)
+    assert len(sent) < 200_000 < digits.train_images.numel()
+    (one, *_, other) = pickle.loads(sent).tasks
+    assert one.train.dataset is other.train.dataset
+    assert torch.equal(one.train.dataset.train_images, digits.train_images)
+    assert torch.equal(one.test.dataset.test_labels, digits.test_labels)
+
+
+def test_a_part_of_the_data_arrives_as_that_part_and_changed_data_as_changed(digits):
+    part = pickle.loads(pickle.dumps(digits.first(100, 50).first(200, 20)))
+    assert torch.equal(part.train_images, digits.train_images[:100])
+    assert torch.equal(part.test_labels, digits.test_labels[:20])
+    changed = replace(digits.first(100, 50), train_labels=torch.zeros(100, dtype=torch.long))
+    in_place = cl.load("digits").first(100, 50)
+    in_place.train_labels[:] = 0
+    for data_set in (changed, in_place):
+        sent = pickle.dumps(data_set)
+        assert len(sent) < 2 * 150 * 784  # that part alone
+        arrived = pickle.loads(sent)
+        assert not arrived.train_labels.any()
+        assert torch.equal(arrived.test_images, digits.test_images[:50])
+    assert cl.load("digits").train_labels.any()  # everybody has a copy of their own
+    copy = deepcopy(digits)
+    copy.train_labels[:] = 0
+    assert digits.train_labels.any()
+
+
+# --- on a Dask cluster ---
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes on this machine."""
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def times_loaded():
+    return data._once.cache_info().misses
+
+
+def test_a_cluster_gives_the_same_runs_and_loads_the_data_once(cluster, tasks, alone, tmp_path):
+    runs = sweep(tasks, engine=cluster.scheduler_address, together=1, folder=tmp_path)
+    assert_same(runs, alone)
+    assert len(list(tmp_path.glob("*.json"))) == 4
+    with Client(cluster) as client:
+        assert_same(sweep(tasks, engine=client), alone)  # a Client is as good as an address
+        assert set(client.run(times_loaded).values()) == {1}
+
+
+def test_a_worker_killed_in_mid_run_costs_time_not_results(cluster, tasks, alone, tmp_path):
+    method = mortal(tmp_path / "lives", 1)
+    runs = sweep(tasks, method, engine=cluster.scheduler_address, together=1, folder=tmp_path)
+    assert not os.listdir(tmp_path / "lives")
+    assert_same(runs, alone, atol=0.0)
+
+
+def test_what_kills_every_worker_is_an_error_and_not_an_endless_wait(cluster, tasks, tmp_path):
+    with pytest.raises(KilledWorker):
+        sweep(
+            tasks,
+            mortal(tmp_path / "lives", 99),
+            lam=[5.0],
+            seeds=[0],
+            engine=cluster.scheduler_address,
+        )
