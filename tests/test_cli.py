@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_run import a_run
+from toys import a_run
 
 import cl_helpers as cl
 from cl_helpers import cli

@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+import cl_helpers as cl
 from cl_helpers.data.tasks import Task
 
 
@@ -87,3 +88,12 @@ def wait_until(true: Callable, timeout: float = 20.0) -> None:
     while not true():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.005)
+
+
+def a_run(method="ewc", seed=0, accuracy=((0.9, 0.1), (0.7, 0.8)), lam=100.0):
+    run = cl.Run.empty({"method": method, "knobs": {"lam": lam}, "seed": seed}, len(accuracy))
+    run.accuracy[:] = accuracy
+    run.initial[:] = 0.1
+    run.seconds = 12.5
+    run.history = [{"task": 0, "epoch": 0, "lam": lam, "accuracy": [0.9], "seconds": 3.0}]
+    return run

@@ -1,10 +1,10 @@
 """The role of training regimes (Mirzadeh et al. 2020, arXiv:2006.06958), run again.
 
-    python experiments/regimes/regimes.py table2 [permuted|rotated|cifar …]   # its table 2 and figure 4
-    python experiments/regimes/regimes.py curvature                           # its experiment 1
-    python experiments/regimes/regimes.py summary                             # what there is so far
+    python experiments/regimes/regimes.py table2 [permuted|rotated|cifar …]  # its table 2, figure 4
+    python experiments/regimes/regimes.py curvature  # its experiment 1
+    python experiments/regimes/regimes.py summary  # what there is so far
 
-Three seeds for the table, five for the curvature. All is kept in experiments/regimes; a finished run is
+Three seeds for the table, five for the curvature. All is kept beside this file; a finished run is
 found again, an interrupted one goes on. `summary` writes table.md, and what notebook 11 shows.
 """
 

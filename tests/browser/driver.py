@@ -405,3 +405,28 @@ class Notebook:
             """,
             [values, timeout],
         )
+
+
+def status(notebook, i=0):
+    return notebook.cell(i).get_by_role("status").last.inner_text()
+
+
+def picture(notebook, i=0):
+    [shown] = notebook.pictures(i)
+    return shown.digest
+
+
+def opened(notebook, source, timeout=60):
+    """A notebook, by path or cells, run from top to bottom."""
+    page = notebook(source)
+    page.run_all(timeout)
+    assert page.errors() == []
+    return page
+
+
+def changes(page, act, i=0):
+    """Do `act`; return what the text says once picture and text are others."""
+    text, before = status(page, i), picture(page, i)
+    act()
+    page.wait_until(lambda: status(page, i) != text and picture(page, i) != before, timeout=10)
+    return status(page, i)

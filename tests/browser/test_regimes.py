@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_explore import opened, picture, status
+from driver import opened, picture, status
 
 PATH = Path(__file__).parents[2] / "notebooks" / "11_training_regimes.ipynb"
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_explore import changes, opened, picture, status
+from driver import changes, opened, picture, status
 
 PATH = Path(__file__).parents[2] / "notebooks" / "12_lr_schedules.ipynb"
 

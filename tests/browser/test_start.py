@@ -17,7 +17,7 @@ PROBE = [
     import base64, io, threading, time
     import ipywidgets as widgets, torch
     from PIL import Image as Pillow
-    from cl_helpers.widgets.elements import Image, Slider
+    from cl_helpers.widgets.accessible import Image, Slider
 
     def png(shade):
         file = io.BytesIO()

@@ -1,10 +1,9 @@
 """The pictures show what they say, and nothing in them is cut off or drawn over."""
 
-from itertools import combinations
-
 import numpy as np
 import pytest
 import torch
+from legible import assert_legible, texts_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.patches import ConnectionPatch, Rectangle
@@ -34,34 +33,10 @@ def drawn() -> dict:
     return figures
 
 
-def texts_of(figure):
-    """All that can be read, each with its place in pixels."""
-    renderer = figure.canvas.get_renderer()
-    found = []
-    for ax in figure.axes:
-        axis_texts = [ax.title, ax._left_title, ax._right_title]
-        if ax.axison:
-            axis_texts += [ax.xaxis.label, ax.yaxis.label]
-            axis_texts += [*ax.get_xticklabels(), *ax.get_yticklabels()]
-        found += [*ax.texts, *axis_texts]
-    return [(t, t.get_window_extent(renderer)) for t in found if t.get_text().strip()]
-
-
-def assert_legible(figure, texts):
-    """Large enough, all of them in the picture, and none over another."""
-    for text, box in texts:
-        assert text.get_fontsize() >= 9, text
-        inside = figure.bbox.padded(0.5)
-        assert inside.x0 <= box.x0 <= box.x1 <= inside.x1, text
-        assert inside.y0 <= box.y0 <= box.y1 <= inside.y1, text
-    for (one, a), (other, b) in combinations(texts, 2):
-        assert not a.padded(-1).overlaps(b.padded(-1)), (one, other)
-
-
 @pytest.mark.parametrize("name", pictures.__all__)
 def test_each_can_be_read(drawn, name):
     figure = drawn[name]
-    assert isinstance(figure, plots.Picture)
+    assert isinstance(figure, plots.Chart)
     assert len(plots.alt_text(figure)) > 80
     assert figure.get_facecolor() == to_rgba("white")  # legible on a dark page
     width, height = figure.get_size_inches()

@@ -4,8 +4,8 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from legible import assert_legible, texts_of
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from test_pictures import assert_legible, texts_of
 
 import cl_helpers as cl
 from cl_helpers.analysis.curvature import Plane

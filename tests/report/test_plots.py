@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
 from PIL import Image
-from test_run import a_run
+from toys import a_run
 
 import cl_helpers as cl
 from cl_helpers.report import plots

@@ -11,7 +11,7 @@ from toys import mlp, random_task
 import cl_helpers as cl
 from cl_helpers.methods import Quadratic
 from cl_helpers.models.flat import Stack, flatten
-from cl_helpers.scale.stacked import can_be_stacked, train_together
+from cl_helpers.scale.stacked import StackedStep, can_be_stacked, train_together
 from cl_helpers.speed.cuda_graph import attributes, rebound
 from cl_helpers.training.settings import Settings
 from cl_helpers.training.step import Step
@@ -64,11 +64,9 @@ def test_one_step_of_a_stack_is_autograds_step_in_float64():
         for m, model in enumerate(models):
             for p in model.parameters():
                 p.mul_(1 + m)
-    learners = [(cl.Baseline(), model) for model in models]
-    for method, model in learners:
-        method.begin_task(model, task)
     starts = [flatten(model).theta.clone() for model in models]
-    step = Step(learners, task.train, lambda theta: torch.optim.SGD([theta], lr=0.1))
+    methods = [cl.Baseline() for _ in models]
+    step = StackedStep(methods, models, task, Settings(optimizer="sgd", lr=0.1))
     index = torch.tensor([[0, 1, 2, 3], [4, 5, 6, 7], [3, 1, 4, 1]])
     losses = step(index)
     for m, start in enumerate(starts):
@@ -178,20 +176,30 @@ class NoWaiting(TorchDispatchMode):
 
 
 def second_task(name, tasks, n=1):
-    """A step of the second task, after a few."""
-    learners = [(cl.METHODS[name](), cl.MLP(SIZES)) for _ in range(n)]
+    """A step of the second task, after a few, its methods and its models."""
+    methods, models = [cl.METHODS[name]() for _ in range(n)], [cl.MLP(SIZES) for _ in range(n)]
+    pairs = list(zip(methods, models, strict=True))
     for task in tasks[:2]:
-        for method, model in learners:
+        for method, model in pairs:
             method.begin_task(model, task)
-        step = Step(learners, task.train, lambda theta: Settings().optimizer_of(theta, 0))
+        step = (
+            Step(methods[0], models[0], task, Settings())
+            if n == 1
+            else StackedStep(methods, models, task, Settings())
+        )
         for i in range(3):
-            for method, model in learners:
+            for method, model in pairs:
                 method.begin_step(model)
-            step(torch.arange(20).repeat(n, 1) + i)
+            step(batch(n) + i)
         if task is tasks[0]:
-            for method, model in learners:
+            for method, model in pairs:
                 method.end_task(model, task)
-    return step
+    return step, methods, models
+
+
+def batch(n):
+    """Positions of 20 examples, for each of n models."""
+    return torch.arange(20) if n == 1 else torch.arange(20).repeat(n, 1)
 
 
 @pytest.mark.parametrize("n", [1, 3])
@@ -202,14 +210,13 @@ def test_a_step_never_waits_and_keeps_its_memory(few, name, scenario, n):
         tasks = {"permuted": cl.permuted, "rotated": cl.rotated}[scenario](few, 2)
     else:
         tasks = cl.split(few, 5, scenario=scenario)
-    step = second_task(name, tasks, n)
-    methods = [method for method, _ in step.learners]
+    step, methods, models = second_task(name, tasks, n)
     before = attributes(methods)
-    index = torch.arange(20).repeat(n, 1)
-    thetas = step.stack.theta.clone()
+    thetas = [flatten(model).theta.clone() for model in models]
     with NoWaiting():
-        step(index)
-    assert not torch.equal(step.stack.theta, thetas)
+        step(batch(n))
+    for model, was in zip(models, thetas, strict=True):
+        assert not torch.equal(flatten(model).theta, was)
     assert not rebound(before, attributes(methods))
 
 
@@ -228,22 +235,21 @@ def test_waiting_and_counting_are_noticed(few):
     for method in (Impatient(), Counting()):
         model = cl.MLP(SIZES)
         method.begin_task(model, task)
-        step = Step([(method, model)], task.train, lambda theta: Settings().optimizer_of(theta, 0))
-        step(torch.arange(20)[None])
+        step = Step(method, model, task, Settings())
+        step(batch(1))
         if isinstance(method, Impatient):
             with pytest.raises(AssertionError, match="_local_scalar_dense"), NoWaiting():
-                step(torch.arange(20)[None])
+                step(batch(1))
         else:
             before = attributes([method])
-            step(torch.arange(20)[None])
+            step(batch(1))
             assert rebound(before, attributes([method])) == ["Baseline.n"]
 
 
 @pytest.mark.parametrize("name", PLAIN[1:])
 def test_a_change_of_lambda_reaches_a_step_through_memory_alone(few, name):
     """What a replayed graph would see: the same objects, another λ in them."""
-    step = second_task(name, cl.permuted(few, 2))
-    (method, model) = step.learners[0]
+    step, [method], [model] = second_task(name, cl.permuted(few, 2))
     start, held = flatten(model).theta.clone(), attributes([method])
     gradients = []
     for lam in (0.0, 10.0, 20.0):
@@ -252,7 +258,7 @@ def test_a_change_of_lambda_reaches_a_step_through_memory_alone(few, name):
         method.begin_step(model)
         assert not rebound(held, attributes([method]))
         method.lam = 1e9  # too late for this step
-        step(torch.arange(20)[None])
+        step(batch(1))
         gradients.append(flatten(model).grad.clone())
     once, twice = gradients[1] - gradients[0], gradients[2] - gradients[0]
     assert once.abs().max() > 0

@@ -2,17 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from toys import a_run
 
 import cl_helpers as cl
-
-
-def a_run(method="ewc", seed=0, accuracy=((0.9, 0.1), (0.7, 0.8)), lam=100.0):
-    run = cl.Run.empty({"method": method, "knobs": {"lam": lam}, "seed": seed}, len(accuracy))
-    run.accuracy[:] = accuracy
-    run.initial[:] = 0.1
-    run.seconds = 12.5
-    run.history = [{"task": 0, "epoch": 0, "lam": lam, "accuracy": [0.9], "seconds": 3.0}]
-    return run
 
 
 def test_a_saved_run_comes_back_the_same(tmp_path):

@@ -7,13 +7,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from bowl_losses import loss, total
 from IPython.display import Markdown
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.path import Path
 from scipy.optimize import minimize
 from scipy.stats import spearmanr
-from test_bowls import loss, total
-from test_run import a_run
+from toys import a_run
 
 import cl_helpers as cl
 from cl_helpers.lessons.bowls import PENALTIES
