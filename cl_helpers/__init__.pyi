@@ -46,7 +46,7 @@ from .training import presets as presets
 from .training import schedules as schedules
 from .training import step as step
 from .training.evaluation import evaluate as evaluate
-from .training.loop import Event as Event
+from .training.events import Event as Event
 from .training.run import Run as Run
 from .training.settings import Settings as Settings
 from .training.train import train as train

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ..data.tasks import Task, check_tasks
 from ..methods import Baseline
-from ..training.loop import Event
+from ..training.events import Event
 from ..training.run import Run
 from ..training.train import train_steps
 from .curvature import Bound, Loss, bound, largest, weights

@@ -22,7 +22,8 @@ from ..data.tasks import Task, fingerprint
 from ..methods import Method
 from ..models.flat import Stack
 from ..speed.cuda_graph import recorded
-from ..training.loop import Event, Learner
+from ..training.events import Event
+from ..training.loop import Learner
 from ..training.run import Run
 from ..training.settings import Settings
 from ..training.step import Step
@@ -138,10 +139,9 @@ class StackedLearner(Learner):
         self.plain_step = StackedStep(self.methods, self.models, task, settings, stage)
         self.take_step = recorded(self.plain_step, self.methods, [self.masks], settings)
 
-    def batches(self, size: int) -> Sequence[Tensor]:
-        """Positions of examples, (S, B) each, a row a model."""
-        every = [learner.batches(size) for learner in self.learners]
-        return [torch.stack(rows) for rows in zip(*every, strict=True)]
+    def shuffled(self) -> Tensor:
+        """All positions in orders of their own, (S, N), a row a model."""
+        return torch.stack([learner.shuffled() for learner in self.learners])
 
     def step(self, index: Tensor) -> Tensor:
         """Take one step each; returns their task losses, (S,)."""

@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "checkpoint",
         "costs",
         "evaluation",
+        "events",
         "identity",
         "loop",
         "metrics",

@@ -10,7 +10,8 @@ from zipfile import ZipFile
 import torch
 
 from ..files import replacing
-from .loop import Event, Learner
+from .events import Event
+from .loop import Learner
 
 
 def saving(

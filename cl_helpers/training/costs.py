@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ..data.tasks import Task
 from ..speed.passes import CountedStep, Passes
-from .loop import Event, Learner
+from .events import Event
+from .loop import Learner
 from .run import Run
 from .settings import Settings
 from .step import Step

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,40 +16,10 @@ from torch import Tensor, nn
 from ..data.tasks import Task
 from ..methods import Method
 from .evaluation import accuracies, as_of
+from .events import Event, Kind
 from .run import Run
 from .settings import Settings
 from .step import Step
-
-
-@dataclass(frozen=True)
-class Event:
-    """What just happened in training.
-
-    Attributes:
-        kind: "start" (nothing trained yet), "step" (every few), "epoch" or "task" (one ended).
-        task, epoch: where training is, from 0; in a "start" event those that come next.
-        step, n_steps: steps done so far and in the whole run.
-        runs: the run so far of each model in training, the same objects in every event.
-        losses: (S,) task loss of each in the latest batch, or None; reading it makes a GPU wait.
-    """
-
-    kind: Literal["start", "step", "epoch", "task"]
-    task: int
-    epoch: int
-    step: int
-    n_steps: int
-    runs: tuple[Run, ...]
-    losses: Tensor | None = None
-
-    @property
-    def run(self) -> Run:
-        """The run, where one model is in training."""
-        return self.runs[0]
-
-    @property
-    def loss(self) -> Tensor | None:
-        """Task loss of the latest batch, 0-dim."""
-        return None if self.losses is None else self.losses[0]
 
 
 def training_loop(
@@ -73,9 +42,7 @@ def training_loop(
     n_steps = sum(settings.n_steps(len(stage.train)) for stage in stages)
     step, first = done
 
-    def event(
-        kind: Literal["start", "step", "epoch", "task"], epoch: int, losses: Tensor | None = None
-    ) -> Event:
+    def event(kind: Kind, epoch: int, losses: Tensor | None = None) -> Event:
         losses = None if losses is None else losses.clone()  # the next step may write over it
         return Event(kind, t, epoch, step, n_steps, learner.runs, losses)
 
@@ -138,9 +105,13 @@ class Learner:
 
     def batches(self, size: int) -> Sequence[Tensor]:
         """Positions of the task's examples in a new order, (B,) each."""
+        return self.shuffled().split(size, -1)
+
+    def shuffled(self) -> Tensor:
+        """All positions in a new order, (N,); the model is in training mode from now on."""
         self.model.train()
-        shuffled = torch.randperm(len(self.task.train), generator=self.order)
-        return shuffled.to(self.task.train.device).split(size)
+        order = torch.randperm(len(self.task.train), generator=self.order)
+        return order.to(self.task.train.device)
 
     def step(self, index: Tensor) -> Tensor:
         """Take one step; returns the task loss of the batch, (1,)."""

@@ -26,8 +26,9 @@ from ..speed.cuda_graph import recorded
 from ..speed.precision import products
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
+from .events import Event
 from .identity import digest, qualified_name
-from .loop import Event, Learner, training_loop
+from .loop import Learner, training_loop
 from .run import Run
 from .settings import Settings, pick_device
 

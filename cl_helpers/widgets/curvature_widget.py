@@ -17,7 +17,7 @@ from ..checks import at_least_one
 from ..data.tasks import Task
 from ..models.small import MLP, mlp_for
 from ..report import plots
-from ..training.loop import Event
+from ..training.events import Event
 from .accessible import Slider, Status
 from .canvas import Canvas
 from .controls import buttons, choice, row

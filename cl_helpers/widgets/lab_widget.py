@@ -18,7 +18,7 @@ from ..methods import METHODS, pick_method, serving
 from ..models.small import MLP, mlp_for
 from ..speed.precision import products
 from ..training.evaluation import accuracies, as_of
-from ..training.loop import Event
+from ..training.events import Event
 from ..training.presets import PRESETS, STREAMS, pick_preset, pick_stream
 from ..training.run import Run
 from ..training.train import train_steps

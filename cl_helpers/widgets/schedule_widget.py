@@ -18,7 +18,7 @@ from torch import nn
 from ..data.tasks import Task
 from ..methods import Baseline
 from ..report import plots
-from ..training.loop import Event
+from ..training.events import Event
 from ..training.run import Run
 from ..training.schedules import SCHEDULES, factors
 from ..training.settings import Settings

@@ -17,7 +17,7 @@ from typing import ClassVar, Literal
 
 from IPython.core.getipython import get_ipython
 
-from ..training.loop import Event
+from ..training.events import Event
 
 State = Literal["running", "paused", "done", "stopped", "failed"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Any
 
-from ..training.loop import Event
+from ..training.events import Event
 from .course_widget import CourseWidget
 from .training_thread import TrainingThread
 
