@@ -26,7 +26,7 @@ from ..files import writable
 from ..methods import Method
 from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
-from ..training.identity import digest, qualified_name
+from ..training.identity import digest, public_name, qualified_name
 from ..training.run import Run
 from ..training.settings import Settings, pick_device
 from .engines import Engine, workers
@@ -252,7 +252,7 @@ def _paths(
     said = {k: v for k, v in vars(settings).items() if k not in unsaid}
     shared = {
         "tasks": fingerprint(tasks),
-        "model": [qualified_name(model), str(model), weights],
+        "model": [public_name(model), str(model), weights],
         "settings": said | {"seed": None, "cuda_graph": None},
     }
 

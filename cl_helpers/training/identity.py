@@ -18,3 +18,11 @@ def digest(model: nn.Module) -> str:
 def qualified_name(thing: object) -> str:
     """Of its class: two methods may share a name and knobs, and yet differ."""
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
+
+
+def public_name(model: nn.Module) -> str:
+    """The name of its class, by the room for one of the package's: files move, rooms stay."""
+    module = type(model).__module__
+    if module.startswith("cl_helpers."):
+        module = ".".join(module.split(".")[:2])
+    return f"{module}.{type(model).__qualname__}"
