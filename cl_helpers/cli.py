@@ -21,9 +21,10 @@ from rich.table import Table
 from .data.datasets import DataError, data_folder, load
 from .data.tasks import Scenario, as_scenario, permuted
 from .files import writable
+from .formats import format_duration
 from .methods import METHODS, Method, pick_method, serving
 from .report import plots
-from .report.tables import costs, figures
+from .report.tables import costs, metrics_table
 from .scale.sweep import sweep
 from .training.presets import PRESETS, STREAMS, pick_preset
 from .training.settings import pick_device
@@ -91,7 +92,7 @@ def compare_command(
     runs = sweep([make() for make in makers.values()], tasks, **settings)
     if not runs:
         sys.exit(130)
-    tables = figures(runs), costs(runs)
+    tables = metrics_table(runs), costs(runs)
     print_tables(*tables)
     write_tables(folder / "table.md", *tables)
     drawn = {"average_accuracy": plots.average_accuracy(runs)}
@@ -128,7 +129,9 @@ def info() -> None:
     for size in PRESETS.values():
         steps = size.n_tasks * size.epochs * -(-size.n_train // size.batch_size)
         default = ", the default here" if size is pick_preset() else ""
-        rows.add_row(f"preset {size.name}", f"about {duration(steps * step)} a method{default}")
+        rows.add_row(
+            f"preset {size.name}", f"about {format_duration(steps * step)} a method{default}"
+        )
     console.print(rows)
 
 
@@ -207,10 +210,6 @@ def seconds_a_step(epochs: int = 5) -> float:
     run = train(METHODS["baseline"](), tasks, epochs=epochs, batch_size=128, progress=False)
     n_steps = -(-len(tasks[0].train) // 128)
     return median(epoch["seconds"] for epoch in run.history) / n_steps
-
-
-def duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def main(commands: typer.Typer = app) -> None:

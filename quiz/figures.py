@@ -16,6 +16,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from matplotlib.transforms import Bbox, BboxBase
 
+from cl_helpers.formats import format_number, format_percent
 from cl_helpers.report.plots import LOOK, OTHER, Chart, blank, described, frame
 
 from .bank import POINTS
@@ -25,16 +26,6 @@ WRONG: dict[str, Any] = {"facecolor": "#9a9a9a", "edgecolor": "white"}
 PANELS = 5  # side by side
 SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)])
 GAPS = (7, 16, 28, 42)  # pixels between a point and its name; the nearest that is free is taken
-
-
-def percent(share: float) -> str:
-    """A share for people; a dash where there is none."""
-    return "–" if np.isnan(share) else f"{share:.0%}"
-
-
-def number(value: float) -> str:
-    """Two decimals and a true minus sign; a dash where there is none."""
-    return "–" if np.isnan(value) else f"{value:.2f}".replace("-", "−")
 
 
 def scores(scores: Sequence[Decimal], most: Decimal) -> Chart:
@@ -63,7 +54,7 @@ def scores(scores: Sequence[Decimal], most: Decimal) -> Chart:
 
 
 def item_map(items: pd.DataFrame) -> Chart:
-    """Each question by difficulty and discrimination; the shaded ones tell the wrong way round."""
+    """Each question by difficulty and discrimination; shaded: weak students do better."""
     figure = blank(7.4, 5.0)
     ax = figure.subplots()
     rows = items[["difficulty", "discrimination"]].to_dict("index")
@@ -87,13 +78,13 @@ def item_map(items: pd.DataFrame) -> Chart:
     together = defaultdict(list)
     for question, (x, y) in shown.items():
         together[round(x, 3), round(y, 3)].append(question)
-    _name(ax, {place: _short(names) for place, names in together.items()})
-    told = [f"{q} {percent(x)}, {number(y)}" for q, (x, y) in shown.items()]
+    _name_points(ax, {place: _few_of(names) for place, names in together.items()})
+    texts = [f"{q} {format_percent(x)}, {format_number(y)}" for q, (x, y) in shown.items()]
     without = [q for q in points if q not in shown]
     return described(
         figure,
         "Each question by the share of papers that earn it and by its discrimination: "
-        f"{'; '.join(told) or 'none'}. Without a discrimination: {', '.join(without) or 'none'}.",
+        f"{'; '.join(texts) or 'none'}. Without a discrimination: {', '.join(without) or 'none'}.",
     )
 
 
@@ -107,7 +98,7 @@ def option_shares(options: pd.DataFrame) -> Chart:
         mine = options.loc[question].to_dict("index")
         for place, option in enumerate(mine.values()):
             bar = ax.barh(place, option["share"], **(CORRECT if option["correct"] else WRONG))
-            ax.bar_label(bar, [percent(option["share"])], padding=3, fontsize=8)
+            ax.bar_label(bar, [format_percent(option["share"])], padding=3, fontsize=8)
         names = [f"✓ {o}" if option["correct"] else str(o) for o, option in mine.items()]
         ax.set_yticks(range(len(mine)), names, fontsize=9)
         ax.set_title(question, fontsize=10)
@@ -134,11 +125,11 @@ def _say_empty(ax: Axes, text: str = "no paper counts yet") -> None:
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color="#555555")
 
 
-def _short(names: list[str]) -> str:
+def _few_of(names: list[str]) -> str:
     return ", ".join(names) if len(names) < 4 else f"{names[0]} and {len(names) - 1} more"
 
 
-def _name(ax: Axes, names: dict[tuple[float, float], str]) -> None:
+def _name_points(ax: Axes, names: dict[tuple[float, float], str]) -> None:
     """A name near each point, where it covers as little as possible and stays in the frame."""
     dots = ax.transData.transform(np.array([*names]).reshape(-1, 2))
     taken = [Bbox([dot - 6, dot + 6]) for dot in dots]

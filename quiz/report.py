@@ -21,6 +21,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from cl_helpers.files import replacing, writable
+from cl_helpers.formats import format_number, format_percent
 from cl_helpers.report.plots import alt_text, png
 
 from . import figures
@@ -35,7 +36,7 @@ NEARLY_ALL = 0.95
 
 
 def counts(paper: Paper) -> bool:
-    """Is it in the statistics?"""
+    """Whether it is in the statistics."""
     return bool(paper.choices) and not paper.late
 
 
@@ -188,14 +189,14 @@ def write(
     folder = writable(Path(folder))
     papers = sorted(papers, key=lambda paper: paper.student)
     questions, ticks = items(bank, papers), options(bank, papers)
-    pictures = {
+    charts = {
         "scores": figures.scores(
             [exact(p.score(bank)) for p in papers if counts(p)], exact(bank.most)
         ),
         "items": figures.item_map(questions),
         "options": figures.option_shares(ticks),
     }
-    images = {name: png(picture) for name, picture in pictures.items()}
+    images = {name: png(chart) for name, chart in charts.items()}
     page = _page().render(
         bank=bank,
         most=exact(bank.most),
@@ -210,7 +211,7 @@ def write(
         few=FEW,
         copies=copies(papers),
         images={
-            name: (f"data:image/png;base64,{b64encode(image).decode()}", alt_text(pictures[name]))
+            name: (f"data:image/png;base64,{b64encode(image).decode()}", alt_text(charts[name]))
             for name, image in images.items()
         },
     )
@@ -242,7 +243,7 @@ def _ticked(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
 
 
 def _correct(bank: Bank) -> pd.Series:
-    """(question, option) -> is it correct?"""
+    """(question, option) -> whether it is correct."""
     return _ticked(bank, [Paper("the key", bank.key)]).iloc[0].astype(bool)
 
 
@@ -303,8 +304,8 @@ def _page() -> Template:
         lstrip_blocks=True,
     )
     jinja.filters |= {
-        "percent": figures.percent,
-        "number": figures.number,
+        "percent": format_percent,
+        "number": format_number,
         "moment": _moment,
         "prose": lambda text: Markup(prose(text)),
     }

@@ -28,9 +28,9 @@ from cl_helpers.answers.sheet import (
     Questions,
     Reading,
     plain_bytes,
-    printable,
     read_answers,
 )
+from cl_helpers.formats import format_printable
 
 from .build import ASSIGNMENT
 
@@ -161,7 +161,7 @@ def _noted(folder: Path) -> list[str]:
     """What `take` had to say."""
     try:
         problems = json.loads(plain_bytes(folder / INTAKE))["problems"]
-        return [printable(str(problem), 300) for problem in problems[: MANY + 1]]
+        return [format_printable(str(problem), 300) for problem in problems[: MANY + 1]]
     except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
         return []
 

@@ -16,7 +16,7 @@ from toys import a_run
 
 import cl_helpers as cl
 from cl_helpers import cli
-from cl_helpers.report.tables import costs, figures, table
+from cl_helpers.report.tables import costs, metrics_table, table
 from experiments.tuning.tune import GRID, tune
 
 
@@ -220,7 +220,7 @@ def test_another_model_is_no_further_seed():
 def test_figures_to_be_read_are_per_cent_and_a_dash_where_there_is_none():
     alone = a_run("joint", accuracy=((np.nan, np.nan), (0.5, 0.75)))
     runs = [a_run(seed=0), a_run(seed=1, accuracy=((0.9, 0.1), (0.5, 0.8))), alone]
-    assert [list(row) for row in figures(runs).itertuples()] == [
+    assert [list(row) for row in metrics_table(runs).itertuples()] == [
         ["ewc lam=100", "70.00 ± 7.07", "30.00 ± 14.14", "-30.00 ± 14.14", "12 ± 0"],
         ["joint lam=100", "62.50", "–", "–", "12"],
     ]

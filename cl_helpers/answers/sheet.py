@@ -25,6 +25,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from ..files import replacing
+from ..formats import format_printable, format_untrusted
 
 SCHEMA = 1
 FILE = "answers.json"
@@ -122,8 +123,8 @@ class Questions:
 
 def receipt(questions: Questions, choices: Choices) -> str:
     """A short code of the answers: the same answers, the same code. It says nothing of the key."""
-    told = [questions.version, sorted([q, sorted(chosen)] for q, chosen in choices.items())]
-    digest = hashlib.sha256(json.dumps(told).encode()).digest()
+    content = [questions.version, sorted([q, sorted(chosen)] for q, chosen in choices.items())]
+    digest = hashlib.sha256(json.dumps(content).encode()).digest()
     code = base64.b32encode(digest).decode()
     return f"{code[:4]}-{code[4:8]}"
 
@@ -145,7 +146,9 @@ class Reading:
     sheet: str = ""
 
 
-def read_answers(path: str | os.PathLike, questions: Questions, *, other_version=False) -> Reading:
+def read_answers(
+    path: str | os.PathLike, questions: Questions, *, other_version: bool = False
+) -> Reading:
     """The answers in a file that anybody may have written. It is data, and is treated as such.
 
     Args:
@@ -156,31 +159,37 @@ def read_answers(path: str | os.PathLike, questions: Questions, *, other_version
         FileNotFoundError: there is no such file.
     """
     raw = _object(plain_bytes(Path(path)))
-    if raw.get("schema") != SCHEMA:
-        raise AnswersError(f"its schema is {_told(raw.get('schema'))}, not {SCHEMA}")
-    if raw.get("quiz") != questions.name:
-        raise AnswersError(f"it answers the quiz {_told(raw.get('quiz'))}, not {questions.name!r}")
-    if raw.get("version") != questions.version and not other_version:
-        raise AnswersError(
-            f"it answers version {_told(raw.get('version'))} of the quiz, not {questions.version!r}"
-        )
+    _check_quiz(raw, questions, other_version)
     answers = raw.get("answers")
     if not isinstance(answers, dict):
         raise AnswersError("it has no answers by question")
     choices, problems = {}, []
     for question, chosen in answers.items():
         if question not in questions.options:
-            problems.append(f"there is no question {_told(question)}")
+            problems.append(f"there is no question {format_untrusted(question)}")
         elif not (isinstance(chosen, list) and all(isinstance(o, str) for o in chosen)):
-            problems.append(f"{question}: {_told(chosen)} is no list of options")
+            problems.append(f"{question}: {format_untrusted(chosen)} is no list of options")
         elif unknown := [o for o in chosen if o not in questions.options[question]]:
-            problems.append(f"{question}: there is no option {_told(unknown[0])}")
+            problems.append(f"{question}: there is no option {format_untrusted(unknown[0])}")
         elif chosen:
             choices[question] = frozenset(chosen)
     if len(problems) > MANY:
         problems[MANY:] = [f"and {len(problems) - MANY} more of this kind"]
-    student, sheet = (printable(raw.get(key)) for key in ("student", "sheet"))
+    student, sheet = (format_printable(raw.get(key)) for key in ("student", "sheet"))
     return Reading(choices, tuple(problems), student, sheet)
+
+
+def _check_quiz(raw: dict[str, Any], questions: Questions, other_version: bool) -> None:
+    """Raise unless these are answers to this quiz."""
+    if raw.get("schema") != SCHEMA:
+        raise AnswersError(f"its schema is {format_untrusted(raw.get('schema'))}, not {SCHEMA}")
+    if raw.get("quiz") != questions.name:
+        raise AnswersError(
+            f"it answers the quiz {format_untrusted(raw.get('quiz'))}, not {questions.name!r}"
+        )
+    if raw.get("version") != questions.version and not other_version:
+        version = format_untrusted(raw.get("version"))
+        raise AnswersError(f"it answers version {version} of the quiz, not {questions.version!r}")
 
 
 class AnswerSheet:
@@ -324,7 +333,7 @@ def _object(content: bytes) -> dict[str, Any]:
         members = dict(pairs)
         if len(members) < len(pairs):
             twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]
-            raise AnswersError(f"it has {_told(twice)} twice")
+            raise AnswersError(f"it has {format_untrusted(twice)} twice")
         return members
 
     def no_constant(name: str) -> None:
@@ -342,19 +351,7 @@ def _object(content: bytes) -> dict[str, Any]:
     except RecursionError:
         raise AnswersError("it is nested too deeply") from None
     except ValueError as error:
-        raise AnswersError(f"it is not JSON ({printable(str(error), 80)})") from None
+        raise AnswersError(f"it is not JSON ({format_printable(str(error), 80)})") from None
     if not isinstance(raw, dict):
         raise AnswersError("it is no JSON object")
     return raw
-
-
-def printable(value: Any, longest: int = 64) -> str:
-    """Text that is safe to show: one line, no longer than that; empty for what is no text."""
-    text = value if isinstance(value, str) else ""
-    text = "".join(c if c.isprintable() else "�" for c in text)
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def _told(value: Any) -> str:
-    """A value in a message; letters that only look like ASCII are spelt out."""
-    return printable(ascii(value), 48)

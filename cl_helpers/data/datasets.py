@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..files import replacing
+from ..formats import format_tensor
 from .download import DataError, Offline, download
 
 # MD5 of the files as published, unpacked.
@@ -72,13 +73,13 @@ class Dataset:
             images, labels = self.images(half), self.labels(half)
             if images.dtype != torch.uint8 or images.ndim != 4:
                 raise ValueError(
-                    f"{half}_images are {_said(images)}: give bytes (torch.uint8) from 0 to 255, "
-                    "of shape (N, C, H, W)"
+                    f"{half}_images are {format_tensor(images)}: give bytes (torch.uint8) from 0 "
+                    "to 255, of shape (N, C, H, W)"
                 )
             if labels.dtype != torch.long or labels.shape != images.shape[:1]:
                 raise ValueError(
-                    f"{half}_labels are {_said(labels)}: give {len(images):,} whole numbers "
-                    "(torch.long), one an image"
+                    f"{half}_labels are {format_tensor(labels)}: give {len(images):,} whole "
+                    "numbers (torch.long), one an image"
                 )
             if labels.device.type != "cpu":
                 continue  # it would be waited for; and copies are of what was looked at
@@ -164,10 +165,6 @@ class Dataset:
             }
             self._copies[device] = replace(self, **moved)
         return self._copies[device]
-
-
-def _said(values: Tensor) -> str:
-    return f"{values.dtype} of shape {tuple(values.shape)}"
 
 
 def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:

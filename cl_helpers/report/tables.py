@@ -7,11 +7,12 @@ from statistics import fmean, median
 
 import pandas as pd
 
+from ..formats import format_setting
 from ..methods import METHODS
 from ..training.run import Run
 from ..training.settings import Settings
 
-FIGURES = ("average_accuracy", "forgetting", "backward_transfer", "seconds")
+METRICS = ("average_accuracy", "forgetting", "backward_transfer", "seconds")
 HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
 COSTS = ("stored, MB", "passes a step", "seconds a task")
 REGIME = (
@@ -21,12 +22,12 @@ REGIME = (
 
 
 def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
-    """One row a method and setting: mean and standard deviation over seeds of the four figures.
+    """One row a method and setting: mean and standard deviation over seeds of the four metrics.
 
-    Columns are pairs (figure, "mean" or "sd"); accuracies are fractions, not per cent.
+    Columns are pairs (metric, "mean" or "sd"); accuracies are fractions, not per cent.
     """
     rows = [
-        {"method": name} | {f: getattr(run, f) for f in FIGURES}
+        {"method": name} | {m: getattr(run, m) for m in METRICS}
         for run, name in zip(runs, labels(runs, with_epochs), strict=True)
     ]
     grouped = pd.DataFrame(rows).groupby("method", sort=False)
@@ -34,18 +35,18 @@ def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
     return pd.concat({"mean": mean, "sd": sd}, axis=1).swaplevel(axis=1)
 
 
-def figures(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
+def metrics_table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
     """`table` to be read: mean ± standard deviation over seeds, accuracies in per cent."""
 
-    def cell(row, figure: str) -> str:
-        scale, digits = (1, 0) if figure == "seconds" else (100, 2)
-        mean, sd = scale * row[figure, "mean"], scale * row[figure, "sd"]
+    def cell(row: pd.Series, metric: str) -> str:
+        scale, digits = (1, 0) if metric == "seconds" else (100, 2)
+        mean, sd = scale * row[metric, "mean"], scale * row[metric, "sd"]
         if mean != mean:
             return "–"
         return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
 
     rows = {
-        name: [cell(row, f) for f in FIGURES] for name, row in table(runs, with_epochs).iterrows()
+        name: [cell(row, m) for m in METRICS] for name, row in table(runs, with_epochs).iterrows()
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=HEADINGS)
 
@@ -76,7 +77,7 @@ def passes(run: Run) -> str:
 
 
 def keeps_data(run: Run) -> bool:
-    """Is it trained on old tasks again? Then there are fewer stages than tasks."""
+    """Whether it is trained on old tasks again: it has fewer stages than tasks."""
     return len(run.config["n_train"]) < len(run.accuracy)
 
 
@@ -84,8 +85,7 @@ def label(run: Run, with_epochs: bool = False) -> str:
     """The method's name, λ and every other knob that is not at its default: "ewc lam=100"."""
     name, knobs = run.config["method"], run.config["knobs"]
     default = METHODS[name]().knobs if name in METHODS else {}
-    told = {k: v for k, v in knobs.items() if k == "lam" or default.get(k) != v}
-    words = [f"{k}={_short(v)}" for k, v in told.items()]
+    words = [format_setting(k, v) for k, v in knobs.items() if k == "lam" or default.get(k) != v]
     if with_epochs:
         words.append(f"({run.config['epochs']} epochs)")
     return " ".join([name, *words])
@@ -97,14 +97,14 @@ def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
     Raises:
         ValueError: runs of one label have different models.
     """
-    named = [label(run, with_epochs) for run in runs]
-    differ = {name: differing(alike) for name, alike in _by(named, runs).items()}
+    names = [label(run, with_epochs) for run in runs]
+    differ = {name: differing(alike) for name, alike in _by(names, runs).items()}
     for name, unlike in differ.items():
         if "model" in unlike:
             raise ValueError(f"the runs of {name} have different models: compare those of one")
     return [
-        " ".join([name, *(f"{k}={_short(_setting(run, k))}" for k in differ[name])])
-        for run, name in zip(runs, named, strict=True)
+        " ".join([name, *(format_setting(k, _setting(run, k)) for k in differ[name])])
+        for run, name in zip(runs, names, strict=True)
     ]
 
 
@@ -124,10 +124,6 @@ def differing(runs: Sequence[Run]) -> list[str]:
 def _setting(run: Run, name: str) -> object:
     """What it was trained with; a run from before there was this setting had its default."""
     return run.config.get(name, getattr(Settings, name, None))
-
-
-def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else f"{value}"
 
 
 def median_steps(runs: Sequence[Run], target: float) -> float:

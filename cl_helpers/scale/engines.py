@@ -21,6 +21,7 @@ import torch
 from loky.process_executor import TerminatedWorkerError
 
 from ..checks import at_least_one
+from ..formats import format_error
 from ..training.run import Run
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _train(job: Job) -> list[Run]:
     try:
         pickle.loads(pickle.dumps(failure))
     except Exception:  # it cannot be sent, its words can
-        failure = RuntimeError(f"{type(failure).__name__}: {failure}")
+        failure = RuntimeError(format_error(failure))
     raise failure
 
 

@@ -16,6 +16,7 @@ from html import escape
 import ipywidgets as widgets
 from IPython.display import DisplayHandle, display
 
+from ..formats import format_error
 from ..report import plots
 from .accessible import Image
 
@@ -75,7 +76,7 @@ class Canvas:
 
     def say(self, error: BaseException | None) -> None:
         """Show what went wrong, with its cause; None takes it away again."""
-        self.trouble.value = _HIDE_COPY + (_told(error) if error else "")
+        self.trouble.value = _HIDE_COPY + (_error_html(error) if error else "")
 
     def show(self) -> None:
         """In the output of a cell: a copy for readers without a kernel, and for `make site`."""
@@ -126,12 +127,12 @@ class _Artist:
 _artist = _Artist()
 
 
-def _told(error: BaseException) -> str:
+def _error_html(error: BaseException) -> str:
     """The error in a line, its cause in another, the rest on click."""
     chain: list[BaseException] = [error]
     while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
         chain.append(cause)
-    lines = [f"{type(e).__name__}: {e}" for e in chain]
+    lines = [format_error(e) for e in chain]
     where = "".join(traceback.format_exception(error))
     return (
         f'<div role="alert"><strong>{escape(lines[0])}</strong>'

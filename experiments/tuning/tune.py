@@ -21,7 +21,7 @@ from cl_helpers.data.datasets import load
 from cl_helpers.data.tasks import Task, hold_out
 from cl_helpers.files import writable
 from cl_helpers.methods import METHODS
-from cl_helpers.report.tables import figures
+from cl_helpers.report.tables import metrics_table
 from cl_helpers.scale.sweep import sweep
 from cl_helpers.training.presets import PRESETS
 from cl_helpers.training.run import Run
@@ -95,7 +95,7 @@ def tune_command(
         runs += tuned
         if len(tuned) < sum(map(len, GRID[name].values())):  # Ctrl-C
             sys.exit(130)
-    table = figures(runs, with_epochs=True)
+    table = metrics_table(runs, with_epochs=True)
     print_tables(table)
     write_tables(folder / "table.md", table)
 

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
+from ...formats import format_error
 from .outcome import Numbers
 
 Args = tuple[Any, ...]
@@ -131,10 +132,12 @@ def _outcome(asked: Exercise, answer: Answer, args: Args, names: list[str]) -> N
     except NotImplementedError:
         return not_yet(asked)
     except (Exception, SystemExit) as error:
-        if "ellipsis" in _said(error):  # it stands in a sum, say, of a function without source
+        if "ellipsis" in format_error(
+            error
+        ):  # it stands in a sum, say, of a function without source
             return not_yet(asked)
         cure = asked.look(args, error) or f"Asked for is {asked.ask}"
-        return Verdict("wrong", f"{_told(error, answer)} {cure}")
+        return Verdict("wrong", f"{_describe_failure(error, answer)} {cure}")
     if outcome is None or outcome is Ellipsis:
         return not_yet(asked)
     try:
@@ -255,20 +258,15 @@ def _other_arguments(asked: Exercise, answer: Answer, args: Args) -> str | None:
     return None
 
 
-def _said(error: BaseException) -> str:
-    """The exception's type and message, in one line that Markdown leaves alone."""
-    said = " ".join("".join(traceback.format_exception_only(error)).split()).replace("`", "'")
-    return said if len(said) <= 200 else said[:200] + " …"
-
-
-def _told(error: BaseException, answer: Answer) -> str:
+def _describe_failure(error: BaseException, answer: Answer) -> str:
     """The exception, and which line of the answer it came from."""
-    told = f"`{_said(error)}`"
+    message = format_error(error).replace("`", "'")  # which Markdown leaves alone
+    described = f"`{message}`" if len(message) <= 200 else f"`{message[:200]} …`"
     code = getattr(inspect.unwrap(answer), "__code__", None)
     for frame, line in traceback.walk_tb(error.__traceback__):
         if code and frame.f_code is code:
             text = linecache.getline(code.co_filename, line).strip().replace("`", "'")
-            told += f" in line {line - code.co_firstlineno + 1} of {code.co_name}"
-            told += f", `{text}`" if text else ""
+            described += f" in line {line - code.co_firstlineno + 1} of {code.co_name}"
+            described += f", `{text}`" if text else ""
             break
-    return told + "."
+    return described + "."
