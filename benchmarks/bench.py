@@ -1,4 +1,4 @@
-"""How fast is the loop? Always beside something, in the same run, on the same machine.
+"""How fast the loop is, always beside something else, in the same run, on the same machine.
 
     make bench                                    # everything
     .venv/bin/python benchmarks/bench.py epoch    # one section; the others keep their figures
@@ -141,10 +141,12 @@ def growing() -> Figures:
         "models": growth.with_models(DEVICE),
     }
     OUT.with_name("growth.json").write_text(json.dumps(points, indent=1) + "\n")
-    save(growth.picture(points), OUT.with_name("growth.png"))
+    save(growth.chart(points), OUT.with_name("growth.png"))
     total = {"models": [float(n) for n in points["models"]["models"]]} | {
-        way: [n * s for n, s in zip(points["models"]["models"], points["models"][way], strict=True)]
-        for way in ("together", "alone")
+        kind: [
+            n * s for n, s in zip(points["models"]["models"], points["models"][kind], strict=True)
+        ]
+        for kind in ("together", "alone")
     }
     return {
         f"{name} against {of}": p

@@ -103,8 +103,8 @@ def with_models(device: torch.device) -> Points:
             },
             3,
         )
-        for way, value in seconds.items():
-            points[way].append(value / n)
+        for kind, value in seconds.items():
+            points[kind].append(value / n)
     return points
 
 
@@ -119,7 +119,7 @@ def exponents(points: Points, of: str) -> dict[str, float]:
     }
 
 
-def picture(growth: dict[str, Points]) -> Figure:
+def chart(growth: dict[str, Points]) -> Figure:
     """Three panels, each with the line that is just proportional."""
     figure = Figure(figsize=(13, 4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)

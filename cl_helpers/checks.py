@@ -24,6 +24,13 @@ def above_zero(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value!r}: choose a number above 0")
 
 
+def one_of(name: str, value: object, *choices: str) -> None:
+    """Raise unless `value` is among `choices`."""
+    if value not in choices:
+        listed = ", ".join(f'"{choice}"' for choice in choices[:-1])
+        raise ValueError(f'{name} is {value!r}: choose {listed} or "{choices[-1]}"')
+
+
 def seeded(seed: object) -> torch.Generator:
     """A generator that begins at `seed`.
 

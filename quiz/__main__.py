@@ -46,7 +46,7 @@ Due = Annotated[str | None, typer.Option(help='When answers must be in: "2026-12
 
 @app.command()
 def check(course: Course = HOME) -> None:
-    """Is the question bank in order, and fair? It is the course's bank/; ours if there is none."""
+    """Check that the question bank is in order and fair: the course's bank/, or else ours."""
     found = banks.bank_of(course)
     if wrong := found.check():
         raise ValueError("\n".join(wrong))
@@ -65,8 +65,8 @@ def course(folder: Path, name: str = "continual-learning") -> None:
 def build(course: Course = HOME, due: Due = None) -> None:
     """Write the assignment's notebook and questions.json, with no key in them."""
     ends = deadline(due) if due else last_deadline(course)
-    told = f"{ends:%Y-%m-%d %H:%M %Z}" if ends else ""
-    console.print(build_source(banks.bank_of(course), course, told))
+    due_text = f"{ends:%Y-%m-%d %H:%M %Z}" if ends else ""
+    console.print(build_source(banks.bank_of(course), course, due_text))
 
 
 @app.command()
@@ -98,10 +98,10 @@ def grade(course: Course = HOME) -> None:
     nbgrader(course, "autograde", ASSIGNMENT, "--force")
     table, points = Table("student", "points", "receipt", ""), totals(course)
     graded = papers(course, banks.bank_of(course))
-    said = {p.student: "; ".join(["late"] * p.late + list(p.problems)) for p in graded}
-    for paper in sorted(graded, key=lambda p: bool(said[p.student])):  # to be looked at: last
+    remarks = {p.student: "; ".join(["late"] * p.late + list(p.problems)) for p in graded}
+    for paper in sorted(graded, key=lambda p: bool(remarks[p.student])):  # to be looked at: last
         total = str(points.get(paper.student, "–"))
-        table.add_row(paper.student, total, paper.receipt, said[paper.student])
+        table.add_row(paper.student, total, paper.receipt, remarks[paper.student])
     console.print(table, markup=False)
     for students in reports.copies(graded):
         console.print(f"began as one file: {', '.join(students)}", markup=False)

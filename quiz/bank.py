@@ -274,7 +274,7 @@ def _line(file: Path, error) -> str:
 
 
 def _unlikely(hits: int, of: int, chance: float, level: float = 0.01) -> bool:
-    """Would chance alone give so many hits, or so few, less than once in a hundred times?"""
+    """Whether chance alone gives so many hits, or so few, less than once in a hundred times."""
     from scipy.stats import binom  # takes as long to import as all the rest
 
     few, many = binom.cdf(hits, of, chance), binom.sf(hits - 1, of, chance)

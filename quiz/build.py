@@ -105,7 +105,7 @@ def build(bank: Bank, course: Path, due: str = "") -> Path:
 
 
 def _same_ids(before: Questions, now: Questions) -> bool:
-    """Does every id still mean what it did? Words may be corrected, but not change places."""
+    """Whether every id still means what it did. Words may be corrected, but not change places."""
     if before.version != now.version:
         return False
     was = {(q.id, o.text): o.id for q in before.questions for o in q.options}

@@ -70,8 +70,8 @@ def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
         log.write(done.stdout + done.stderr)
     if done.returncode:
         # What nbgrader gives up on, or a traceback's last line, says more than that it failed.
-        told = r"(?:\| CRITICAL\] |^\s*(?=[\w.]*Error: ))(.*)"
-        lines = re.findall(told, done.stderr, re.M) or done.stderr.splitlines()
+        pattern = r"(?:\| CRITICAL\] |^\s*(?=[\w.]*Error: ))(.*)"
+        lines = re.findall(pattern, done.stderr, re.M) or done.stderr.splitlines()
         reason = lines[-1] if lines else "no reason given"
         raise ValueError(
             f"nbgrader {' '.join(arguments)} failed: {reason} (all of it: {folder}/nbgrader.log)"
@@ -178,8 +178,8 @@ def regrade(folder: Path, reason: str) -> list[dict]:
             changed = [q for q in points if before.get(student, {}).get(q) != points[q]]
             was = old.get(student, Decimal(0))
             if changed or was != new[student]:
-                told = {"student": student, "from": str(was), "to": str(new[student])}
-                changes.append({"time": now, "reason": reason} | told | {"questions": changed})
+                change = {"student": student, "from": str(was), "to": str(new[student])}
+                changes.append({"time": now, "reason": reason} | change | {"questions": changed})
         with (folder / REGRADES).open("a") as log:
             log.writelines(json.dumps(change) + "\n" for change in changes)
     return changes

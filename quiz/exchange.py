@@ -1,4 +1,4 @@
-"""nbgrader's exchange, where the quiz asks more of it: what counts, and when feedback goes out.
+"""nbgrader's exchange, with stricter rules for the quiz: what counts, and when feedback goes out.
 
 Anybody may write anything into the exchange, at any moment; what goes out has the key in it.
 """
@@ -64,11 +64,11 @@ class Collect(ExchangeCollect):
         for path in sorted(Path(self.inbound_path).iterdir()):
             if record := self._record(path):
                 by_student[record.student].append(record)
-        wanted = self.coursedir.student_id
+        asked = self.coursedir.student_id
         self._chosen = [
             self._latest(records, self._due(student))
             for student, records in by_student.items()
-            if wanted in ("", "*", student)
+            if asked in ("", "*", student)
         ]
 
     def copy_files(self) -> None:
@@ -104,7 +104,7 @@ class Collect(ExchangeCollect):
         left_out.write_text("".join(f"{line}\n" for line in self._left_out))
 
     def _replaces(self, record: Record, collected: datetime) -> bool:
-        """Does it take the place of what was collected before, which arrived at `collected`?"""
+        """Whether it replaces what was collected before, which arrived at `collected`."""
         due = self._due(record.student)
         if due is None or collected <= due:
             return collected < record.arrived and (due is None or record.arrived <= due)

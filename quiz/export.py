@@ -125,7 +125,7 @@ class Csv(CsvExportPlugin):
     """
 
     def export(self, gradebook: Gradebook) -> None:
-        wanted = {str(name) for name in self.assignment}
+        chosen = {str(name) for name in self.assignment}
         students = {str(student) for student in self.student}
         header = (
             "assignment duedate timestamp student_id last_name first_name email "
@@ -133,7 +133,7 @@ class Csv(CsvExportPlugin):
         )
         rows: list[Iterable[Cell]] = [header.split()]
         for assignment in gradebook.assignments:
-            if wanted and assignment.name not in wanted:
+            if chosen and assignment.name not in chosen:
                 continue
             for g in grades(gradebook, assignment.name):
                 if students and g.student not in students:

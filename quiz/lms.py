@@ -43,10 +43,10 @@ def moodle_xml(bank: Bank) -> str:
     for section in bank.sections:
         # In a path of categories a slash that belongs to a name is doubled.
         path = "/".join(name.replace("/", "//") for name in (TITLE, section.title))
-        _text(_add(quiz, "question", type="category"), "category", path)
+        _add_text(_add(quiz, "question", type="category"), "category", path)
         for question in section.questions:
             _moodle_question(quiz, question)
-    return _written(quiz).decode()
+    return _to_xml(quiz).decode()
 
 
 def qti(bank: Bank) -> bytes:
@@ -59,13 +59,13 @@ def qti(bank: Bank) -> bytes:
     with zipfile.ZipFile(package, "w") as file:
         for name, root in {"imsmanifest.xml": _manifest(), ASSESSMENT: _assessment(bank)}.items():
             # A ZipInfo of its own has no time of writing: the same bank is the same package.
-            file.writestr(zipfile.ZipInfo(name), _written(root))
+            file.writestr(zipfile.ZipInfo(name), _to_xml(root))
     return package.getvalue()
 
 
 def _moodle_question(quiz: ET.Element, question: Question) -> None:
     node = _add(quiz, "question", type="multichoiceset")
-    _text(node, "name", question.id)
+    _add_text(node, "name", question.id)
     _html(node, "questiontext", question.stem)
     _html(node, "generalfeedback", _read_again(question))
     _add(node, "defaultgrade", str(POINTS))
@@ -189,10 +189,10 @@ def _read_again(question: Question) -> str:
 
 
 def _html(parent: ET.Element, tag: str, text: str, **attributes: str) -> ET.Element:
-    return _text(parent, tag, prose(text), format="html", **attributes)
+    return _add_text(parent, tag, prose(text), format="html", **attributes)
 
 
-def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> ET.Element:
+def _add_text(parent: ET.Element, tag: str, text: str, **attributes: str) -> ET.Element:
     """Moodle has its texts in an element of their own."""
     node = _add(parent, tag, **attributes)
     _add(node, "text", text)
@@ -205,7 +205,7 @@ def _add(parent: ET.Element, tag: str, text: str | None = None, **attributes: st
     return node
 
 
-def _written(root: ET.Element) -> bytes:
+def _to_xml(root: ET.Element) -> bytes:
     ET.indent(root)
     content = ET.tostring(root, "utf-8", xml_declaration=True)
     try:

@@ -167,7 +167,7 @@ def _noted(folder: Path) -> list[str]:
 
 
 def _is_orderly(folder: Path) -> bool:
-    """Is it as `take` leaves it: plain files of ours, and nothing else?"""
+    """Whether it is as `take` leaves it: plain files of ours, and nothing else."""
     names = {NOTEBOOK, THEIRS, FILE, INTAKE, "submission_secret.txt", "timestamp.txt"}
     if folder.is_symlink():
         return False

@@ -1,4 +1,4 @@
-"""How sharp is a minimum, and how much does that let a network forget?
+"""How sharp a minimum is, and how much that lets a network forget.
 
 The Hessian H = ∇²L(w) of a task's mean loss has P² entries and is never written down. All that is
 asked of it is H v, the gradient of gᵀv by w (Pearlmutter 1994, doi:10.1162/neco.1994.6.1.147), at

@@ -61,7 +61,7 @@ class Trajectory:
 def follow_steps(
     tasks: Sequence[Task], model: nn.Module | None = None, **settings: Any
 ) -> Generator[Event, None, Trajectory]:
-    """Train with SGD, one event at a time; returns the way.
+    """Train with SGD, one event at a time; return the trajectory.
 
     Raises:
         ValueError: a setting makes no sense, or cannot be chosen; or the loss of a task does not
@@ -72,7 +72,7 @@ def follow_steps(
     if "checkpoint" in settings:
         raise ValueError(
             f"checkpoint is {str(settings['checkpoint'])!r}: leave it out, a checkpoint has only "
-            "the latest weights and a way needs those of every task"
+            "the latest weights and a trajectory needs those of every task"
         )
     if model is not None and any(True for _ in model.buffers()):
         raise ValueError(
@@ -85,14 +85,14 @@ def follow_steps(
             "these tasks are Class-IL, where later outputs compete too and L₁ itself changes: "
             'choose scenario="task" or "domain"'
         )
-    way = None
+    trajectory = None
     for event in train_steps(Baseline(), tasks, model, optimizer="sgd", **settings):
-        way = way or Trajectory(event.run, tasks)
+        trajectory = trajectory or Trajectory(event.run, tasks)
         if event.kind == "task":
-            way.weights.append(weights(event.run.learner[0]))
+            trajectory.weights.append(weights(event.run.learner[0]))
         yield event
-    assert way is not None
-    return way
+    assert trajectory is not None
+    return trajectory
 
 
 def follow(tasks: Sequence[Task], model: nn.Module | None = None, **settings: Any) -> Trajectory:

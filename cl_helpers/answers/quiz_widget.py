@@ -1,4 +1,4 @@
-"""The quiz, the student's side: stems and options, never the key.
+"""The student's side of the quiz: stems and options, never the key.
 
 quiz = cl.widgets.Quiz()             # questions.json is beside the notebook; so is answers.json
 quiz                                 # tick; every tick is on disk at once
@@ -68,7 +68,7 @@ class Quiz(CourseWidget):
         self.page.on_msg(self._take)
         self._changing = threading.RLock()  # each tab's messages may come in a thread of their own
         self.box = widgets.VBox([self.page])
-        self._tell()
+        self._show_state()
 
     def answer(self, question: str, *options: str) -> Progress:
         """Answer a question in code: `quiz.answer("ewc-1", "a", "c")`; no option takes it back.
@@ -78,7 +78,7 @@ class Quiz(CourseWidget):
         """
         with self._changing:
             self.answers.choose(question, options)
-            self._tell()
+            self._show_state()
         return Progress(
             f"{question}: {', '.join(self._chosen(question)) or '–'} · {self.page.line}"
         )
@@ -102,7 +102,7 @@ class Quiz(CourseWidget):
         """What is saved, and a short code of it: note it down. It says nothing about the key."""
         with self._changing:
             self.answers.refresh()
-            self._tell()
+            self._show_state()
         open_ = [q for q in self.questions.options if q not in self.answers.choices]
         lines = [
             f"{self.page.line}. Receipt {receipt(self.questions, self.answers.choices)}",
@@ -113,7 +113,7 @@ class Quiz(CourseWidget):
         return Progress("\n".join(lines))
 
     def check(self, question: str) -> NotAnswered | None:
-        """Is it answered? This is all that the notebook's locked cells ask.
+        """None if the question is answered. The notebook's locked cells ask no more than this.
 
         Raises:
             ValueError: there is no such question.
@@ -153,7 +153,7 @@ class Quiz(CourseWidget):
         return sorted(self.answers.choices.get(question, ()))
 
     def _take(self, _: object, message: dict[str, Any], __: object) -> None:
-        """A tick on the page: on disk first, then the page is told."""
+        """Save a tick on disk first, and then confirm it to the page."""
         view, question, n, trouble = message["view"], message["question"], message["n"], ""
         with self._changing:
             mine = self.page.saved.get(view, {})
@@ -168,11 +168,11 @@ class Quiz(CourseWidget):
             except (OSError, ValueError) as error:
                 trouble = f"NOT SAVED: {question}. {error}"
             with self.page.hold_sync():
-                self._tell(trouble)
+                self._show_state(trouble)
                 if not trouble:
                     self.page.saved = self.page.saved | {view: mine | {question: n}}
 
-    def _tell(self, trouble: str = "") -> None:
+    def _show_state(self, trouble: str = "") -> None:
         choices, saved = self.answers.choices, self.answers.saved
         when = f" · saved {saved:%H:%M:%S}" if saved else ""
         with self.page.hold_sync():

@@ -68,7 +68,7 @@ def download(
 
 
 def reachable(urls: list[str]) -> bool:
-    """Does one of the servers answer soon? Looking up a name can hang: hence threads."""
+    """Whether one of the servers answers soon. Looking up a name can hang: hence threads."""
     answers: queue.Queue[bool] = queue.Queue()
 
     def ask(url: str) -> None:

@@ -29,7 +29,7 @@ class Method:
         kept: the attributes that are stored from one task to the next, and what each of them is:
             "importance", "exemplars", …; "" for bookkeeping.
         scenarios: where the method makes sense.
-        recordable: does every step do the same? Not if it draws random numbers on the host.
+        recordable: whether every step does the same; False if it draws random numbers on the host.
         rng: what the method draws from; each run has its own. None is torch's global generator.
     """
 

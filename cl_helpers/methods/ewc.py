@@ -11,6 +11,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checks import one_of
 from ..data.tasks import Task
 from .gradients import mean_square_grad
 from .quadratic import Quadratic
@@ -31,9 +32,8 @@ class EWC(Quadratic):
     lam: float = 400.0
     fisher: Literal["empirical", "true"] = "empirical"
 
-    def __post_init__(self):
-        if self.fisher not in ("empirical", "true"):
-            raise ValueError(f'fisher is {self.fisher!r}: choose "empirical" or "true"')
+    def __post_init__(self) -> None:
+        one_of("fisher", self.fisher, "empirical", "true")
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         def root_p_log_p(logits, y):

@@ -1,7 +1,7 @@
 """Statistics of per-sample gradients: exact, and the same for every batch size.
 
 EWC and MAS need the mean over samples of (∂s_n/∂θ_i)² or |∂s_n/∂θ_i|, s_n a number computed from
-the model's answer to sample n. Squaring the gradient of a batch is something else: there the
+the model's logits of sample n. Squaring the gradient of a batch is something else: there the
 samples cancel before they are squared.
 
 For a linear layer the exact figure costs no more than that. With inputs a_n and output gradients
@@ -16,6 +16,7 @@ linear layers take `torch.func.vmap` over samples.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # logits (B, K), labels (B,) -> (B,) or, for a sum over R such figures, (B, R)
 Of = Callable[[Tensor, Tensor], Tensor]
+SizeOf = Callable[[Tensor], Tensor]  # the square or the absolute value
+Layers = dict[str, nn.Linear]
 
 # What `vmap` makes of the gradients at a time: a hundred megabytes, which is the fastest on a CPU.
 _VMAP_FLOATS = 2**25
@@ -45,9 +48,7 @@ def mean_abs_grad(model: nn.Module, data: DatasetView, of: Of, batch_size: int =
     return _mean(model, data, of, torch.abs, batch_size)
 
 
-def _mean(
-    model: nn.Module, data: DatasetView, of: Of, size_of: Callable, batch_size: int
-) -> Tensor:
+def _mean(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf, batch_size: int) -> Tensor:
     flat = flatten(model)
     data = data.to(flat.theta.device)
     total = torch.zeros_like(flat.theta)
@@ -61,7 +62,7 @@ def _mean(
     return total / len(data)
 
 
-def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
+def _linear_layers(model: nn.Module) -> Layers:
     """The linear layers in training, by name; none if a parameter is elsewhere, or in two.
 
     A layer derived from `nn.Linear` may compute something else, or from other parameters.
@@ -76,36 +77,17 @@ def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
     return layers if len(theirs) == len(every) and set(theirs) == set(every) else {}
 
 
-def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | None:
+def _closed_form(
+    model: nn.Module, layers: Layers, x: Tensor, y: Tensor, of: Of, size_of: SizeOf
+) -> dict[str, Tensor] | None:
     """Sums over the batch by parameter name.
 
-    None where the formula does not hold: a layer used twice, rows that are not samples, an input or
-    output that was overwritten in place after the layer had it.
+    None where the formula does not hold: see `_watched`.
     """
-    seen: dict[str, list[tuple[Tensor, Tensor, int, int]]] = {name: [] for name in layers}
-
-    def keep(name):
-        def hook(_, args, out):
-            seen[name].append((args[0].detach(), out, args[0]._version, out._version))
-
-        return hook
-
-    hooks = [layer.register_forward_hook(keep(name)) for name, layer in layers.items()]
-    try:
-        scores = of(model(x), y)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    if any(len(calls) != 1 for calls in seen.values()):
+    scores, seen = _watched(model, layers, x, y, of)
+    if seen is None:
         return None
-    first = {name: calls[0] for name, calls in seen.items()}
-    for a, out, a_version, out_version in first.values():
-        rows_are_samples = a.ndim == 2 and len(a) == len(x)
-        overwritten = a._version != a_version or out._version != out_version
-        if not rows_are_samples or overwritten:
-            return None
-
-    z = [first[name][1] for name in layers]
+    z = [out for _, out in seen.values()]
     size_of_delta = [torch.zeros_like(o) for o in z]
     columns = scores.reshape(len(x), -1).sum(0).unbind()
     for r, column in enumerate(columns):
@@ -116,19 +98,50 @@ def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | No
     sums = {}
     for (name, layer), d in zip(layers.items(), size_of_delta, strict=True):
         if layer.weight.requires_grad:
-            sums[f"{name}.weight".lstrip(".")] = d.T @ size_of(first[name][0])
+            sums[f"{name}.weight".lstrip(".")] = d.T @ size_of(seen[name][0])
         if layer.bias is not None and layer.bias.requires_grad:
             sums[f"{name}.bias".lstrip(".")] = d.sum(0)
     return sums
 
 
-def _per_sample(model, x, y, of: Of, size_of) -> dict[str, Tensor]:
+def _watched(
+    model: nn.Module, layers: Layers, x: Tensor, y: Tensor, of: Of
+) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]] | None]:
+    """The scores of a batch, and by layer its input and output.
+
+    None instead of these if a layer was used twice, its rows are not samples, or its input or
+    output was overwritten in place after the layer had it.
+    """
+    seen: dict[str, list[tuple[Tensor, Tensor, int, int]]] = {name: [] for name in layers}
+
+    def keep(name: str, _: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
+        seen[name].append((args[0].detach(), out, args[0]._version, out._version))
+
+    hooks = [layer.register_forward_hook(partial(keep, name)) for name, layer in layers.items()]
+    try:
+        scores = of(model(x), y)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if any(len(calls) != 1 for calls in seen.values()):
+        return scores, None
+    for ((a, out, a_version, out_version),) in seen.values():
+        rows_are_samples = a.ndim == 2 and len(a) == len(x)
+        overwritten = a._version != a_version or out._version != out_version
+        if not rows_are_samples or overwritten:
+            return scores, None
+    return scores, {name: (a, out) for name, ((a, out, _, _),) in seen.items()}
+
+
+def _per_sample(
+    model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf
+) -> dict[str, Tensor]:
     """Sums over the batch by parameter name, one gradient a sample: any model in eval mode."""
     trainable = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     fixed = {n: p.detach() for n, p in model.named_parameters() if not p.requires_grad}
     fixed |= dict(model.named_buffers())
 
-    def score(theta, x_n, y_n, r):
+    def score(theta: dict[str, Tensor], x_n: Tensor, y_n: Tensor, r: int) -> Tensor:
         logits = functional_call(model, {**theta, **fixed}, (x_n[None],))
         return of(logits, y_n[None]).reshape(-1)[r]
 

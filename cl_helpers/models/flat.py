@@ -28,14 +28,14 @@ class Flat:
     """
 
     def __init__(self, model: nn.Module, memory: tuple[Tensor, Tensor] | None = None):
-        named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-        if not named:
+        trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        if not trainable:
             raise ValueError(f"{type(model).__name__} has no parameter that can be trained")
-        kinds = {(p.dtype, p.device) for p in named.values()}
+        kinds = {(p.dtype, p.device) for p in trainable.values()}
         if len(kinds) > 1:
             raise ValueError(f"the parameters differ in type or device: {sorted(map(str, kinds))}")
-        self.shapes = {n: p.shape for n, p in named.items()}
-        self.parameters = list(named.values())
+        self.shapes = {n: p.shape for n, p in trainable.items()}
+        self.parameters = list(trainable.values())
         theta = torch.cat([p.detach().reshape(-1) for p in self.parameters])
         self.theta, self._grad = memory or (theta, torch.zeros_like(theta))
         self.theta.copy_(theta)

@@ -68,7 +68,7 @@ class Chart(Figure):
 
     moving: Sequence[Artist] = ()
     still: Any = None
-    of_a_widget = False  # is there a live one, which hides this copy as long as it lives?
+    of_a_widget = False  # whether a live one hides this copy as long as it lives
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         # As HTML too: JupyterLab shows a PNG without its text.
@@ -102,9 +102,9 @@ def png(figure: Chart, **options: int) -> bytes:
         figure.draw_artist(artist)
         artist.set_animated(False)  # so that `savefig` has it too
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    file, told = io.BytesIO(), PngInfo()
-    told.add_itxt("Description", alt_text(figure))
-    image.save(file, "png", pnginfo=told, **options)
+    file, metadata = io.BytesIO(), PngInfo()
+    metadata.add_itxt("Description", alt_text(figure))
+    image.save(file, "png", pnginfo=metadata, **options)
     return file.getvalue()
 
 
@@ -149,7 +149,7 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
         mean = curves.mean(0)
         ends[name] = mean[-1]
         colour, marker, dash = LOOK.get(name, OTHER)
-        text = f"{in_words(name)}  {mean[-1]:.1%}"
+        text = f"{method_label(name)}  {mean[-1]:.1%}"
         if np.isnan(mean[:-1]).any():  # joint training has only an end
             ax.axhline(mean[-1], color=colour, linestyle=dash, label=text)
             continue
@@ -198,7 +198,7 @@ def accuracy_matrix(run: Run) -> Chart:
     figure.colorbar(image, ax=ax, format=PercentFormatter(1, decimals=0), shrink=0.85)
     name = run.config["method"]
     ax.set_title(
-        f"{in_words(name)}: "
+        f"{method_label(name)}: "
         f"average {run.average_accuracy:.1%}, forgetting {100 * run.forgetting:.1f} points",
         fontsize=11,
     )
@@ -235,7 +235,7 @@ def forgetting(runs: Sequence[Run]) -> Chart:
             color=LOOK.get(name, OTHER)[0],
             hatch=hatches[i % len(hatches)],
             edgecolor="white",
-            label=in_words(name),
+            label=method_label(name),
         )
         n_tasks = lost.shape[1] + 1
     ax.axhline(0, color="black", linewidth=0.8)
@@ -252,7 +252,7 @@ def forgetting(runs: Sequence[Run]) -> Chart:
     )
 
 
-def in_words(method: str) -> str:
+def method_label(method: str) -> str:
     """What a method is called in a figure."""
     return METHODS[method].label if method in METHODS else method
 

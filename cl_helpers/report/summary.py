@@ -1,4 +1,4 @@
-"""Does it need labels, what does it store, what does it cost? A row a method, measured.
+"""A table with a row for each method: whether it needs labels, what it stores, what it costs.
 
 The table grows from notebook to notebook: rows are kept in a small file in the working folder.
 """
@@ -63,7 +63,7 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
 
 
 def needs_labels(method: Method) -> bool | None:
-    """Does what is kept change when the labels are shuffled, the weights' path being the same?
+    """Whether what is kept changes when the labels are shuffled and the weights move alike.
 
     None: nothing is kept.
     """

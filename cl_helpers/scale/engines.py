@@ -47,7 +47,7 @@ class Workers:
     """Args:
     n: how many.
     executor: what they stand behind, given how many of them there is work for.
-    local: are they on this machine, so that one alone may as well be this process?
+    local: whether they are on this machine, so that one alone may be this process.
     """
 
     n: int
@@ -94,7 +94,7 @@ def _finished(executor: Executor, work: dict[int, Job]) -> Iterator[tuple[int, l
 
 
 def _train(job: Job) -> list[Run]:
-    """In a worker, where nobody is told of progress."""
+    """Train in a worker, which reports no progress."""
     try:
         return job.train(lambda part: None)
     except Exception as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import numbers
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -23,7 +22,7 @@ from tqdm.auto import tqdm
 from ..checks import at_least_one, seeded
 from ..data.tasks import Task, check_tasks, fingerprint
 from ..files import writable
-from ..methods import Method
+from ..methods import Method, check_method
 from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
 from ..training.identity import digest, public_name, qualified_name
@@ -131,8 +130,8 @@ def sweep(
     if together is not None:
         at_least_one("together", together)
     how = Settings.of(settings)
-    here = how.device == "auto" or engine == "local" or isinstance(engine, int)
-    device = pick_device(how.device) if here else torch.device(how.device)
+    on_this_machine = how.device == "auto" or engine == "local" or isinstance(engine, int)
+    device = pick_device(how.device) if on_this_machine else torch.device(how.device)
     how = replace(how, device=str(device) if device.index else device.type)
     like = mlp_for(tasks) if model is None else deepcopy(model)
     path = _paths(folder, tasks, like, how)
@@ -141,10 +140,10 @@ def sweep(
     left = [m for m in members if m not in runs]
 
     set_dropout(like, how.dropout)
-    with workers(engine, device) as staff:
+    with workers(engine, device) as pool:
         size = together or how_many_fit(like, device)
         chunks = [
-            Chunk(group, tasks, model, how) for group in _groups(left, like, tasks, size, staff.n)
+            Chunk(group, tasks, model, how) for group in _groups(left, like, tasks, size, pool.n)
         ]
         bar = tqdm(
             desc=f"{max(map(len, chunks))} together" if chunks else "all there",
@@ -157,7 +156,7 @@ def sweep(
         with bar:
             try:
                 # Rounded down: tqdm does not like a sum of parts that is a hair above the total.
-                for c, done in staff.each(chunks, lambda part: bar.update(part * (1 - 1e-6))):
+                for c, done in pool.each(chunks, lambda part: bar.update(part * (1 - 1e-6))):
                     for member, run in zip(chunks[c].members, done, strict=True):
                         runs[member] = run
                         if member.path is not None:
@@ -203,32 +202,38 @@ def _members(methods: object, lam: object, seeds: object) -> list[tuple[Method, 
     Raises:
         ValueError: one of the three is not what it should be.
     """
-    every: list[Any] = (
-        [methods] if isinstance(methods, Method) else _listed("methods", methods, "cl.EWC()")
-    )
-    for method in every:
-        if not isinstance(method, Method):
-            raise ValueError(f"methods holds {method!r}: give methods, such as cl.EWC()")
-        if method.task is not None:
-            raise ValueError(f"this {method.label} has been through a run: make a new one")
+    every = _fresh_methods(methods)
     if lam is not None:
-        for method in every:
-            if "lam" not in method.knobs:
-                raise ValueError(f"{method.label} has no λ: sweep it apart, without lam")
-        strengths = _listed("lam", lam, 100.0)
-        every = [replace(m, lam=strength) for m in every for strength in strengths]
-    told = [(qualified_name(m), tuple(m.knobs.items())) for m in every]
-    for method, words in zip(every, told, strict=True):
-        if told.count(words) > 1:
+        every = _with_each_lam(every, lam)
+    keys = [(qualified_name(m), tuple(m.knobs.items())) for m in every]
+    for method, key in zip(every, keys, strict=True):
+        if keys.count(key) > 1:
             raise ValueError(f"{method} is asked for twice")
     whole = _listed("seeds", seeds, 0)
     for seed in whole:
         if whole.count(seed) > 1:
             raise ValueError(f"seeds holds {seed!r} twice")
-        if not isinstance(seed, numbers.Integral) or isinstance(seed, bool):
-            raise ValueError(f"seeds holds {seed!r}: choose whole numbers")
         seeded(seed)
     return [(method, int(seed)) for method in every for seed in whole]
+
+
+def _fresh_methods(methods: object) -> list[Method]:
+    """A method alone, or several, none of which has been trained with."""
+    alone = not isinstance(methods, Iterable)
+    every = [methods] if alone else _listed("methods", methods, "cl.EWC()")
+    for method in every:
+        check_method(method)
+        if method.task is not None:
+            raise ValueError(f"this {method.label} has been through a run: make a new one")
+    return every
+
+
+def _with_each_lam(methods: Sequence[Method], lam: object) -> list[Method]:
+    for method in methods:
+        if "lam" not in method.knobs:
+            raise ValueError(f"{method.label} has no λ: sweep it apart, without lam")
+    strengths = _listed("lam", lam, 100.0)
+    return [replace(m, **{"lam": strength}) for m in methods for strength in strengths]
 
 
 def _listed(name: str, values: object, example: object) -> list[Any]:
@@ -240,7 +245,7 @@ def _listed(name: str, values: object, example: object) -> list[Any]:
 def _paths(
     folder: str | Path | None, tasks: Sequence[Task], model: nn.Module, settings: Settings
 ) -> Callable[[Method, int], Path | None]:
-    """Where runs are kept: named by what a reader looks for first, and a digest of all the rest."""
+    """Where runs are kept: a name has what a reader looks for first, and a digest of the rest."""
     if folder is None:
         return lambda method, seed: None
     home = writable(Path(folder).absolute())
@@ -248,12 +253,12 @@ def _paths(
     weights = None if drawn else digest(model)
     # A setting that came later counts once it says something: runs of before are found again.
     later = ("schedule", "warm_up", "lr_final", "dropout")
-    unsaid = {k for k in later if getattr(settings, k) == getattr(Settings, k)}
-    said = {k: v for k, v in vars(settings).items() if k not in unsaid}
+    at_default = {k for k in later if getattr(settings, k) == getattr(Settings, k)}
+    chosen = {k: v for k, v in vars(settings).items() if k not in at_default}
     shared = {
         "tasks": fingerprint(tasks),
         "model": [public_name(model), str(model), weights],
-        "settings": said | {"seed": None, "cuda_graph": None},
+        "settings": chosen | {"seed": None, "cuda_graph": None},
     }
 
     def path(method: Method, seed: int) -> Path:

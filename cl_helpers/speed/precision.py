@@ -53,12 +53,12 @@ def _count(kind: str, precision: Precision, by: int) -> None:
             _before[kind] = [switch.fp32_precision for switch in switches]
         users[precision] += by
         if users["full"] and kind == "cuda":
-            wanted = ["ieee"] * len(switches)
+            values = ["ieee"] * len(switches)
         elif users["fast"] and not users["full"]:
-            wanted = ["tf32" if kind == "cuda" else "bf16"] * len(switches)
+            values = ["tf32" if kind == "cuda" else "bf16"] * len(switches)
         else:
-            wanted = _before[kind]
-        for switch, value in zip(switches, wanted, strict=True):
+            values = _before[kind]
+        for switch, value in zip(switches, values, strict=True):
             switch.fp32_precision = value
 
 
@@ -72,7 +72,7 @@ def _switches(kind: str) -> list[Any]:
 
 @cache
 def _onednn_is_exact() -> bool:
-    """Are the products that oneDNN makes in its bfloat16 mode as good as float32 here?"""
+    """Whether oneDNN's products in its bfloat16 mode are as good as float32 here."""
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(256, 256, generator=generator) for _ in range(2))
     [switch] = _switches("cpu")

@@ -63,7 +63,7 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Was the last task finished?"""
+        """Whether the last task was finished."""
         return not np.isnan(self.accuracy[-1]).any()
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..checks import above_zero, at_least_one, plain, seeded
+from ..checks import above_zero, at_least_one, one_of, plain, seeded
 from ..speed.precision import Precision
 from .schedules import check, factors
 
@@ -64,7 +64,7 @@ class Settings:
                 raise ValueError(f"{name} is not a setting: choose among {', '.join(names)}")
         return cls(**given)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name in ("epochs", "batch_size"):
@@ -74,8 +74,8 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, numbers.Real) and value is not getattr(Settings, name):
                 raise ValueError(f"{name} is {value!r}: choose a number")
-        if self.optimizer not in ("adam", "sgd"):
-            raise ValueError(f'optimizer is {self.optimizer!r}: choose "adam" or "sgd"')
+        one_of("optimizer", self.optimizer, "adam", "sgd")
+        one_of("precision", self.precision, "fast", "full")
         if self.optimizer == "adam" and self.momentum:
             raise ValueError(
                 f'momentum is {self.momentum}, but Adam has its own: choose optimizer="sgd"'
@@ -87,8 +87,6 @@ class Settings:
         check(self.schedule, self.warm_up, self.lr_final)
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}: choose 0 ≤ dropout < 1, or None")
-        if self.precision not in ("fast", "full"):
-            raise ValueError(f'precision is {self.precision!r}: choose "fast" or "full"')
 
     def n_steps(self, n_examples: int) -> int:
         """Steps of a task with so many examples; the last batch of an epoch may be smaller."""

@@ -57,7 +57,7 @@ class Bowls(CourseWidget):
         self.curvature = slider("Curvature", 1, 30, 1, 12)
         self.rotation = slider("Rotation of A (°)", -90, 90, 5, 0)
         self.distance = slider("Distance", 0, 4, 0.1, 2.5)
-        self.said = Status()
+        self.status = Status()
         self.canvas = Canvas(plots.blank(8.6, 4.6), self._update)
         self.view.observe(self._take_view, "value")
         self._take_view()
@@ -68,7 +68,7 @@ class Bowls(CourseWidget):
                 row(self.view, self.penalty),
                 row(self.lam, self.curvature),
                 row(self.rotation, self.distance),
-                self.said,
+                self.status,
                 self.canvas.box,
             ]
         )
@@ -94,7 +94,7 @@ class Bowls(CourseWidget):
             parts = "AB&>"
         a, b = self.tasks
         words = _draw(self.canvas.figure, a, b, self.penalty.value, self.lam.value, parts)
-        self.said.value = words
+        self.status.value = words
 
 
 def _draw(figure: plots.Chart, a: Bowl, b: Bowl, penalty: str, lam: float, parts: str) -> str:
@@ -104,8 +104,8 @@ def _draw(figure: plots.Chart, a: Bowl, b: Bowl, penalty: str, lam: float, parts
     x, y = np.meshgrid(np.linspace(-4.3, 4.3, 220), np.linspace(-2.6, 2.6, 140))
     points = np.stack([x, y], -1)
     loss_a, loss_b = a.loss(points), b.loss(points)
-    told = [("A", BLUE, a, loss_a), ("B", RED, b, loss_b)]
-    for name, colour, bowl, loss in told:
+    drawn = [("A", BLUE, a, loss_a), ("B", RED, b, loss_b)]
+    for name, colour, bowl, loss in drawn:
         if name not in parts:
             continue
         ax.contourf(x, y, loss, levels=[0, GOOD], colors=[colour], alpha=0.22)
@@ -124,13 +124,13 @@ def _draw(figure: plots.Chart, a: Bowl, b: Bowl, penalty: str, lam: float, parts
     if "&" in parts:
         words += " Green: where both are." if both.min() < GOOD else " No θ solves both."
     if ">" in parts:
-        way, stop = path(a, b, penalty, lam), end(a, b, penalty, lam)
+        trajectory, stop = path(a, b, penalty, lam), end(a, b, penalty, lam)
         if lam and penalty != "none":
             held = quadratic(points - a.optimum, importance(a, penalty))
             ax.contour(
                 x, y, held, levels=[0.25, 1], colors="#777777", linestyles=":", linewidths=1.3
             )
-        ax.plot(*way.T, color="black", linewidth=2.4)
+        ax.plot(*trajectory.T, color="black", linewidth=2.4)
         ax.plot(*stop, "*", color="black", markersize=19, markeredgecolor="white")
         best = joint(a, b)
         ax.plot(*best, "P", color=GREEN, markersize=8, markeredgecolor="white")

@@ -20,14 +20,14 @@ from ..formats import format_error
 from ..report import plots
 from .accessible import Image
 
-AT_MOST = 3.0  # pictures a second
+AT_MOST = 3.0  # frames a second
 AT_LEAST = 1.2  # and no fewer, while there is news
 SHARE = 0.04  # of the time that may go into drawing, as long as AT_LEAST is kept
 
 _drawing = threading.RLock()
 atexit.register(_drawing.acquire)  # a thread that draws while Python goes away crashes it
 
-# While a widget lives it shows its own picture; the copy for readers without a kernel is hidden.
+# While a widget lives it shows its own image; the copy for readers without a kernel is hidden.
 _HIDE_COPY = "<style>.jp-OutputArea:has(.cl-live) .cl-copy { display: none }</style>"
 
 
@@ -48,7 +48,7 @@ class Canvas:
         self.box = widgets.VBox([self.image, self.trouble])
         self.copies: list[DisplayHandle] = []
         self.copying = True  # False while a copy would soon be out of date
-        self.drawn = 0  # pictures so far
+        self.drawn = 0  # frames so far
         self.failed = False  # the latest of them
 
     def ask(self) -> None:

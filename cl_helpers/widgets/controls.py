@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from ..formats import format_lam
 from .accessible import Slider
 
 _STYLE = {"description_width": "initial"}
@@ -46,18 +47,13 @@ def strength(value: float) -> Slider:
 def strengths(value: float) -> list[tuple[str, float]]:
     """What `strength` offers, with their texts."""
     stops = {m * 10.0**e for e in range(-4, 4) for m in (1, 2, 5)} | {0.0, 10.0**4, value}
-    return [(told(stop), stop) for stop in sorted(stops)]
+    return [(format_lam(stop), stop) for stop in sorted(stops)]
 
 
-def told(lam: float) -> str:
-    """λ as it is written everywhere: off, 0.02, 400, 10,000."""
-    return "off" if not lam else f"{lam:,.0f}" if lam >= 1_000 else f"{lam:g}"
-
-
-def buttons(*told: tuple[str, Callable[[Any], None]]) -> list[widgets.Button]:
+def buttons(*labels: tuple[str, Callable[[Any], None]]) -> list[widgets.Button]:
     """Buttons, each from what it says and what it does; the first is what one is here for."""
     made: list[widgets.Button] = []
-    for text, act in told:
+    for text, act in labels:
         style = "" if made else "primary"
         button = widgets.Button(description=text, button_style=style, layout={"width": "auto"})
         button.on_click(act)

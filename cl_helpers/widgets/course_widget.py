@@ -1,4 +1,4 @@
-"""What the widgets have in common: controls above, a picture below, and an end."""
+"""What the widgets have in common: controls above, a chart below, and an end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .canvas import Canvas
 
 
 class CourseWidget:
-    """A widget of the course: `box` is what is displayed, `canvas` its picture if it has one.
+    """A widget of the course: `box` is what is displayed, `canvas` its chart if it has one.
 
     A cell that is run again shows a new one: the one before is closed, and what it did ends.
     """

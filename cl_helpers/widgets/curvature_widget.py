@@ -47,28 +47,34 @@ class Curvature(TrainingWidget):
     Args:
         tasks: the first two are trained on.
         epochs: of each.
-        ways: to begin with, from `regimes.follow` on the same tasks.
+        trajectories: to begin with, from `cl.trajectories.follow` on the same tasks.
         seed: of all runs.
 
     Attributes:
-        ways: what has been trained so far; each is a numbered point.
-        way: what the latest run gave; None if it gave nothing, or before it has.
+        trajectories: what has been trained so far; each is a numbered point.
+        trajectory: what the latest run gave; None if it gave nothing, or before it has.
     """
 
     def __init__(
-        self, tasks: Sequence[Task], epochs: int = 3, ways: Sequence[Trajectory] = (), seed: int = 0
+        self,
+        tasks: Sequence[Task],
+        epochs: int = 3,
+        trajectories: Sequence[Trajectory] = (),
+        seed: int = 0,
     ):
         if len(tasks) < 2:
             there = f"there is {len(tasks) or 'no'} task"
             raise ValueError(f"{there}: give two, one to learn and one to forget by")
         at_least_one("epochs", epochs)
         self.tasks, self.epochs, self.seed = tasks[:2], epochs, seed
-        self.ways = list(ways)
-        if any(len(way.weights) < 2 for way in ways):
-            raise ValueError("a way has learned one task: give ways of two, one to forget by")
-        self.way: Trajectory | None = None
+        self.trajectories = list(trajectories)
+        if any(len(trajectory.weights) < 2 for trajectory in trajectories):
+            raise ValueError(
+                "a trajectory has learned one task: give those of two, one to forget by"
+            )
+        self.trajectory: Trajectory | None = None
         self.event: Event | None = None
-        start = self.ways[0].run.config if ways else {}
+        start = self.trajectories[0].run.config if trajectories else {}
         self.sliders = {
             name: _slider(text, stops, start.get(name) or begin)
             for name, (text, stops, begin) in OFFERED.items()
@@ -79,13 +85,13 @@ class Curvature(TrainingWidget):
             ("Train on two tasks", self.start), ("Stop", self.stop), ("Clear", self.clear)
         )
         self.progress = widgets.FloatProgress(max=1.0, tooltip="done", layout={"width": "120px"})
-        self.said = Status()
+        self.status = Status()
         self.canvas = Canvas(plots.blank(9.6, 4.2), self._update)
         self.box = widgets.VBox(
             [
                 row(*self.sliders.values()),
                 row(self.start_, self.stop_, self.clear_, self.progress, self.across),
-                self.said,
+                self.status,
                 self.canvas.box,
             ]
         )
@@ -94,17 +100,17 @@ class Curvature(TrainingWidget):
 
     def start(self, *_: object) -> None:
         """Train with the regime on the page."""
-        self.event = self.way = None
+        self.event = self.trajectory = None
         regime = {name: slider.value for name, slider in self.sliders.items()}
         self._begin(partial(self._events, regime))
 
     def wait(self, timeout: float | None = None) -> Trajectory | None:
         super().wait(timeout)
-        return self.way
+        return self.trajectory
 
     def clear(self, *_: object) -> None:
         """Forget all points."""
-        self.ways.clear()
+        self.trajectories.clear()
         self.canvas.ask()
 
     # ---- in the training thread ----
@@ -112,15 +118,17 @@ class Curvature(TrainingWidget):
     def _events(self, regime: dict[str, Any]) -> Generator[Event, None, None]:
         model = MLP((mlp_for(self.tasks).sizes[0], *SIZES, mlp_for(self.tasks).sizes[-1]))
         settings = regime | {"epochs": self.epochs, "seed": self.seed}
-        way = yield from follow_steps(self.tasks, model, **settings)
-        if not math.isfinite(way.loss(0)(way.weights[-1])):
-            raise ValueError(f"training diverged with {told(way)}: lower the learning rate")
-        _ = way.bounds  # here, and not while drawing
-        if self.wanted:
-            self.way = way
-        self.ways.append(way)
+        trajectory = yield from follow_steps(self.tasks, model, **settings)
+        if not math.isfinite(trajectory.loss(0)(trajectory.weights[-1])):
+            raise ValueError(
+                f"training diverged with {describe_regime(trajectory)}: lower the learning rate"
+            )
+        _ = trajectory.bounds  # here, and not while drawing
+        if self.is_latest:
+            self.trajectory = trajectory
+        self.trajectories.append(trajectory)
 
-    def _each(self, event: Event) -> None:
+    def _take_event(self, event: Event) -> None:
         self.event = event
         self.canvas.ask()
 
@@ -128,29 +136,35 @@ class Curvature(TrainingWidget):
 
     def _update(self) -> None:
         training, event, live = self.training, self.event, self.trains
-        self.stop_.disabled, self.clear_.disabled = not live, not self.ways
+        self.stop_.disabled, self.clear_.disabled = not live, not self.trajectories
         self.progress.value = event.step / event.n_steps if event else 0.0
-        ways = list(self.ways)
+        trajectories = list(self.trajectories)
         if live:
             where = f"task {event.task + 1} of 2" if event else "starting"
-            self.said.value = f"training: {where}"
+            self.status.value = f"training: {where}"
         elif training is not None and training.state in ("stopped", "failed"):
-            self.said.value = training.reason or "failed: see below"
-        elif ways:
-            self.said.value = f"{len(ways)}: {words(ways[-1])}"
+            self.status.value = training.reason or "failed: see below"
+        elif trajectories:
+            self.status.value = f"{len(trajectories)}: {describe_trajectory(trajectories[-1])}"
         else:
-            self.said.value = "Choose a regime and press the button: each one becomes a point."
+            self.status.value = "Choose a regime and press the button: each one becomes a point."
         figure = self.canvas.figure
         figure.clear()
         left, right = figure.subplots(1, 2)
-        _draw_factors(left, ways)
+        _draw_factors(left, trajectories)
         name = next(text for text, what in ACROSS.items() if what == self.across.value)
-        _draw_forgetting(right, ways, self.across.value, name)
+        _draw_forgetting(right, trajectories, self.across.value, name)
         plots.described(
             figure,
             "Left: sharpness λ_max against distance ‖Δw‖, a point a regime; along a dotted line "
             f"the bound is the same. Right: F₁ against {name}. "
-            + (" ".join(f"{i}: {words(way)}." for i, way in enumerate(ways, 1)) or "No point yet."),
+            + (
+                " ".join(
+                    f"{i}: {describe_trajectory(trajectory)}."
+                    for i, trajectory in enumerate(trajectories, 1)
+                )
+                or "No point yet."
+            ),
         )
 
 
@@ -158,25 +172,25 @@ def _slider(text: str, stops: list[float], value: float) -> Slider:
     return Slider(text, [(f"{stop:g}", stop) for stop in sorted({*stops, value})], value)
 
 
-def told(way: Trajectory) -> str:
+def describe_regime(trajectory: Trajectory) -> str:
     """The regime, in a few words."""
-    config = way.run.config
+    config = trajectory.run.config
     return ", ".join(f"{text} {config[name] or 0:g}" for name, text in SHORT.items())
 
 
-def words(way: Trajectory) -> str:
+def describe_trajectory(trajectory: Trajectory) -> str:
     """The regime and what came of it."""
-    b, a = way.bounds[0], way.run.accuracy
+    b, a = trajectory.bounds[0], trajectory.run.accuracy
     return (
-        f"{told(way)}: sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, "
+        f"{describe_regime(trajectory)}: sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, "
         f"bound {b.bound:.0f}, quadratic term {b.quadratic:.3f}; F₁ {b.forgetting:.3f}, "
         f"task 1 from {a[0, 0]:.1%} to {a[1, 0]:.1%}, task 2 {a[1, 1]:.1%}"
     )
 
 
-def _draw_factors(ax: Axes, ways: Sequence[Trajectory]) -> None:
-    x = [way.bounds[0].distance for way in ways] or [1.0, 10.0]
-    y = [way.bounds[0].sharpness for way in ways] or [1.0, 30.0]
+def _draw_factors(ax: Axes, trajectories: Sequence[Trajectory]) -> None:
+    x = [trajectory.bounds[0].distance for trajectory in trajectories] or [1.0, 10.0]
+    y = [trajectory.bounds[0].sharpness for trajectory in trajectories] or [1.0, 30.0]
     ax.set(xscale="log", yscale="log")
     x, y = ([max(value, LEAST) for value in values] for values in (x, y))
     xlim, ylim = ((min(v) / 1.6, 1.6 * max(v)) for v in (x, y))
@@ -195,7 +209,7 @@ def _draw_factors(ax: Axes, ways: Sequence[Trajectory]) -> None:
                 fontsize=9,
                 color="#666666",
             )
-    _points(ax, x, y, ways)
+    _points(ax, x, y, trajectories)
     ax.set(xlim=xlim, ylim=ylim, xlabel="distance ‖Δw‖", ylabel="sharpness $λ_{max}$")
     ax.set_title("dotted: the same bound ½ $λ_{max}$ ‖Δw‖²", fontsize=11)
     for axis in (ax.xaxis, ax.yaxis):
@@ -205,11 +219,11 @@ def _draw_factors(ax: Axes, ways: Sequence[Trajectory]) -> None:
     plots.frame(ax)
 
 
-def _draw_forgetting(ax: Axes, ways: Sequence[Trajectory], what: str, name: str) -> None:
-    x = [getattr(way.bounds[0], what) for way in ways]
-    y = [way.bounds[0].forgetting for way in ways]
+def _draw_forgetting(ax: Axes, trajectories: Sequence[Trajectory], what: str, name: str) -> None:
+    x = [getattr(trajectory.bounds[0], what) for trajectory in trajectories]
+    y = [trajectory.bounds[0].forgetting for trajectory in trajectories]
     ax.axhline(0, color="black", linewidth=0.8)
-    _points(ax, x, y, ways)
+    _points(ax, x, y, trajectories)
     ax.margins(0.12)
     ax.set(xlabel=name.replace("λ_max", "$λ_{max}$"), ylabel="forgetting F₁, measured")
     ax.set_title(_rank(x, y), fontsize=11)
@@ -225,12 +239,14 @@ def _rank(x: Sequence[float], y: Sequence[float]) -> str:
     return f"rank correlation {spearmanr(x, y).statistic:.2f} of {len(x)} regimes"
 
 
-def _points(ax: Axes, x: Sequence[float], y: Sequence[float], ways: Sequence[Trajectory]) -> None:
+def _points(
+    ax: Axes, x: Sequence[float], y: Sequence[float], trajectories: Sequence[Trajectory]
+) -> None:
     """Numbered discs, the latest filled."""
     for i, at in enumerate(zip(x, y, strict=False), 1):
-        if i > len(ways):
+        if i > len(trajectories):
             return
-        latest = i == len(ways)
+        latest = i == len(trajectories)
         ax.plot(
             *at,
             "o",

@@ -1,4 +1,4 @@
-"""Ω as pictures: which weights a method holds on to, and whether methods agree."""
+"""Ω as heat maps: which weights a method holds on to, and whether methods agree."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class Importance(CourseWidget):
         self.method = choice("Method", list(self.omegas), next(iter(self.omegas)))
         self.layer = choice("Layer", list(omegas[0]), next(iter(omegas[0])))
         self.view = choice("Pixels as seen by", list(self.tasks), next(iter(self.tasks)))
-        self.said = Status()
+        self.status = Status()
         self.canvas = Canvas(plots.blank(9.0, 3.8), self._update)
         for control in (self.method, self.layer, self.view):
             control.observe(lambda _: self.canvas.ask(), "value")
         self.box = widgets.VBox(
-            [row(self.method, self.layer, self.view), self.said, self.canvas.box]
+            [row(self.method, self.layer, self.view), self.status, self.canvas.box]
         )
 
     def pixels(self, omega: Tensor, task: Task) -> NDArray:
@@ -111,7 +111,7 @@ class Importance(CourseWidget):
             f"{omega.numel():,} weights hold {share:.0%} of Ω."
         )
         words += _draw_agreement(right, self.agreement(layer), list(self.omegas))
-        self.said.value = words
+        self.status.value = words
         seen = f" Pixels as {seen_by} sees them." if first else ""
         plots.described(figure, f"Heat map of Ω and rank correlation of methods. {words}{seen}")
 
@@ -153,10 +153,10 @@ def _draw_agreement(ax, r: NDArray, names: list[str]) -> str:
     ax.set_xticks(range(len(names)), stacked)
     ax.set_yticks(range(len(names)), stacked)
     ax.set_title("do they rank the weights alike?\n(Spearman's correlation)", fontsize=11)
-    told = ", ".join(
+    correlations = ", ".join(
         f"{short[i]} and {short[j]} {r[i, j]:.2f}" for i in range(len(r)) for j in range(i)
     )
-    return f" Rank correlation: {told}."
+    return f" Rank correlation: {correlations}."
 
 
 def _share_of_the_top(omega: Tensor) -> float:
@@ -167,7 +167,7 @@ def _share_of_the_top(omega: Tensor) -> float:
 
 
 def _blocks(v: NDArray) -> NDArray:
-    """Means over blocks, so that a layer of any size fits the picture."""
+    """Means over blocks, so that a layer of any size fits the chart."""
     rows, columns = (np.arange(min(n, BLOCKS)) * n // min(n, BLOCKS) for n in v.shape)
     sums = np.add.reduceat(np.add.reduceat(v, rows, 0), columns, 1)
     counts = np.outer(np.diff([*rows, v.shape[0]]), np.diff([*columns, v.shape[1]]))

@@ -1,4 +1,4 @@
-"""The Lab's picture: accuracy on every task while it is learned, and the accuracy matrix."""
+"""The Lab's chart: accuracy on every task while it is learned, and the accuracy matrix."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from itertools import accumulate
 import numpy as np
 from matplotlib.ticker import PercentFormatter
 
+from ..formats import format_lam
 from ..report import plots
 from ..report.tables import label
 from ..training import metrics
 from ..training.run import Run
-from .controls import told
 
 LOOKS = 4  # at the test images, so many times a task
 KEPT = ["o", "s", "^", "D", "v", "P", "X", "*"]
@@ -27,8 +27,8 @@ class Curves:
 
     Attributes:
         run: what is exact: accuracies after each epoch and each task.
-        points: (step, accuracies on the tasks so far, are they exact?); exact after an epoch, of a
-            sample of the test images between.
+        points: (step, accuracies on the tasks so far, whether they are exact). After an epoch they
+            are exact; between epochs they are of a sample of the test images.
         moved: (step, λ) wherever λ was changed.
     """
 
@@ -49,7 +49,7 @@ class Curves:
         return float(np.interp(step, self.ends, stages))
 
     def looks_at(self, step: int) -> bool:
-        """Is it time for a look? Not at the end of an epoch, which is looked at anyway."""
+        """Whether it is time for a look; the end of an epoch is looked at anyway."""
         s = bisect_left(self.ends, step) - 1  # the stage that it is a step of
         done, steps = step - self.ends[s], self.ends[s + 1] - self.ends[s]
         an_epoch = steps // self.run.config["epochs"]
@@ -75,17 +75,17 @@ class LabChart:
             self.curves = curves
         if list(kept) != self.drawn_kept:
             self._draw_kept(kept)
-        said = "Nothing has been trained yet."
+        text = "Nothing has been trained yet."
         if curves is not None:
             self._draw_curves(curves)
             self._draw_matrix(curves.run)
-            said = described(curves)
+            text = describe_curves(curves)
             lines = [line for pair in self.lines for line in pair]
             cells = [text for row in self.cells for text in row]
             right = [self.image, *cells, self.empty, self.right.title]
             self.figure.moving = [self.average, *lines, *self.marks, *right]
-        beside = "; ".join(f"{named(run)} {run.average_accuracy:.1%}" for run in kept)
-        plots.described(self.figure, said + (f" Kept runs: {beside}." if kept else ""))
+        beside = "; ".join(f"{describe_run(run)} {run.average_accuracy:.1%}" for run in kept)
+        plots.described(self.figure, text + (f" Kept runs: {beside}." if kept else ""))
 
     def _prepare(self, n_tasks: int) -> None:
         self.n_tasks = n_tasks
@@ -156,7 +156,7 @@ class LabChart:
                 self.left.text(
                     x,
                     0.03,
-                    f" λ {told(lam)}",
+                    f" λ {format_lam(lam)}",
                     color="#A03C00",
                     fontsize=10,
                     rotation=90,
@@ -174,7 +174,7 @@ class LabChart:
                 there = not np.isnan(shown[t, j])
                 text.set_text(f"{100 * shown[t, j]:.1f}" if there else "")
                 text.set_color("black" if shown[t, j] > 0.6 else "white")
-        self.right.set_title(figures(run), fontsize=11)
+        self.right.set_title(describe_metrics(run), fontsize=11)
 
     def _draw_kept(self, kept: Sequence[Run]) -> None:
         self.drawn_kept = list(kept)
@@ -194,7 +194,7 @@ class LabChart:
                 marker=KEPT[k % len(KEPT)],
                 markersize=7,
                 linewidth=1.4,
-                label=f"{named(run)}  {run.average_accuracy:.1%}",
+                label=f"{describe_run(run)}  {run.average_accuracy:.1%}",
             )
         self.figure.legends.clear()
         self.figure.legend(
@@ -218,15 +218,15 @@ def settled(moved: Sequence[tuple[int, float]], close: int) -> list[tuple[int, f
     return marked
 
 
-def named(run: Run) -> str:
+def describe_run(run: Run) -> str:
     """What a kept run is called: its method, λ and where it was moved to; its tasks, if unusual."""
     lab = run.config.get("lab", {})
-    moved = f" → {told(lab['lam_at'][-1][1])}" if lab.get("lam_at") else ""
+    moved = f" → {format_lam(lab['lam_at'][-1][1])}" if lab.get("lam_at") else ""
     tasks = [lab.get("stream", "permuted"), lab.get("scenario", "domain")]
     return " ".join([label(run) + moved, *(t for t in tasks if t not in ("permuted", "domain"))])
 
 
-def figures(run: Run) -> str:
+def describe_metrics(run: Run) -> str:
     """Average accuracy and forgetting, after the last finished task."""
     if np.isnan(run.average_accuracy):
         return " "
@@ -234,8 +234,8 @@ def figures(run: Run) -> str:
     return f"average {run.average_accuracy:.1%}{lost}"
 
 
-def described(curves: Curves) -> str:
-    """The picture in words."""
+def describe_curves(curves: Curves) -> str:
+    """The chart in words."""
     run = curves.run
     text = f"Accuracy on each task while {label(run)} learns {len(run.accuracy)} tasks. "
     if curves.points:
@@ -243,5 +243,5 @@ def described(curves: Curves) -> str:
         on = ", ".join(f"{a:.0%}" for a in latest)
         text += f"After step {step} of {curves.ends[-1]}: {on} on tasks 1 to {len(latest)}. "
     for step, lam in curves.moved:
-        text += f"λ was set to {told(lam)} after step {step}. "
-    return text + figures(run).strip().capitalize()
+        text += f"λ was set to {format_lam(lam)} after step {step}. "
+    return text + describe_metrics(run).strip().capitalize()

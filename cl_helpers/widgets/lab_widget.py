@@ -63,8 +63,8 @@ class Lab(TrainingWidget):
         self.run: Run | None = None
         self.curves: Curves | None = None
         self.event: Event | None = None
-        self.picture = LabChart()
-        self.canvas = Canvas(self.picture.figure, self._update)
+        self.chart = LabChart()
+        self.canvas = Canvas(self.chart.figure, self._update)
 
         pick_method(method, scenario), pick_stream(stream)  # or say what is wrong
         self.method = choice("Method", _methods(scenario), method)
@@ -221,11 +221,11 @@ class Lab(TrainingWidget):
                 event.run.config["lab"] = how
                 device = next(event.run.learner[0].parameters()).device
                 self._samples = _samples([task.to(device) for task in tasks])
-                if self.wanted:
+                if self.is_latest:
                     self.curves, self.run = Curves(event.run), event.run
             yield event
 
-    def _each(self, event: Event) -> None:
+    def _take_event(self, event: Event) -> None:
         curves, (model, method) = self.curves, event.run.learner
         if curves is None or curves.run is not event.run:
             return  # a new run was asked for: this is the last step of the one before
@@ -251,7 +251,7 @@ class Lab(TrainingWidget):
         n_tasks = PRESETS[self.preset.value].n_tasks
         if self.curves is not None:
             n_tasks = len(self.curves.run.accuracy)
-        self.picture.update(self.curves, n_tasks, self.kept)
+        self.chart.update(self.curves, n_tasks, self.kept)
         training, run, event = self.training, self.run, self.event
         stopping = training is not None and bool(training.reason)
         live = self.trains

@@ -61,12 +61,12 @@ class Predict(CourseWidget):
             )
             self.inputs = [radio]
         (self.record_,) = buttons(("Record my guess", self.record))
-        self.said = Status()
+        self.status = Status()
         self.box = widgets.VBox(
             [
                 widgets.HTML(f"<strong>{escape(question)}</strong>"),
                 row(*self.inputs),
-                row(self.record_, self.said),
+                row(self.record_, self.status),
             ]
         )
 
@@ -76,14 +76,14 @@ class Predict(CourseWidget):
             return
         values = [control.value for control in self.inputs]
         if self.order and sorted(values) != sorted(self.options or ()):
-            self.said.value = "Give each of them one place."
+            self.status.value = "Give each of them one place."
         elif values == [None]:
-            self.said.value = "Choose one first."
+            self.status.value = "Choose one first."
         else:
             self.guess = values if self.order else values[0]
             for control in (*self.inputs, self.record_):
                 control.disabled = True
-            self.said.value = "Recorded. Now run on and see."
+            self.status.value = "Recorded. Now run on and see."
 
     def replay(self, outcome: Any) -> Any:
         """The guess beside the outcome: a number, an option, or the options in order.
@@ -93,7 +93,7 @@ class Predict(CourseWidget):
         """
         self._check(outcome)
         if self.guess is None:
-            return Markdown(f"You recorded no guess. What came out: **{self._told(outcome)}**.")
+            return Markdown(f"You recorded no guess. What came out: **{self._describe(outcome)}**.")
         if self.options is None:
             return self._number_line(float(outcome))
         if self.order:
@@ -121,7 +121,7 @@ class Predict(CourseWidget):
         if not fits:
             raise ValueError(f"{outcome!r} is no answer to {self.question!r}")
 
-    def _told(self, outcome: Any) -> str:
+    def _describe(self, outcome: Any) -> str:
         if self.options is None:
             return f"{outcome:.3g} {self.unit}".strip()
         return ", then ".join(outcome) if self.order else str(outcome)
@@ -131,14 +131,14 @@ class Predict(CourseWidget):
         ax = figure.subplots()
         least, most = self.range
         ax.axhline(0, color="#999999", linewidth=1)
-        told = (
+        points = (
             ("your guess", self.guess, "o", "#0072B2", 12),
             ("outcome", outcome, "D", "#A03C00", -22),
         )
-        for name, value, marker, colour, off in told:
+        for name, value, marker, colour, off in points:
             ax.plot(value, 0, marker, color=colour, markersize=11)
             ax.annotate(
-                f"{name} {self._told(value)}",
+                f"{name} {self._describe(value)}",
                 (value, 0),
                 (0, off),
                 textcoords="offset points",
@@ -153,6 +153,6 @@ class Predict(CourseWidget):
         off_by = abs(outcome - self.guess)
         return plots.described(
             figure,
-            f"{self.question} Your guess was {self._told(self.guess)}, the outcome is "
-            f"{self._told(outcome)}: {self._told(off_by)} apart.",
+            f"{self.question} Your guess was {self._describe(self.guess)}, the outcome is "
+            f"{self._describe(outcome)}: {self._describe(off_by)} apart.",
         )

@@ -58,7 +58,7 @@ class Projection(CourseWidget):
         self.plane = Plane(g=[float(v) for v in g])
         self.margin = slider("Margin γ", 0, 1, 0.05, margin)
         self.angle = slider("Angle of g₁ and g₂ (°)", 10, 170, 5, angle)
-        self.said = Status()
+        self.status = Status()
         self.canvas = Canvas(plots.blank(6.2, 4.6), self._update)
         self.canvas.image.layout.display = "none"  # the plane is the live one
         for control, name in ((self.plane, "g"), (self.margin, "value"), (self.angle, "value")):
@@ -66,7 +66,7 @@ class Projection(CourseWidget):
         self._take()
         # The words below the plane: they may take another line, which must not move it in a drag.
         self.box = widgets.VBox(
-            [row(self.margin, self.angle), self.plane, self.said, self.canvas.box]
+            [row(self.margin, self.angle), self.plane, self.status, self.canvas.box]
         )
 
     @property
@@ -85,7 +85,7 @@ class Projection(CourseWidget):
             self.plane.arrows = [arrow._asdict() for arrow in shown.arrows]
             self.plane.regions = [region._asdict() for region in shown.regions]
             self.plane.alt = _alt(shown)
-        self.said.value = shown.words
+        self.status.value = shown.words
         self.canvas.ask()
 
     def _update(self) -> None:

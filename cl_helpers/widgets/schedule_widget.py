@@ -84,9 +84,9 @@ class Schedule(TrainingWidget):
         self.run_, self.stop_, self.keep_, self.clear_ = buttons(
             ("Run", self.start), ("Stop", self.stop), ("Keep", self.keep), ("Clear", self.clear)
         )
-        self.said = Status()
-        self.picture = Chart(target, self.n_steps)
-        self.canvas = Canvas(self.picture.figure, self._update)
+        self.status = Status()
+        self.chart = ScheduleChart(target, self.n_steps)
+        self.canvas = Canvas(self.chart.figure, self._update)
         for control in (self.schedule, self.lr, self.final, self.warm_up):
             control.observe(self._suit, "value")
         self._suit()
@@ -94,7 +94,7 @@ class Schedule(TrainingWidget):
             [
                 row(self.schedule, self.lr, self.final, self.warm_up),
                 row(self.start_, self.seed, self.run_, self.stop_, self.keep_, self.clear_),
-                self.said,
+                self.status,
                 self.canvas.box,
             ]
         )
@@ -146,11 +146,11 @@ class Schedule(TrainingWidget):
         for event in train_steps(Baseline(), [self.task], model, **settings):
             if event.kind == "start":
                 event.run.config["start"] = start
-                if self.wanted:
+                if self.is_latest:
                     self.run = event.run
             yield event
 
-    def _each(self, event: Event) -> None:
+    def _take_event(self, event: Event) -> None:
         if event.kind in ("epoch", "task"):
             self.canvas.ask()
 
@@ -158,13 +158,13 @@ class Schedule(TrainingWidget):
 
     def _update(self) -> None:
         run, live = self.run, self.trains
-        self.said.value = self.picture.update(self.asked, run, list(self.kept))
+        self.status.value = self.chart.update(self.asked, run, list(self.kept))
         self.stop_.disabled = not live
         self.keep_.disabled = live or run is None or not run.complete
         self.clear_.disabled = not self.kept
 
 
-class Chart:
+class ScheduleChart:
     """Above the learning rate of each step, below the accuracy after it."""
 
     def __init__(self, target: float, n_steps: int) -> None:
@@ -198,9 +198,13 @@ class Chart:
             figure.legend(
                 handles=handles, loc="outside lower left", ncols=2, frameon=False, fontsize=9.5
             )
-        now = f"Learning rate: {named(asked)}"
-        words = self._told(run) if run is not None and run.history else "Press Run to train with it"
-        beside = "; ".join(self._told(other) for other in kept)
+        now = f"Learning rate: {describe_schedule(asked)}"
+        words = (
+            self._describe_run(run)
+            if run is not None and run.history
+            else "Press Run to train with it"
+        )
+        beside = "; ".join(self._describe_run(other) for other in kept)
         plots.described(
             figure,
             f"Above, the learning rate of each of {self.n_steps} steps; below, the accuracy after "
@@ -243,24 +247,24 @@ class Chart:
         reached = run.steps_to(self.target)
         never = "never" if run.complete else "not yet"
         speed = f"{reached:.0f} steps" if np.isfinite(reached) else never
-        return f"{_whole_name(run)}: {speed}, {accuracy[-1]:.1%}"
+        return f"{_run_name(run)}: {speed}, {accuracy[-1]:.1%}"
 
-    def _told(self, run: Run) -> str:
+    def _describe_run(self, run: Run) -> str:
         """What a run was, and what came of it."""
         steps, accuracy = run.curve()
         reached = run.steps_to(self.target)
         speed = f"after {reached:.0f} steps" if np.isfinite(reached) else "not reached"
-        return (
-            f"{_whole_name(run)}: {self.target:.0%} {speed}, {accuracy[-1]:.1%} after {steps[-1]}"
-        )
+        return f"{_run_name(run)}: {self.target:.0%} {speed}, {accuracy[-1]:.1%} after {steps[-1]}"
 
 
-def _whole_name(run: Run) -> str:
+def _run_name(run: Run) -> str:
     seed = run.config["seed"]
-    return f"{named(run.config)}, {run.config['start']}" + (f", seed {seed}" if seed else "")
+    return f"{describe_schedule(run.config)}, {run.config['start']}" + (
+        f", seed {seed}" if seed else ""
+    )
 
 
-def named(how: Mapping[str, Any]) -> str:
+def describe_schedule(how: Mapping[str, Any]) -> str:
     """A schedule in words: "cosine, lr 0.03 to 0.0003, warm-up 10%"."""
     to = "" if how["schedule"] == "constant" else f" to {how['lr'] * how['lr_final']:.2g}"
     warm = f", warm-up {how['warm_up']:.0%}" if how["warm_up"] else ""

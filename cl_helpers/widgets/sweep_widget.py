@@ -11,13 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from ..formats import format_knob
 from ..report import plots
 from ..report.tables import label
 from ..training import metrics
 from ..training.run import Run
 from .accessible import Slider, Status
 from .canvas import Canvas
-from .controls import choice, row, told
+from .controls import choice, row
 from .course_widget import CourseWidget
 
 CLOSE = 0.04  # of the axes: a value nearer than this to one with a label has none
@@ -60,13 +61,13 @@ class Sweep(CourseWidget):
                 f"there is no complete run with a {self.symbol}: make some with cl.sweep, of "
                 f"methods that have the knob {knob!r}, each with a value of its own"
             )
-        self.method = choice("Method", {_named(n): n for n in self.by}, next(iter(self.by)))
+        self.method = choice("Method", {_method_label(n): n for n in self.by}, next(iter(self.by)))
         self.slider = Slider(UNITS.get(knob, self.symbol), self._stops(), self.best())
-        self.said = Status()
+        self.status = Status()
         self.canvas = Canvas(plots.blank(9.8, 3.9), self._update)
         self.method.observe(self._suit_the_method, "value")
         self.slider.observe(lambda _: self.canvas.ask(), "value")
-        self.box = widgets.VBox([row(self.method, self.slider), self.said, self.canvas.box])
+        self.box = widgets.VBox([row(self.method, self.slider), self.status, self.canvas.box])
 
     def best(self, method: str | None = None) -> Any:
         """The value with the highest average accuracy on these images, mean over seeds."""
@@ -74,16 +75,13 @@ class Sweep(CourseWidget):
         return max(values, key=lambda value: _mean(values[value], "average_accuracy"))
 
     def _stops(self) -> list[tuple[str, Any]]:
-        return [(self._told(value), value) for value in sorted(self.by[self.method.value])]
+        return [
+            (format_knob(self.knob, value), value) for value in sorted(self.by[self.method.value])
+        ]
 
-    def _told(self, value: Any) -> str:
-        """A value alone, as it stands at its stop: off, 400, 10,000, true."""
-        if self.knob == "lam":
-            return told(value)
-        return value if isinstance(value, str) else f"{value:,}"
-
-    def _said(self, value: str) -> str:
+    def _describe(self, value: Any) -> str:
         """A value among other words: λ 400, 1,000 images stored."""
+        value = format_knob(self.knob, value)
         return f"{value} {UNITS[self.knob]}" if self.knob in UNITS else f"{self.symbol} {value}"
 
     def _suit_the_method(self, _: object) -> None:
@@ -96,22 +94,22 @@ class Sweep(CourseWidget):
         if value not in values:  # the method was changed a moment ago
             return
         best = self.best(name)
-        here, there = (self._said(self._told(v)) for v in (value, best))
+        shown, top = (self._describe(v) for v in (value, best))
         words = (
-            f"{here}: average accuracy {_mean(values[value], 'average_accuracy'):.1%}, forgetting "
-            f"{100 * _mean(values[value], 'forgetting'):.1f} points. Best of the sweep: {there} "
+            f"{shown}: average accuracy {_mean(values[value], 'average_accuracy'):.1%}, forgetting "
+            f"{100 * _mean(values[value], 'forgetting'):.1f} points. Best of the sweep: {top} "
             f"with {_mean(values[best], 'average_accuracy'):.1%}, on {self.on}."
         )
         figure = self.canvas.figure
         figure.clear()
         left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
         a = np.mean([run.accuracy for run in values[value]], axis=0)
-        _draw_tasks(left, a, f"{_named(name)}, {here}")
+        _draw_tasks(left, a, f"{_method_label(name)}, {shown}")
         self._draw_fronts(right, name, value, best)
-        self.said.value = words
+        self.status.value = words
         plots.described(
             figure,
-            f"{_named(name)}: accuracy on each task after each task, and stability against "
+            f"{_method_label(name)}: accuracy on each task after each task, and stability against "
             f"plasticity for {len(values)} values of {self.symbol}. {words}",
         )
 
@@ -127,7 +125,7 @@ class Sweep(CourseWidget):
                 color=colour,
                 marker=marker,
                 linestyle=dash,
-                label=_named(n),
+                label=_method_label(n),
                 alpha=1 if n == name else 0.35,
             )
         mine = fronts[name]
@@ -140,7 +138,7 @@ class Sweep(CourseWidget):
             if all(np.hypot(*((mine[v] - other) / (high - low))) >= CLOSE for other in labelled):
                 at_edge = (mine[v] - low)[0] > 0.8 * (high - low)[0]
                 ax.annotate(
-                    self._told(v),
+                    format_knob(self.knob, v),
                     tuple(mine[v]),
                     (-9 if at_edge else 9, 5),
                     textcoords="offset points",
@@ -166,14 +164,14 @@ def _without(knob: str, run: Run) -> str:
     return " ".join(word for word in label(run).split() if not word.startswith(f"{knob}="))
 
 
-def _named(name: str) -> str:
+def _method_label(name: str) -> str:
     """The name for people: "EWC", "EWC fisher=true"."""
     method, *knobs = name.split()
-    return " ".join([plots.in_words(method), *knobs])
+    return " ".join([plots.method_label(method), *knobs])
 
 
-def _mean(runs: Sequence[Run], figure: str) -> float:
-    return float(np.mean([getattr(run, figure) for run in runs]))
+def _mean(runs: Sequence[Run], metric: str) -> float:
+    return float(np.mean([getattr(run, metric) for run in runs]))
 
 
 def _place(runs: Sequence[Run]) -> NDArray:
@@ -183,7 +181,7 @@ def _place(runs: Sequence[Run]) -> NDArray:
 
 
 def _draw_tasks(ax: Axes, a: NDArray, title: str) -> None:
-    """A line a task, in the manner of the Lab's picture."""
+    """A line a task, in the manner of the Lab's chart."""
     n = len(a)
     for j in range(n):
         for line in plots.task_line(ax, j, n):

@@ -25,18 +25,18 @@ _lock = threading.Lock()
 
 
 class TrainingThread:
-    """Drains `events` in a thread, `each` at a time.
+    """Drains `events` in a thread, one at a time.
 
     Args:
         events: makes the events, such as `lambda: cl.train_steps(method, tasks)`; called in the
             thread.
-        each: called with every event, in the thread; between two calls steps are taken.
-        ended: called last, in the thread, however it ended.
+        on_event: called with every event, in the thread; between two calls steps are taken.
+        on_end: called last, in the thread, however it ended.
 
     Attributes:
         reason: why it was stopped; "" if it was not.
         error: what ended it, if it failed.
-        over: is there nothing more to come of it?
+        over: whether nothing more will come of it.
     """
 
     _current: ClassVar[TrainingThread | None] = None
@@ -44,10 +44,10 @@ class TrainingThread:
     def __init__(
         self,
         events: Callable[[], Generator[Event, None, None]],
-        each: Callable[[Event], None],
-        ended: Callable[[], None],
+        on_event: Callable[[Event], None],
+        on_end: Callable[[], None],
     ):
-        self.events, self.each, self.ended = events, each, ended
+        self.events, self.on_event, self.on_end = events, on_event, on_end
         self.reason = ""
         self.error: Exception | None = None
         self.over = False
@@ -56,7 +56,7 @@ class TrainingThread:
         self._before: TrainingThread | None = None
 
     def start(self) -> None:
-        """Begin, as soon as the run before has ended, which is told to."""
+        """Stop the run before, and begin as soon as it has ended."""
         with _lock:
             self._before, TrainingThread._current = TrainingThread._current, self
         if self._before is not None:
@@ -92,8 +92,8 @@ class TrainingThread:
         return "failed" if self.error else "stopped" if self.reason else "done"
 
     @property
-    def here(self) -> bool:
-        """Is it what this thread does?"""
+    def is_current_thread(self) -> bool:
+        """Whether the calling thread is the one that trains."""
         return self._thread is threading.current_thread()
 
     def _work(self) -> None:
@@ -107,7 +107,7 @@ class TrainingThread:
                         self._go.wait()
                         if self._stop.is_set():
                             break
-                        self.each(event)
+                        self.on_event(event)
                     else:
                         self.reason = ""  # asked to stop when there was nothing left to do
         except Exception as error:
@@ -115,7 +115,7 @@ class TrainingThread:
         finally:
             self.over = True
             try:
-                self.ended()
+                self.on_end()
             finally:
                 with _lock:
                     if TrainingThread._current is self:

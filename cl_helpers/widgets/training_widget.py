@@ -21,13 +21,13 @@ class TrainingWidget(CourseWidget):
 
     @property
     def trains(self) -> bool:
-        """Is a run going on, or held?"""
+        """Whether a run is going on, or is paused."""
         return self.training is not None and not self.training.over
 
     @property
-    def wanted(self) -> bool:
-        """Asked in a training thread: is its run still the one that was begun last?"""
-        return self.training is not None and self.training.here
+    def is_latest(self) -> bool:
+        """Asked in a training thread: whether its run is still the one that was begun last."""
+        return self.training is not None and self.training.is_current_thread
 
     def stop(self, *_: object) -> None:
         """End after the step in progress; what was finished stays."""
@@ -51,21 +51,21 @@ class TrainingWidget(CourseWidget):
         super().close()
 
     def _begin(self, events: Callable[[], Generator[Event, None, None]]) -> None:
-        """Train: of what `events` makes, each goes to `_each`."""
+        """Train; each event that `events` makes goes to `_take_event`."""
         self.canvas.say(None)
         self.canvas.copying = False
-        self.training = TrainingThread(events, self._each, self._ended)
+        self.training = TrainingThread(events, self._take_event, self._ended)
         self.training.start()
         self.canvas.ask()
 
     # ---- in the training thread ----
 
-    def _each(self, event: Event) -> None:
+    def _take_event(self, event: Event) -> None:
         raise NotImplementedError
 
     def _ended(self) -> None:
         training = self.training
-        if training is not None and training.here:  # else the next has begun
+        if training is not None and training.is_current_thread:  # else the next has begun
             self.canvas.copying = True
             self.canvas.say(training.error)
             self.canvas.ask()

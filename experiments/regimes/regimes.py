@@ -52,20 +52,20 @@ def train_table(names: Sequence[str], **how: Any) -> None:
 
 def runs_of(name: str, row: Row) -> list[cl.Run]:
     """The finished runs of a row, in the order of their seeds."""
-    wanted = {"momentum": 0.0, "lr_decay": 1.0, "dropout": None} | SHARED | row.how
-    wanted |= {"method": row.method.name, "knobs": row.method.knobs}
+    expected = {"momentum": 0.0, "lr_decay": 1.0, "dropout": None} | SHARED | row.how
+    expected |= {"method": row.method.name, "knobs": row.method.knobs}
     model = type((row.model or STREAMS[name].model)()).__name__
     found = {}
     for path in sorted((RESULTS / name).glob(f"{row.method.name}-*.json")):
         run = cl.Run.load(path)
-        alike = all(run.config[k] == v for k, v in wanted.items())
+        alike = all(run.config[k] == v for k, v in expected.items())
         if alike and run.config["model"].startswith(f"{model}("):
             found[run.config["seed"]] = run
     return [found[seed] for seed in sorted(found)]
 
 
-def told(run: cl.Run) -> dict[str, Any]:
-    """What notebook 11 is told of a run: accuracies in per cent, forgetting as in the paper."""
+def record_of(run: cl.Run) -> dict[str, Any]:
+    """What notebook 11 shows of a run: accuracies in per cent, forgetting as in the paper."""
     joint = len(run.config["n_train"]) == 1
     curve = cl.metrics.average_accuracies(run.accuracy)
     return {
@@ -120,22 +120,24 @@ def measure(regime: Regime, seed: int, device: str = "auto") -> dict[str, Any]:
     data = cl.load("mnist").in_unit_range().first(N_TRAIN, 10_000)
     tasks = {"rotated": cl.rotated, "permuted": cl.permuted}[regime.stream](data, regime.n_tasks)
     how = {k: getattr(regime, k) for k in ("lr", "batch_size", "dropout", "lr_decay", "momentum")}
-    way = cl.trajectories.follow(
+    trajectory = cl.trajectories.follow(
         tasks, cl.MLP((784, 100, 100, 10)), epochs=EPOCHS, seed=seed, device=device, **how
     )
-    model, first = way.run.learner[0], way.weights[0]
+    model, first = trajectory.run.learner[0], trajectory.weights[0]
     steps: list[dict[str, float | None]] = []
-    for t, w in enumerate(way.weights):
+    for t, w in enumerate(trajectory.weights):
         top = float(curvature.largest(curvature.Loss(model, *examples(tasks[t])), w)[0])
-        distance = float((w - way.weights[t - 1]).norm()) if t else None
+        distance = float((w - trajectory.weights[t - 1]).norm()) if t else None
         steps.append({"sharpness": top, "distance": distance})
     x, y = examples(tasks[0])
     bounds = [
         {"after": t} | vars(curvature.bound(model, first, w, x, y, None, steps[0]["sharpness"]))
-        for t, w in enumerate(way.weights[1:], start=2)
+        for t, w in enumerate(trajectory.weights[1:], start=2)
     ]
-    accuracy = [[None if a != a else round(a, 4) for a in row] for row in way.run.accuracy.tolist()]
-    which = vars(regime) | {"seed": seed, "device": way.run.config["device"]}
+    accuracy = [
+        [None if a != a else round(a, 4) for a in row] for row in trajectory.run.accuracy.tolist()
+    ]
+    which = vars(regime) | {"seed": seed, "device": trajectory.run.config["device"]}
     return which | {"accuracy": accuracy, "tasks": steps, "bounds": bounds}
 
 
@@ -175,7 +177,7 @@ def summary() -> None:
     rows, devices = [], set()
     for name, stream in STREAMS.items():
         for row in stream.rows:
-            seeds = [told(run) for run in runs_of(name, row)]
+            seeds = [record_of(run) for run in runs_of(name, row)]
             if not seeds:
                 continue
             devices |= {seed.pop("device") for seed in seeds}
@@ -281,12 +283,12 @@ def setting(row: Row) -> str:
 
 
 def spread(values: Sequence[float], digits: int) -> str:
-    told = [f"{mean(values):.{digits}f}"]
+    texts = [f"{mean(values):.{digits}f}"]
     if len(values) > 1:
-        told.append(f"± {stdev(values):.{digits}f}")
+        texts.append(f"± {stdev(values):.{digits}f}")
     if len(values) < len(SEEDS):
-        told.append(("(one seed)", "(two seeds)")[len(values) - 1])
-    return " ".join(told)
+        texts.append(("(one seed)", "(two seeds)")[len(values) - 1])
+    return " ".join(texts)
 
 
 def keep(name: str, content: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A way is a run like any other, and its bounds are of its own weights and examples."""
+"""A trajectory is a run like any other, and its bounds are of its own weights and examples."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ SIZES = (784, 8, 10)
 
 
 @pytest.fixture(scope="module")
-def way(few):
+def trajectory(few):
     return cl.trajectories.follow(cl.permuted(few, 3), cl.MLP(SIZES), **REGIME)
 
 
@@ -27,7 +27,7 @@ def loss_at(w, x, y):
     return F.cross_entropy(model_at(w).eval()(x), y).item()
 
 
-def test_it_is_the_run_that_train_gives(way, few):
+def test_it_is_the_run_that_train_gives(trajectory, few):
     same = cl.train(
         cl.Baseline(),
         cl.permuted(few, 3),
@@ -36,47 +36,47 @@ def test_it_is_the_run_that_train_gives(way, few):
         progress=False,
         **REGIME,
     )
-    np.testing.assert_array_equal(way.run.accuracy, same.accuracy)
+    np.testing.assert_array_equal(trajectory.run.accuracy, same.accuracy)
     assert torch.equal(
-        way.weights[-1], torch.nn.utils.parameters_to_vector(same.model.parameters())
+        trajectory.weights[-1], torch.nn.utils.parameters_to_vector(same.model.parameters())
     )
 
 
-def test_the_weights_are_those_at_the_end_of_each_task(way, few):
-    assert len(way.weights) == 3
+def test_the_weights_are_those_at_the_end_of_each_task(trajectory, few):
+    assert len(trajectory.weights) == 3
     task = cl.permuted(few, 3)[0]
-    for w, row in zip(way.weights, way.run.accuracy, strict=True):
+    for w, row in zip(trajectory.weights, trajectory.run.accuracy, strict=True):
         right = (model_at(w).eval()(task.test.x).argmax(1) == task.test.y).double().mean()
         assert right.item() == pytest.approx(row[0])
 
 
-def test_bounds_are_of_the_first_task(way):
-    x, y = way.examples(0)
-    first = way.weights[0]
+def test_bounds_are_of_the_first_task(trajectory):
+    x, y = trajectory.examples(0)
+    first = trajectory.weights[0]
     sharpness = cl.curvature.top_eigenvalues(model_at(first), x, y)[0]
-    assert len(way.bounds) == 2
-    for b, w in zip(way.bounds, way.weights[1:], strict=True):
+    assert len(trajectory.bounds) == 2
+    for b, w in zip(trajectory.bounds, trajectory.weights[1:], strict=True):
         assert b.forgetting == pytest.approx(loss_at(w, x, y) - loss_at(first, x, y), abs=1e-5)
         assert b.distance == pytest.approx((w - first).double().norm().item(), rel=1e-5)
         assert b.sharpness == pytest.approx(sharpness, rel=1e-3)
 
 
-def test_sharpness_of_a_task_is_at_its_own_weights(way):
-    for t, w in enumerate(way.weights):
-        expected = cl.curvature.top_eigenvalues(model_at(w), *way.examples(t))[0]
-        assert way.sharpness(t) == pytest.approx(expected, rel=1e-3)
-    assert way.sharpness(1) != pytest.approx(way.sharpness(0), rel=0.01)
+def test_sharpness_of_a_task_is_at_its_own_weights(trajectory):
+    for t, w in enumerate(trajectory.weights):
+        expected = cl.curvature.top_eigenvalues(model_at(w), *trajectory.examples(t))[0]
+        assert trajectory.sharpness(t) == pytest.approx(expected, rel=1e-3)
+    assert trajectory.sharpness(1) != pytest.approx(trajectory.sharpness(0), rel=0.01)
 
 
 def test_only_the_outputs_of_a_task_compete(few):
     tasks = cl.split(few, 5, scenario="task")
-    way = cl.trajectories.follow(tasks, cl.MLP(SIZES), epochs=1, lr=0.05)
-    for t, w in enumerate(way.weights):
-        x, y = way.examples(t)
+    trajectory = cl.trajectories.follow(tasks, cl.MLP(SIZES), epochs=1, lr=0.05)
+    for t, w in enumerate(trajectory.weights):
+        x, y = trajectory.examples(t)
         expected = F.cross_entropy(model_at(w)(x)[:, 5 * t : 5 * t + 5], y - 5 * t).item()
-        assert way.loss(t)(w) == pytest.approx(expected, rel=1e-4)
-    first, second = map(way.loss(0), way.weights)
-    assert way.bounds[0].forgetting == pytest.approx(second - first, abs=1e-5)
+        assert trajectory.loss(t)(w) == pytest.approx(expected, rel=1e-4)
+    first, second = map(trajectory.loss(0), trajectory.weights)
+    assert trajectory.bounds[0].forgetting == pytest.approx(second - first, abs=1e-5)
 
 
 def test_the_optimizer_is_no_choice(few):

@@ -1,4 +1,4 @@
-"""The figures of notebook 11 show the numbers of the ways they are given."""
+"""The figures of notebook 11 show the numbers of the trajectories they are given."""
 
 from itertools import combinations
 
@@ -17,7 +17,7 @@ SIZES = (784, 8, 10)
 
 
 @pytest.fixture(scope="module")
-def ways(few):
+def trajectories(few):
     tasks = cl.permuted(few, 4)
     regimes = {"plastic": {"lr": 0.05}, "stable": {"lr": 0.1, "batch_size": 32, "lr_decay": 0.4}}
     return {
@@ -45,64 +45,69 @@ def can_be_read(figure):
     assert_legible(figure, texts)
 
 
-def test_bounds(ways):
-    figure = landscapes.bounds(ways)
+def test_bounds(trajectories):
+    figure = landscapes.bounds(trajectories)
     can_be_read(figure)
-    for ax, way in zip(figure.axes, ways.values(), strict=True):
+    for ax, trajectory in zip(figure.axes, trajectories.values(), strict=True):
         bound, forgetting, quadratic, second_order = (line.get_ydata() for line in ax.lines[:4])
-        distance = [float((w - way.weights[0]).norm()) for w in way.weights[1:]]
-        np.testing.assert_allclose(bound, way.sharpness(0) * np.square(distance) / 2, rtol=1e-3)
-        loss = way.loss(0)
-        lost = [loss(w) - loss(way.weights[0]) for w in way.weights[1:]]
+        distance = [float((w - trajectory.weights[0]).norm()) for w in trajectory.weights[1:]]
+        np.testing.assert_allclose(
+            bound, trajectory.sharpness(0) * np.square(distance) / 2, rtol=1e-3
+        )
+        loss = trajectory.loss(0)
+        lost = [loss(w) - loss(trajectory.weights[0]) for w in trajectory.weights[1:]]
         np.testing.assert_allclose(forgetting, lost, atol=1e-5)
-        np.testing.assert_allclose(quadratic, [b.quadratic for b in way.bounds])
+        np.testing.assert_allclose(quadratic, [b.quadratic for b in trajectory.bounds])
         slope = [
-            float(loss.gradient(way.weights[0]) @ (w - way.weights[0])) for w in way.weights[1:]
+            float(loss.gradient(trajectory.weights[0]) @ (w - trajectory.weights[0]))
+            for w in trajectory.weights[1:]
         ]
         np.testing.assert_allclose(second_order - quadratic, slope, atol=1e-5)
         assert ax.lines[0].get_xdata().tolist() == [2, 3, 4]
         assert f"bound {bound[-1]:.1f}" in plots.alt_text(figure)
 
 
-def test_line(ways):
-    figure = landscapes.line(ways)
+def test_line(trajectories):
+    figure = landscapes.line(trajectories)
     can_be_read(figure)
-    for ax, way in zip(figure.axes, ways.values(), strict=True):
+    for ax, trajectory in zip(figure.axes, trajectories.values(), strict=True):
         t = ax.lines[0].get_xdata()
         ends = [int(np.argmin(abs(t - end))) for end in (0, 1)]
         np.testing.assert_allclose(t[ends], [0, 1], atol=1e-9)
         for task, line in enumerate(ax.lines[:2]):
-            expected = [way.loss(task)(w) for w in way.weights[:2]]
+            expected = [trajectory.loss(task)(w) for w in trajectory.weights[:2]]
             np.testing.assert_allclose(line.get_ydata()[ends], expected, rtol=1e-4)
         one, parabola = ax.lines[0].get_ydata(), ax.lines[2].get_ydata()
         near = slice(ends[0] - 2, ends[0] + 3)
         np.testing.assert_allclose(parabola[near], one[near], rtol=2e-3)  # Taylor's, around w₁*
-        np.testing.assert_allclose(parabola[ends[1]] - one[ends[0]], way.bounds[0].second_order)
+        np.testing.assert_allclose(
+            parabola[ends[1]] - one[ends[0]], trajectory.bounds[0].second_order
+        )
 
 
-def test_plane(ways):
+def test_plane(trajectories):
     planes, points = {}, {}
-    for name, way in ways.items():
-        three = way.weights[:3]
-        planes[name] = Plane.through(*three), way.loss(0), way.loss(1)
+    for name, trajectory in trajectories.items():
+        three = trajectory.weights[:3]
+        planes[name] = Plane.through(*three), trajectory.loss(0), trajectory.loss(1)
         points[name] = dict(zip(("w₁*", "w₂*", "joint"), three, strict=True))
-    good = 1.5 * ways["plastic"].loss(0)(ways["plastic"].weights[0])
+    good = 1.5 * trajectories["plastic"].loss(0)(trajectories["plastic"].weights[0])
     figure = landscapes.plane(planes, points, good, n=9)
     can_be_read(figure)
     spans = []
-    for ax, way in zip(figure.axes, ways.values(), strict=True):
+    for ax, trajectory in zip(figure.axes, trajectories.values(), strict=True):
         places = np.array([line.get_xydata()[0] for line in ax.lines])
         for i, j in combinations(range(3), 2):
-            apart = float((way.weights[i] - way.weights[j]).norm())
+            apart = float((trajectory.weights[i] - trajectory.weights[j]).norm())
             assert np.linalg.norm(places[i] - places[j]) == pytest.approx(apart, rel=1e-4)
         spans.append([np.ptp(ax.get_xlim()), np.ptp(ax.get_ylim())])
         (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
         assert all(x0 < x < x1 and y0 < y < y1 for x, y in places)
         shaded = ax.collections[0].get_paths()  # where task 1's loss is below `good`
         inside = any(path.contains_point(places[0]) for path in shaded)
-        assert inside == (way.loss(0)(way.weights[0]) < good)
+        assert inside == (trajectory.loss(0)(trajectory.weights[0]) < good)
         inside = any(path.contains_point(places[2]) for path in shaded)
-        assert inside == (way.loss(0)(way.weights[2]) < good)
+        assert inside == (trajectory.loss(0)(trajectory.weights[2]) < good)
     np.testing.assert_allclose(spans, spans[0][0])  # one scale for all
 
 
@@ -123,11 +128,11 @@ def test_evolution():
     assert "Naive SGD 54.0, Stable SGD 76.0, Multi-task 88.0" in plots.alt_text(figure)
 
 
-def test_what_cannot_be_drawn_is_refused(ways, few):
+def test_what_cannot_be_drawn_is_refused(trajectories, few):
     alone = {"alone": cl.trajectories.follow(cl.permuted(few, 1), cl.MLP(SIZES), epochs=1)}
     assert alone["alone"].bounds == []
     for draw in (landscapes.bounds, landscapes.line):
         with pytest.raises(ValueError, match="alone has learned 1 task: give two"):
-            draw(ways | alone)
+            draw(trajectories | alone)
     with pytest.raises(ValueError, match="n is 3: choose 4 or more"):
         landscapes.plane({}, {}, 1.0, n=3)

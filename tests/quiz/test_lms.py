@@ -7,6 +7,7 @@ import zipfile
 from decimal import Decimal
 from html.parser import HTMLParser
 from itertools import chain, combinations
+from operator import add, mul, sub, truediv
 
 import pytest
 
@@ -224,6 +225,15 @@ def holds(node, response):
     raise AssertionError(f"<{node.tag}> is not known")
 
 
+ACTIONS = {
+    "Set": lambda old, by: by,
+    "Add": add,
+    "Subtract": sub,
+    "Multiply": mul,
+    "Divide": truediv,
+}
+
+
 def respond(item, response):
     """Run <resprocessing>: the variables, and the ids of the feedback that is shown."""
     processing = item.find("resprocessing")
@@ -236,17 +246,7 @@ def respond(item, response):
         for change in condition.findall("setvar"):
             name, by = change.get("varname", "SCORE"), Decimal(change.text)
             old = values[name]
-            match change.get("action", "Set"):
-                case "Set":
-                    values[name] = by
-                case "Add":
-                    values[name] = old + by
-                case "Subtract":
-                    values[name] = old - by
-                case "Multiply":
-                    values[name] = old * by
-                case "Divide":
-                    values[name] = old / by
+            values[name] = ACTIONS[change.get("action", "Set")](old, by)
         shown += [feedback.get("linkrefid") for feedback in condition.findall("displayfeedback")]
         if condition.get("continue", "No") == "No":
             break

@@ -121,11 +121,11 @@ def test_a_model_with_weights_of_its_own_begins_with_them_in_every_run(tasks):
         ({"lam": []}, r"lam is \[\]: give a list"),
         ({"lam": [1.0, 1]}, r"EWC\(lam=1.0, .*\) is asked for twice"),
         ({"seeds": 3}, r"seeds is 3: give a list, seeds=\[0\]"),
-        ({"seeds": [0.5]}, "seeds holds 0.5: choose whole numbers"),
+        ({"seeds": [0.5]}, "seed is 0.5: choose a whole number"),
         ({"seeds": [2**63]}, f"seed is {2**63}"),
         ({"seeds": [0, 0]}, "seeds holds 0 twice"),
-        ({"methods": cl.EWC}, r"methods is <class .*: give a list"),
-        ({"methods": [cl.EWC]}, "methods holds <class .*: give methods"),
+        ({"methods": cl.EWC}, "method is <class .*: give one"),
+        ({"methods": [cl.EWC]}, "method is <class .*: give one"),
         ({"engine": None}, "engine is None"),
         ({"epochs": 0}, "epochs is 0"),
         ({"epoch": 3}, "epoch is not a setting: choose among epochs, batch_size, lr"),
@@ -282,8 +282,8 @@ def test_there_are_no_more_processes_than_memory_and_cores_for_them(monkeypatch,
 
     monkeypatch.setattr(engines.psutil, "virtual_memory", lambda: Memory)
     monkeypatch.setattr(engines.loky, "cpu_count", lambda only_physical_cores: 8)
-    with engines.workers("local", torch.device("cpu")) as staff:
-        assert staff.n == min(8, most)
+    with engines.workers("local", torch.device("cpu")) as pool:
+        assert pool.n == min(8, most)
 
 
 def test_a_local_process_that_dies_costs_time_not_results(tasks, alone, tmp_path):

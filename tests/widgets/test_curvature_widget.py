@@ -1,4 +1,4 @@
-"""The Curvature widget without a browser: a point is a way, where its numbers put it."""
+"""The Curvature widget without a browser: a point is a trajectory, where its numbers put it."""
 
 import signal
 import threading
@@ -30,7 +30,7 @@ def tasks(few):
 
 
 @pytest.fixture(scope="module")
-def ways(tasks):
+def trajectories(tasks):
     regimes = [{"lr": 0.05}, {"lr": 0.05, "batch_size": 16}, {"lr": 0.02}, {"lr": 0.1}]
     return [
         cl.trajectories.follow(tasks[:2], cl.MLP(SIZES), epochs=1, **regime) for regime in regimes
@@ -65,9 +65,9 @@ def test_a_point_is_what_follow_gives(widget, tasks):
     regime = {"lr": 0.1, "batch_size": 16, "dropout": 0.25, "lr_decay": 0.4}
     choose(widget, **regime)
     widget.start()
-    way = widget.wait(60)
+    trajectory = widget.wait(60)
     same = cl.trajectories.follow(tasks[:2], cl.MLP(SIZES), epochs=2, seed=4, **regime)
-    np.testing.assert_array_equal(way.run.accuracy, same.run.accuracy)
+    np.testing.assert_array_equal(trajectory.run.accuracy, same.run.accuracy)
     (b,) = same.bounds
     for words in (
         "lr 0.1, batch 16, dropout 0.25, decay 0.4",
@@ -75,14 +75,14 @@ def test_a_point_is_what_follow_gives(widget, tasks):
         f"F₁ {b.forgetting:.3f}",
         f"from {same.run.accuracy[0, 0]:.1%} to {same.run.accuracy[1, 0]:.1%}",
     ):
-        assert words in widget.said.value
+        assert words in widget.status.value
         assert words in plots.alt_text(widget.canvas.figure)
     assert widget.progress.value == 1
 
 
-def test_points_stand_where_their_numbers_say(tasks, ways):
-    widget = Curvature(tasks, ways=ways)
-    bounds = [way.bounds[0] for way in ways]
+def test_points_stand_where_their_numbers_say(tasks, trajectories):
+    widget = Curvature(tasks, trajectories=trajectories)
+    bounds = [trajectory.bounds[0] for trajectory in trajectories]
     forgetting = [b.forgetting for b in bounds]
     for name, what in ACROSS.items():
         widget.across.value = what
@@ -100,8 +100,8 @@ def test_points_stand_where_their_numbers_say(tasks, ways):
         assert told == pytest.approx(np.corrcoef(ranks)[0, 1], abs=0.0051)
 
 
-def test_along_a_dotted_line_the_bound_is_what_it_says(tasks, ways):
-    widget = Curvature(tasks, ways=ways)
+def test_along_a_dotted_line_the_bound_is_what_it_says(tasks, trajectories):
+    widget = Curvature(tasks, trajectories=trajectories)
     widget.canvas.draw()
     left = widget.canvas.figure.axes[0]
     labels = [text for text in left.texts if text.get_ha() != "center"]
@@ -115,8 +115,8 @@ def test_along_a_dotted_line_the_bound_is_what_it_says(tasks, ways):
         np.testing.assert_allclose(sharpness * distance**2 / 2, sharpness[0] * distance[0] ** 2 / 2)
 
 
-def test_it_begins_with_what_it_is_given_and_forgets_it(tasks, ways):
-    widget = Curvature(tasks, ways=ways[:2])
+def test_it_begins_with_what_it_is_given_and_forgets_it(tasks, trajectories):
+    widget = Curvature(tasks, trajectories=trajectories[:2])
     assert [widget.sliders[n].value for n in ("lr", "batch_size", "dropout", "lr_decay")] == [
         0.05,
         128,
@@ -124,14 +124,14 @@ def test_it_begins_with_what_it_is_given_and_forgets_it(tasks, ways):
         1.0,
     ]
     widget.canvas.draw()
-    assert widget.said.value.startswith("2: lr 0.05, batch 16")
+    assert widget.status.value.startswith("2: lr 0.05, batch 16")
     assert not widget.clear_.disabled
     widget.clear()
     widget.canvas.draw()
     assert widget.clear_.disabled
     assert "No point yet" in plots.alt_text(widget.canvas.figure)
     assert len(discs(widget.canvas.figure.axes[0])) == 0
-    assert len(ways) == 4  # the caller's list is left alone
+    assert len(trajectories) == 4  # the caller's list is left alone
 
 
 def test_stopped_there_is_no_point(widget):
@@ -143,11 +143,11 @@ def test_stopped_there_is_no_point(widget):
         assert time.monotonic() < end
         time.sleep(0.01)
     widget.canvas.draw()
-    assert widget.said.value == "training: task 1 of 2"
+    assert widget.status.value == "training: task 1 of 2"
     assert not widget.stop_.disabled
     widget.stop()
     assert widget.wait(20) is None
-    assert widget.said.value == "stopped"
+    assert widget.status.value == "stopped"
     assert widget.stop_.disabled
 
 
@@ -158,7 +158,7 @@ def test_interrupting_who_waits_ends_the_run(widget):
     threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
     assert widget.wait(20) is None
     assert widget.training.over
-    assert widget.said.value == "interrupted"
+    assert widget.status.value == "interrupted"
 
 
 def test_training_that_diverges_says_so(widget):
@@ -173,8 +173,8 @@ def test_training_that_diverges_says_so(widget):
     assert "diverged" not in widget.canvas.trouble.value
     widget.sliders["lr"].offer([("1e6", 1e6)], 1e6)
     widget.start()
-    assert widget.wait(60) is None  # and not the way before
-    assert len(widget.ways) == 1
+    assert widget.wait(60) is None  # and not the trajectory before
+    assert len(widget.trajectories) == 1
 
 
 def test_one_task_is_not_enough(tasks):
@@ -185,14 +185,14 @@ def test_one_task_is_not_enough(tasks):
     with pytest.raises(ValueError, match="epochs is 0: choose a whole number"):
         Curvature(tasks, epochs=0)
     alone = cl.trajectories.follow(tasks[:1], cl.MLP(SIZES), epochs=1)
-    with pytest.raises(ValueError, match="a way has learned one task: give ways of two"):
-        Curvature(tasks, ways=[alone])
+    with pytest.raises(ValueError, match="a trajectory has learned one task: give those of two"):
+        Curvature(tasks, trajectories=[alone])
 
 
 def test_a_way_that_did_not_move_or_is_flat_has_a_place(tasks):
-    way = cl.trajectories.follow(tasks[:2], cl.MLP(SIZES), epochs=1, lr=0.05)
-    way.bounds = [replace(way.bounds[0], sharpness=0.0, distance=0.0)]
-    widget = Curvature(tasks, ways=[way])
+    trajectory = cl.trajectories.follow(tasks[:2], cl.MLP(SIZES), epochs=1, lr=0.05)
+    trajectory.bounds = [replace(trajectory.bounds[0], sharpness=0.0, distance=0.0)]
+    widget = Curvature(tasks, trajectories=[trajectory])
     widget.canvas.draw()
     left = widget.canvas.figure.axes[0]
     assert discs(left).shape == (1, 2)

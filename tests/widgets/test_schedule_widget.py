@@ -13,7 +13,7 @@ from cl_helpers.training.train import train_steps
 from cl_helpers.widgets import Schedule
 from cl_helpers.widgets import schedule_widget as schedule
 from cl_helpers.widgets.canvas import Canvas
-from cl_helpers.widgets.schedule_widget import named
+from cl_helpers.widgets.schedule_widget import describe_schedule
 
 HOW = {"epochs": 3, "batch_size": 20, "optimizer": "sgd", "momentum": 0.9}
 N = 15  # steps: 100 images, 20 a step, three times
@@ -55,7 +55,7 @@ def test_a_control_moves_the_curve_before_anything_is_trained(widget):
     x = np.arange(N)
     cosine = 0.02 * (0.01 + 0.99 * (1 + np.cos(np.pi * x / (N - 1))) / 2)
     np.testing.assert_allclose(rates, cosine)
-    assert "Press Run" in widget.said.value
+    assert "Press Run" in widget.status.value
     widget.lr.value = 0.1
     np.testing.assert_allclose(drawn(widget)[0], 5 * cosine)
     widget.schedule.value = "exponential"
@@ -63,7 +63,7 @@ def test_a_control_moves_the_curve_before_anything_is_trained(widget):
     np.testing.assert_allclose(drawn(widget)[0], 0.1 * 0.1 ** (x / (N - 1)))
     widget.warm_up.value = 0.2  # three of the steps
     np.testing.assert_allclose(drawn(widget)[0][:4], [0.025, 0.05, 0.075, 0.1])
-    assert "exponential, lr 0.1 to 0.01, warm-up 20%" in widget.said.value
+    assert "exponential, lr 0.1 to 0.01, warm-up 20%" in widget.status.value
     assert widget.run is None
     assert len(drawn(widget)[1].lines) == 1  # the target
 
@@ -107,11 +107,11 @@ def test_the_step_of_the_target_is_marked_and_told(widget):
     at = dict(zip(*run.curve(), strict=True))[reached]
     assert star.get_xydata().tolist() == [[reached, at]]
     assert (
-        f"30% after {reached:.0f} steps, {run.average_accuracy:.1%} after 15" in widget.said.value
+        f"30% after {reached:.0f} steps, {run.average_accuracy:.1%} after 15" in widget.status.value
     )
-    widget.picture.target = 1.01
+    widget.chart.target = 1.01
     _, accuracy = drawn(widget)
-    assert "not reached" in widget.said.value
+    assert "not reached" in widget.status.value
     assert not [line for line in accuracy.lines if line.get_marker() == "*"]
 
 
@@ -166,8 +166,8 @@ def test_what_makes_no_sense_is_refused(task):
 
 def test_names():
     how = {"schedule": "cosine", "lr": 0.03, "lr_final": 0.01, "warm_up": 0.1}
-    assert named(how) == "cosine, lr 0.03 to 0.0003, warm-up 10%"
-    assert named(how | {"schedule": "constant", "warm_up": 0}) == "constant, lr 0.03"
+    assert describe_schedule(how) == "cosine, lr 0.03 to 0.0003, warm-up 10%"
+    assert describe_schedule(how | {"schedule": "constant", "warm_up": 0}) == "constant, lr 0.03"
 
 
 def test_a_run_that_was_replaced_before_it_began_is_not_shown(widget, monkeypatch):

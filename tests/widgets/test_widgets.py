@@ -49,7 +49,7 @@ def said(widget) -> str:
     """Brought up to date."""
     if hasattr(widget, "canvas"):
         widget.canvas.update()
-    return widget.said.value
+    return widget.status.value
 
 
 def moves(widget, asked, **to):
@@ -604,7 +604,7 @@ def test_projection_shows_what_gem_and_agem_make_of_g(asked):
             *("g", "g̃ GEM", "g̃ A-GEM", "g̃ of both", "g = g̃ of both", "g = g̃ A-GEM")
         }
         # The words, from the losses themselves: L_k falls by ⟨v, g_k⟩ with a step along −v.
-        words = widget.said.value
+        words = widget.status.value
         hurt = [k for k, g_k in enumerate((g1, g2), 1) if g_k @ g < -1e-9]
         assert words.startswith("g raises the loss of" if hurt else "g raises no old loss")
         assert all(f"task {k}" in words.split(".")[0] for k in hurt)
@@ -624,10 +624,10 @@ def test_projection_margin_pushes_inwards():
     v = np.linalg.solve(widget.old.T, gradients.gem - np.array([-2.0, -0.95]))
     assert (v > 0.4 - 1e-9).all()
     assert (widget.old @ gradients.gem > -1e-9).all()
-    before = widget.said.value
+    before = widget.status.value
     widget.margin.value = 1.0
-    assert widget.said.value != before
-    assert "away from both edges" in widget.said.value
+    assert widget.status.value != before
+    assert "away from both edges" in widget.status.value
     assert widget.plane.arrows[3]["tip"] == pytest.approx(tuple(widget.gradients.gem))
 
 

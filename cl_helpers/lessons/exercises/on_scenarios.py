@@ -1,4 +1,4 @@
-"""An exercise on the three scenarios: which outputs compete for an answer?"""
+"""An exercise on the three scenarios: which outputs compete for an answer."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def _all_ten(task: int, learned: int, n: int) -> Outputs:
 
 def _competing(**wrong: Rule) -> Answer:
     """The right answer, but for the scenarios named."""
-    ways = {"task": _own, "domain": _shared, "class": _seen} | wrong
-    return lambda task, learned, scenario, n: ways[scenario](task, learned, n)
+    by_scenario = {"task": _own, "domain": _shared, "class": _seen} | wrong
+    return lambda task, learned, scenario, n: by_scenario[scenario](task, learned, n)
 
 
 def _whatever_the_scenario(rule: Rule) -> Answer:

@@ -1,4 +1,4 @@
-"""One picture a notebook: the idea of a method, before anything is read.
+"""One title figure for each notebook: the idea of a method, before anything is read.
 
 Every function computes what it draws, in a second or two at most, and returns a figure as those of
 `plots` are. Blue is the first task, vermillion the second, green what serves both.

@@ -126,20 +126,20 @@ class Gradients:
         """What becomes of g, in a few sentences."""
         if not (hurt := self.rises(self.g)):
             return "g raises no old loss: GEM and A-GEM leave it as it is."
-        told = [f"g raises the loss of {_tasks(hurt)}."]
+        texts = [f"g raises the loss of {_tasks(hurt)}."]
         if np.linalg.norm(self.gem) <= TINY:
-            told += ["GEM: both conditions bind, and no step is left: g̃ = 0."]
+            texts += ["GEM: both conditions bind, and no step is left: g̃ = 0."]
         elif binding := self.binds(self.gem):
-            told += [f"GEM: g̃ = {_point(self.gem)}; the condition of {_tasks(binding)} binds."]
+            texts += [f"GEM: g̃ = {_point(self.gem)}; the condition of {_tasks(binding)} binds."]
         else:
-            told += [f"GEM: g̃ = {_point(self.gem)}; γ keeps it away from both edges."]
+            texts += [f"GEM: g̃ = {_point(self.gem)}; γ keeps it away from both edges."]
         still = self.rises(self.agem)
         fate = f"the loss of {_tasks(still)} still rises" if still else "no old loss rises"
         if np.allclose(self.agem, self.g, atol=TINY):
-            told += [f"A-GEM: the mean r does not object, g stays; {fate}."]
+            texts += [f"A-GEM: the mean r does not object, g stays; {fate}."]
         else:
-            told += [f"A-GEM: g̃ = {_point(self.agem)}, at right angles to r; {fate}."]
-        return " ".join(told)
+            texts += [f"A-GEM: g̃ = {_point(self.agem)}, at right angles to r; {fate}."]
+        return " ".join(texts)
 
     def draw(self, ax: Axes, names: bool = True) -> None:
         """Regions and arrows, as the widget shows them."""

@@ -43,7 +43,7 @@ def schedules() -> Figure:
     runs = dict(zip(SCHEDULES, fine_tuned(), strict=True))
     figure = blank(8, 3.5)
     axes = figure.subplots(2, len(runs), sharex=True, sharey="row", height_ratios=[1, 1.5])
-    told = []
+    texts = []
     for (above, below), (name, run) in zip(axes.T, runs.items(), strict=True):
         colour = STYLE[name][0]
         steps, accuracy = run.curve()
@@ -61,7 +61,7 @@ def schedules() -> Figure:
         for ax in (above, below):
             bare(ax)
             ax.spines[["top", "right"]].set_visible(False)
-        told.append(f"{name} {end:.0%}")
+        texts.append(f"{name} {end:.0%}")
     axes[0, 0].set_ylabel("learning rate", color=QUIET)
     axes[1, 0].set_ylabel("accuracy", color=QUIET)
     axes[1, 2].set_xlabel("training steps, the same for all", color=QUIET)
@@ -71,12 +71,12 @@ def schedules() -> Figure:
         figure,
         "Five schedules of the learning rate side by side, drawn against the training steps, and "
         "below each the test accuracy of the run that it gives, the others behind it in grey. They "
-        f"end at: {', '.join(told)}.",
+        f"end at: {', '.join(texts)}.",
     )
 
 
 def fine_tuned() -> list[Run]:
-    """The runs of the picture, a schedule each."""
+    """The runs of the title figure, one for each schedule."""
     old, new = split(load("digits").first(1_400, 360), 5, "task")
     how: dict[str, Any] = {"device": "cpu", "progress": False, "batch_size": 40}
     before = train(Baseline(), [old], MLP((784, 48, 10)), epochs=5, lr=1e-3, **how)
@@ -100,7 +100,7 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
     axes = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
     steps_of = {name: runs[0].curve()[0] for name, runs in groups.items()}
     values = {name: np.array([run.curve()[1] for run in runs]) for name, runs in groups.items()}
-    told = []
+    texts = []
     for ax, (name, runs) in zip(axes.flat, groups.items(), strict=False):
         colour, _, _ = STYLE.get(name, OTHER)
         for other, those in values.items():
@@ -115,7 +115,7 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
         ax.set_title(name, fontsize=11)
         words = in_steps(reached, int(steps[-1]))
         ax.text(0.97, 0.06, words, transform=ax.transAxes, ha="right", color=INK, fontsize=10)
-        told.append(f"{name} {words}")
+        texts.append(f"{name} {words}")
         frame(ax)
     for ax in axes.flat[len(groups) :]:
         ax.set_visible(False)
@@ -126,7 +126,7 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
     return described(
         figure,
         f"Accuracy against steps, a panel for each of {len(groups)} groups of runs: median and "
-        f"range over seeds. {target:.0%} is reached, in the median: {'; '.join(told)}.",
+        f"range over seeds. {target:.0%} is reached, in the median: {'; '.join(texts)}.",
     )
 
 
@@ -141,7 +141,7 @@ def by_lr(grid: Mapping[str, Mapping[float, Sequence[Run]]], target: float) -> F
     n_steps = max(
         int(r.curve()[0][-1]) for line in grid.values() for rs in line.values() for r in rs
     )
-    told = []
+    texts = []
     for k, (name, line) in enumerate(grid.items()):
         colour, marker, dash = STYLE.get(name, OTHER)
         lrs = np.array(list(line))
@@ -154,7 +154,7 @@ def by_lr(grid: Mapping[str, Mapping[float, Sequence[Run]]], target: float) -> F
         error = [middle - ends.min(1), ends.max(1) - middle]
         end.errorbar(shifted, middle, error, elinewidth=1, **look)
         best = int(steps.argmin())
-        told.append(f"{name} {in_steps(steps[best], n_steps)} at lr {lrs[best]:g}")
+        texts.append(f"{name} {in_steps(steps[best], n_steps)} at lr {lrs[best]:g}")
     speed.axhline(n_steps, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     speed.set_ylim(0, 1.5 * n_steps)
     ticks = [n_steps * k // 4 for k in range(5)]
@@ -173,7 +173,7 @@ def by_lr(grid: Mapping[str, Mapping[float, Sequence[Run]]], target: float) -> F
     return described(
         figure,
         f"Two panels over the learning rate, a line for each of {len(grid)} schedules: steps until "
-        f"{target:.0%} is reached, and accuracy at the end. Fastest: {'; '.join(told)}.",
+        f"{target:.0%} is reached, and accuracy at the end. Fastest: {'; '.join(texts)}.",
     )
 
 
@@ -186,7 +186,7 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
     """
     figure = blank(8.2, 0.6 * len(rows) + 0.9)
     ax = figure.subplots()
-    told = []
+    texts = []
     places = [beyond(list(tried.values()), n_steps) for tried in rows.values()]
     for y, (x, (cause, tried)) in enumerate(zip(places, rows.items(), strict=True)):
         colour = list(STYLE.values())[-1 - y % len(STYLE)][0]
@@ -206,7 +206,7 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
                     fontsize=9,
                     color=INK,
                 )
-        told.append(
+        texts.append(
             f"{cause}: " + ", ".join(f"{k} {in_steps(v, n_steps)}" for k, v in tried.items())
         )
     ax.set_xscale("log")
@@ -220,7 +220,7 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel("steps to the target")
     ax.spines[["top", "right", "left"]].set_visible(False)
-    return described(figure, f"Steps to the target, a row a cause. {'. '.join(told)}.")
+    return described(figure, f"Steps to the target, a row a cause. {'. '.join(texts)}.")
 
 
 def kept(groups: Mapping[str, Sequence[float]], before: Sequence[float]) -> Figure:
@@ -245,11 +245,11 @@ def kept(groups: Mapping[str, Sequence[float]], before: Sequence[float]) -> Figu
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel("accuracy on the first classes, after the others were learned")
     ax.spines[["top", "right", "left"]].set_visible(False)
-    told = ", ".join(f"{name} {np.median(values):.1%}" for name, values in groups.items())
+    texts = ", ".join(f"{name} {np.median(values):.1%}" for name, values in groups.items())
     return described(
         figure,
         "Accuracy on the first classes after the others were learned, a row a group, a dot a seed. "
-        f"Before: {np.median(before):.1%}. Medians after: {told}.",
+        f"Before: {np.median(before):.1%}. Medians after: {texts}.",
     )
 
 

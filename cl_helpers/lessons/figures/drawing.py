@@ -1,4 +1,4 @@
-"""What the pictures share: colours, and ways to draw."""
+"""What the figures share: colours, and functions that draw."""
 
 from __future__ import annotations
 

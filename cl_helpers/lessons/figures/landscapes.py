@@ -23,16 +23,16 @@ TERMS = {  # of a Bound: text, colour, marker, dashes
 }
 
 
-def bounds(ways: Mapping[str, Trajectory]) -> Chart:
+def bounds(trajectories: Mapping[str, Trajectory]) -> Chart:
     """F₁, its approximations and the bound as tasks go by, a panel a regime, on one log axis."""
-    _check_two_tasks(ways)
-    figure = blank(4.1 * len(ways) + 1.9, 3.9)
-    panels = _panels(figure, len(ways))
-    told = []
-    for ax, (name, way) in zip(panels, ways.items(), strict=True):
-        x = np.arange(2, len(way.bounds) + 2)
+    _check_two_tasks(trajectories)
+    figure = blank(4.1 * len(trajectories) + 1.9, 3.9)
+    panels = _panels(figure, len(trajectories))
+    texts = []
+    for ax, (name, trajectory) in zip(panels, trajectories.items(), strict=True):
+        x = np.arange(2, len(trajectory.bounds) + 2)
         for term, (text, colour, marker, dash) in TERMS.items():
-            y = [getattr(b, term) for b in way.bounds]
+            y = [getattr(b, term) for b in trajectory.bounds]
             ax.plot(x, y, color=colour, marker=marker, linestyle=dash, markersize=7, label=text)
         ax.set_yscale("symlog", linthresh=0.01)
         ax.set_xticks(x)
@@ -40,7 +40,7 @@ def bounds(ways: Mapping[str, Trajectory]) -> Chart:
         ax.set_title(name, fontsize=11)
         ax.axhline(0, color="black", linewidth=0.8)
         frame(ax)
-        told.append(f"{name}: {_told(way.bounds[-1])}")
+        texts.append(f"{name}: {_describe_bound(trajectory.bounds[-1])}")
     ticks = [-1, -0.1, 0, 0.01, 0.1, 1, 10, 100, 1000, 10_000]
     low, high = panels[0].get_ylim()
     panels[0].set_yticks([t for t in ticks if low <= t <= high])
@@ -51,15 +51,15 @@ def bounds(ways: Mapping[str, Trajectory]) -> Chart:
     return described(
         figure,
         "Forgetting of task 1 in loss after each later task, its quadratic approximations and the "
-        f"bound, on a logarithmic axis. At the end, {'; '.join(told)}.",
+        f"bound, on a logarithmic axis. At the end, {'; '.join(texts)}.",
     )
 
 
-def _check_two_tasks(ways: Mapping[str, Trajectory]) -> None:
-    for name, way in ways.items():
-        if len(way.weights) < 2:
+def _check_two_tasks(trajectories: Mapping[str, Trajectory]) -> None:
+    for name, trajectory in trajectories.items():
+        if len(trajectory.weights) < 2:
             raise ValueError(
-                f"{name} has learned {len(way.weights)} task: give two, one to forget by"
+                f"{name} has learned {len(trajectory.weights)} task: give two, one to forget by"
             )
 
 
@@ -73,24 +73,24 @@ def _legend_beside(panels: NDArray) -> None:
     panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
 
 
-def _told(b: Bound) -> str:
+def _describe_bound(b: Bound) -> str:
     return (
         f"F₁ {b.forgetting:.3f}, slope and curvature together {b.second_order:.3f}, curvature "
         f"alone {b.quadratic:.3f}, bound {b.bound:.1f}"
     )
 
 
-def line(ways: Mapping[str, Trajectory]) -> Chart:
-    """Both losses on the way from w₁* to w₂*, and task 1's as slope and curvature foretell it."""
-    _check_two_tasks(ways)
-    figure = blank(4.1 * len(ways) + 1.9, 3.7)
-    panels = _panels(figure, len(ways))
+def line(trajectories: Mapping[str, Trajectory]) -> Chart:
+    """Both losses on the way from w₁* to w₂*, and task 1's as slope and curvature predict it."""
+    _check_two_tasks(trajectories)
+    figure = blank(4.1 * len(trajectories) + 1.9, 3.7)
+    panels = _panels(figure, len(trajectories))
     t = np.linspace(-0.5, 2.5, 49)
-    told = []
-    for ax, (name, way) in zip(panels, ways.items(), strict=True):
-        b, (first, second) = way.bounds[0], way.weights[:2]
-        one, two = (along(way.loss(task), first, second, t) for task in (0, 1))
-        start = way.loss(0)(first)
+    texts = []
+    for ax, (name, trajectory) in zip(panels, trajectories.items(), strict=True):
+        b, (first, second) = trajectory.bounds[0], trajectory.weights[:2]
+        one, two = (along(trajectory.loss(task), first, second, t) for task in (0, 1))
+        start = trajectory.loss(0)(first)
         ax.plot(t, one, color=A, linewidth=2.4, label="L₁")
         ax.plot(t, two, color=B, linewidth=2.4, linestyle="--", label="L₂")
         parabola = start + b.slope * t + b.quadratic * t**2
@@ -101,7 +101,7 @@ def line(ways: Mapping[str, Trajectory]) -> Chart:
         ax.set(xlabel="part of the way", ylim=(0, 2), xticks=[0, 1, 2])
         ax.set_title(f"{name}: ‖Δw‖ = {b.distance:.1f}", fontsize=11)
         frame(ax)
-        told.append(
+        texts.append(
             f"{name}: L₁ {start:.2f} at w₁* and {start + b.forgetting:.2f} at w₂*, foretold "
             f"{start + b.second_order:.2f}"
         )
@@ -110,7 +110,7 @@ def line(ways: Mapping[str, Trajectory]) -> Chart:
     return described(
         figure,
         "Losses of task 1 and task 2 along the line through w₁* and w₂*, and the parabola that "
-        f"slope and curvature at w₁* give. {'; '.join(told)}.",
+        f"slope and curvature at w₁* give. {'; '.join(texts)}.",
     )
 
 
@@ -134,7 +134,7 @@ def plane(
     panels = figure.subplots(1, len(planes), squeeze=False)[0]
     at = {name: _places(flat, points[name]) for name, (flat, _, _) in planes.items()}
     half = max(0.8 * np.ptp(list(places.values()), axis=0).max() for places in at.values())
-    told = []
+    texts = []
     for ax, (name, (flat, one, two)) in zip(panels, planes.items(), strict=True):
         places = at[name]
         x, y = _around(places, half, n)
@@ -146,7 +146,7 @@ def plane(
             )
         ax.set(aspect="equal", xlabel="distance along w₂* − w₁*", title=name)
         ax.spines[["top", "right"]].set_visible(False)
-        told.append(
+        texts.append(
             name
             + ": "
             + ", ".join(
@@ -158,7 +158,7 @@ def plane(
         figure,
         f"Losses of task 1 (blue) and task 2 (orange) in the plane of w₁*, w₂* and the joint "
         f"solution; shaded where they are below {good:.2g}, green where both are. "
-        f"{'; '.join(told)}.",
+        f"{'; '.join(texts)}.",
     )
 
 
@@ -193,10 +193,10 @@ def _regions(ax: Axes, x: NDArray, y: NDArray, l1: NDArray, l2: NDArray, good: f
 
 
 def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Chart:
-    """Average accuracy (%) after each task: by stream, rows of `stored("table2")`, a line each."""
+    """Average accuracy (%) after each task: rows of `load_results("table2")` by stream."""
     figure = blank(4.1 * len(streams) + 2.0, 3.9)
     panels = _panels(figure, len(streams))
-    told = []
+    texts = []
     for ax, (stream, rows) in zip(panels, streams.items(), strict=True):
         ends = []
         for row in rows:
@@ -214,13 +214,13 @@ def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Chart:
         ax.set(xlabel="tasks learned", title=_STREAMS.get(stream, stream))
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         frame(ax)
-        told.append(f"{stream}, at the end: {', '.join(ends)}")
+        texts.append(f"{stream}, at the end: {', '.join(ends)}")
     panels[0].set_ylabel("average accuracy on them (%)")
     _legend_beside(panels)
     return described(
         figure,
         "Average accuracy on the tasks learned so far against their number, mean over seeds, bands "
-        f"from lowest to highest. {'; '.join(told)} per cent.",
+        f"from lowest to highest. {'; '.join(texts)} per cent.",
     )
 
 

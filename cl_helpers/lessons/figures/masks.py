@@ -59,7 +59,7 @@ def scenarios() -> Figure:
     shown.set_title("a 1, of the first\nof five tasks", fontsize=11, color=INK)
     shown.set_xlabel("blue: it competes;\nfilled: its probability", color=QUIET)
     bare(shown)
-    told = []
+    texts = []
     for scenario, (p, competing) in found.items():
         answer = int(p.argmax())
         name, question = QUESTIONS[scenario]
@@ -74,14 +74,14 @@ def scenarios() -> Figure:
             axes[scenario].text(
                 10.2, y, text, color=colour, weight=weight, fontsize=11, va="center"
             )
-        told.append(
+        texts.append(
             f'{name}, "{question}": {len(competing)} outputs compete, the answer is '
             f"{words[answer]}, which is {verdict}."
         )
     return described(
         figure,
         "An image of a 1, from the first of five tasks of two digits each, and beside it three "
-        "times the ten outputs of a network that has learned all five in order. " + " ".join(told),
+        "times the ten outputs of a network that has learned all five in order. " + " ".join(texts),
     )
 
 

@@ -26,13 +26,13 @@ def regimes() -> Figure:
     _first(left)
     _second(right)
     rises = ", ".join(f"{v * STEP**2 / 2:.1f}" for v in (SHARP, WIDE))
-    ways = ", ".join(f"{reach(v):.1f}" for v in (SHARP, WIDE))
+    distances = ", ".join(f"{reach(v):.1f}" for v in (SHARP, WIDE))
     return described(
         figure,
         "Two panels of parabolas over one weight. Left: the same step Δw from w₁* raises the loss "
         f"of task 1 by {rises} in a sharp minimum and in a wide one. Right: with one task 1, a "
-        f"sharp and a wide minimum of task 2; the wide one is learned after a way of {ways}, the "
-        "second figure, so Δw is shorter and task 1 loses less.",
+        f"sharp and a wide minimum of task 2; the wide one is learned after a way of {distances}, "
+        "the second figure, so Δw is shorter and task 1 loses less.",
     )
 
 

@@ -60,9 +60,9 @@ def si() -> Figure:
     figure = blank(8, 3.1)
     ax, bars = figure.subplots(1, 2, width_ratios=[2.1, 1])
     _valley(ax)
-    # The path as stairs: what θ₁ did and what θ₂ did, a tread and a riser for equal ways.
-    way = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(theta, axis=0), axis=1))])
-    corners = theta[[*np.searchsorted(way, np.linspace(0, way[-1], 8)[:-1]), -1]]
+    # The path as stairs: what θ₁ did and what θ₂ did, a tread and a riser for equal lengths.
+    length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(theta, axis=0), axis=1))])
+    corners = theta[[*np.searchsorted(length, np.linspace(0, length[-1], 8)[:-1]), -1]]
     for (x, y), (to_x, to_y) in pairwise(corners):
         ax.plot([x, x], [y, to_y], color=WEIGHTS[1], linewidth=4, solid_capstyle="round")
         ax.plot([x, to_x], [to_y, to_y], color=WEIGHTS[0], linewidth=4, solid_capstyle="round")
@@ -101,8 +101,8 @@ def rwalk() -> Figure:
     theta, g = descent_path()
     interval = 200
     fisher, score = (v[:, 0] for v in scores_of(theta, g, interval))
-    where, way = LOOK["ewc"][0], LOOK["si"][0]
-    shades = LinearSegmentedColormap.from_list("score", ["#d9e8e2", way, "#004d38"])
+    where, how = LOOK["ewc"][0], LOOK["si"][0]
+    shades = LinearSegmentedColormap.from_list("score", ["#d9e8e2", how, "#004d38"])
     colours, gap = shades((score / score.max()) ** 1.5), interval // 8
 
     figure = blank(8, 3.2)
@@ -114,9 +114,9 @@ def rwalk() -> Figure:
         ax.plot(*stretch.T, color=colour, linewidth=6, solid_capstyle="butt", zorder=4)
     ax.plot(*theta[-1], "o", color=where, markersize=9, markeredgecolor="white", zorder=6)
     say(ax, 0, 0.15, "where we are: F", where, size=11, ha="center")
-    say(ax, -2.4, 0.75, "how we came: s", way, size=11)
+    say(ax, -2.4, 0.75, "how we came: s", how, size=11)
     text = "a stretch scores  $ΔL \\,/\\, (½\\, F\\, Δθ^2 + ε)$"
-    say(ax, -4.1, -0.5, text, way, size=10, va="center")
+    say(ax, -4.1, -0.5, text, how, size=10, va="center")
     text = "Ω = F + s,\neach scaled to [0, 1]"
     say(ax, 1.2, 1.95, text, INK, size=11, ha="right", va="top")
 
@@ -125,7 +125,7 @@ def rwalk() -> Figure:
     above.set_title("F of θ₁, moving: EWC's part", color=where, fontsize=10, loc="left")
     at = np.arange(len(score)) * interval + interval / 2
     below.bar(at, score, width=0.86 * interval, color=colours)
-    below.set_title("+  s of θ₁, a score a stretch: SI's part", color=way, fontsize=10, loc="left")
+    below.set_title("+  s of θ₁, a score a stretch: SI's part", color=how, fontsize=10, loc="left")
     below.set_xlabel("steps", color=QUIET)
     for each in (above, below):
         each.set_xlim(0, len(fisher))
@@ -143,7 +143,7 @@ def rwalk() -> Figure:
 
 
 def _valley(ax: Axes) -> None:
-    """The loss over θ₁ and θ₂ that SI's and RWalk's pictures walk down."""
+    """The loss over θ₁ and θ₂ that the figures of SI and RWalk walk down."""
     x, y = np.meshgrid(np.linspace(-4.3, 1.3, 300), np.linspace(-0.7, 2.1, 200))
     loss = quadratic(np.stack([x, y], -1), H_PATH)
     levels = np.square(np.arange(0, 3.6, 0.3))

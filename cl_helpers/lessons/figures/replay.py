@@ -1,6 +1,6 @@
 """What can be kept of the past but an Ω: notebook 09.
 
-`past` is its title picture, made from one run on embedded digits. The others draw what is given.
+`past` is its title figure, made from one run on embedded digits. The others draw what is given.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ def past() -> Figure:
 
     figure = blank(8, 3.3)
     grid = figure.add_gridspec(2, 4, height_ratios=[1, 1.1])
-    picture, bars = (figure.add_subplot(grid[i, 0]) for i in (0, 1))
+    image_ax, bars = (figure.add_subplot(grid[i, 0]) for i in (0, 1))
     herd, plane, dreams = (figure.add_subplot(grid[:, i]) for i in (1, 2, 3))
-    tiles(picture, image, 1)
+    tiles(image_ax, image, 1)
     say_what(bars, {"T = 2": F.softmax(z / 2, 0)}, old.classes)
     draw_herd(herd, features, chosen)
     gradients.draw(plane, names=False)
@@ -63,7 +63,7 @@ def past() -> Figure:
     bars.set_ylim(0, 0.6)
     tiles(dreams, dgr.generator.sample(12, rng), 3)
     for ax, below, title, words in (
-        (picture, bars, "the network", "LwF: what did it\nsay of a new image?"),
+        (image_ax, bars, "the network", "LwF: what did it\nsay of a new image?"),
         (herd, herd, "examples", "iCaRL, ER:\nlearn them again"),
         (plane, plane, "their gradients", "GEM, A-GEM: take\nno step against them"),
         (dreams, dreams, "a generator", "DGR: dream up\nmore of them"),
@@ -97,7 +97,7 @@ def soft_targets(
         say_what(below, answers, classes)
     axes[1, 0].set_ylabel("the old network's\nanswer", color=QUIET)
     axes[1, -1].legend(frameon=False, fontsize=9)
-    told = [
+    texts = [
         f"image {i}: {classes[int(logits.argmax())]}, and at T = {temperatures[-1]:g} then "
         f"{classes[int(logits.argsort()[-2])]}"
         for i, logits in enumerate(z, 1)
@@ -105,7 +105,7 @@ def soft_targets(
     return described(
         figure,
         f"{len(images)} images of classes that the old network never saw, and as bars how likely "
-        f"it finds each class that it knows. First choices: {'; '.join(told)}.",
+        f"it finds each class that it knows. First choices: {'; '.join(texts)}.",
     )
 
 

@@ -103,7 +103,7 @@ def baseline() -> Figure:
 
 
 def ewc() -> Figure:
-    """Three ways from θ*_A: no penalty, the same pull on every weight, and a pull by Ω."""
+    """Three paths from θ*_A: no penalty, the same pull on every weight, and a pull by Ω."""
     figure, ax, beside = _two_bowls()
     colours = {"no penalty": B, "L2": INK, "EWC": GOOD}
     results = ends()
