@@ -56,6 +56,7 @@ lint: .venv/ready
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 
 # The tables of the homework and of λ in experiments/, from nothing. About an hour on two cores;
 # finished runs are kept.

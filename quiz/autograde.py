@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from nbformat import NotebookNode, v4
 from nbgrader.preprocessors import Execute
@@ -25,13 +26,13 @@ from .submissions import INTAKE, read_submission
 class GradeAnswers(Execute):
     """Grades the quiz from its answers. Other assignments of the course are executed as usual."""
 
-    def __call__(self, nb: NotebookNode, resources):
+    def __call__(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         # Even with --no-execute: cells without a result would earn full points.
         if resources["nbgrader"]["assignment"] == ASSIGNMENT:
             return self.grade(nb, resources)
         return super().__call__(nb, resources)
 
-    def grade(self, nb: NotebookNode, resources):
+    def grade(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Write the results into the grade cells.
 
         Raises:

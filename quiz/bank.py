@@ -12,7 +12,7 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import (
@@ -260,7 +260,7 @@ def _read(files: tuple[tuple[Path, int], ...]) -> Bank:
     return Bank(sections)
 
 
-def _line(file: Path, error) -> str:
+def _line(file: Path, error: Any) -> str:
     """Where and what, in a line: `ewc.yaml, question 2, option 3, why: …`."""
     names = {"questions": "question", "options": "option"}
     place: list[str] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -68,7 +69,7 @@ class Dataset:
     _versions: tuple[int, ...] = field(default=(), init=False, repr=False)
     _copies: dict[torch.device, Dataset] = field(default_factory=dict, init=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for half in ("train", "test"):
             images, labels = self.images(half), self.labels(half)
             if images.dtype != torch.uint8 or images.ndim != 4:
@@ -144,14 +145,14 @@ class Dataset:
         n, n_test = len(self.train_labels), len(self.test_labels)
         return f"<{self.name}: {n:,} training and {n_test:,} test images>"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         # What is sent to another process: where the images are, not the images, if `load` has them.
         if self.source is not None:
             return _once, self.source
         content = [getattr(self, f.name) for f in fields(self) if f.init]
         return Dataset, tuple(v.clone() if isinstance(v, Tensor) else v for v in content)
 
-    def __deepcopy__(self, memo):
+    def __deepcopy__(self, memo: dict[int, Any]) -> Dataset:
         make, content = replace(self).__reduce__()  # `replace` has no source: content, cloned
         return make(*content)
 
@@ -221,7 +222,14 @@ def data_folder(root: str | os.PathLike | None = None) -> Path:
     return Path(root or os.environ.get("CL_DATA") or default).expanduser()
 
 
-def _dataset(name, train_images, train_labels, test_images, test_labels, class_names) -> Dataset:
+def _dataset(
+    name: str,
+    train_images: Tensor,
+    train_labels: Tensor,
+    test_images: Tensor,
+    test_labels: Tensor,
+    class_names: Iterable[str],
+) -> Dataset:
     values = train_images.transpose(0, 1).flatten(1)
     # Exact and small: the mean and the mean square from how often each byte value occurs.
     counts = torch.stack([torch.bincount(v, minlength=256) for v in values]).double()
@@ -293,7 +301,7 @@ def _cifar100(root: Path) -> Dataset:
             _pack_cifar100(root, path, cure=root / cifar.base_folder)
         else:
 
-            def fetch(folder):
+            def fetch(folder: Path) -> None:
                 cifar(folder, download=True)
                 _pack_cifar100(folder, folder / path.name, cure=folder)
 

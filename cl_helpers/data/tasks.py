@@ -12,7 +12,7 @@ import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor
@@ -168,7 +168,11 @@ def split(
         elif scenario == "class":
             active = tuple(order[: (t + 1) * classes_per_task])
 
-        def half(which, own=own, relabel=relabel):
+        def half(
+            which: Literal["train", "test"],
+            own: tuple[int, ...] = own,
+            relabel: Tensor | None = relabel,
+        ) -> SplitView:
             rows = torch.isin(dataset.labels(which), torch.tensor(own)).nonzero().squeeze(1)
             return SplitView(dataset, which, rows=rows, relabel=relabel)
 
@@ -248,7 +252,7 @@ def fingerprint(tasks: Sequence[Task]) -> str:
     digest = hashlib.sha256()
     contents: dict[int, str] = {}  # of data sets that say what they are by their content alone
 
-    def add(part) -> None:
+    def add(part: Any) -> None:
         if isinstance(part, Tensor):
             digest.update(part.cpu().numpy().tobytes())
         elif isinstance(part, SplitView):

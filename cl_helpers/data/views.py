@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import accumulate
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -141,7 +141,7 @@ class SplitView(DatasetView):
         return replace(self, rows=positions if self.rows is None else self.rows[positions])
 
     def to(self, device: torch.device) -> SplitView:
-        def move(part):
+        def move(part: Any) -> Any:
             return None if part is None else part.to(device)
 
         return replace(

@@ -35,7 +35,7 @@ class Bowl:
     curvature: float = 10.0
     degrees: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         above_zero("curvature", self.curvature)
 
     @property

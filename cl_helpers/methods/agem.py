@@ -29,7 +29,7 @@ class AGEM(TaskMemory):
     memory: int = 500
     batch: int = 256
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         at_least_one("batch", self.batch)
 

@@ -36,7 +36,7 @@ class DGR(Teacher):
     latent: int = 100
     lr: float = 1e-3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for knob in ("hidden", "latent"):
             at_least_one(knob, getattr(self, knob))
         above_zero("lr", self.lr)

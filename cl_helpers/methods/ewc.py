@@ -36,7 +36,7 @@ class EWC(Quadratic):
         one_of("fisher", self.fisher, "empirical", "true")
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
-        def root_p_log_p(logits, y):
+        def root_p_log_p(logits: Tensor, y: Tensor) -> Tensor:
             # (∂ √p log p)² with √p held fixed is p (∂ log p)²: the terms of the expectation over y.
             log_p = F.log_softmax(task.outputs(logits), -1)
             return log_p.detach().div(2).exp() * log_p

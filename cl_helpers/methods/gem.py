@@ -36,7 +36,7 @@ class GEM(TaskMemory):
     memory: int = 500
     margin: float = 0.5
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if not (isinstance(self.margin, numbers.Real) and 0 <= self.margin < math.inf):
             raise ValueError(f"γ is {self.margin!r}: choose a number, 0 or larger")

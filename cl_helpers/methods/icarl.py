@@ -44,7 +44,7 @@ class ICaRL(Teacher):
     temperature: float = 2.0
     means = None  # (n, d), in the order of the exemplars; None while the features change
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         at_least_one("memory", self.memory)
         above_zero("T", self.temperature)
 

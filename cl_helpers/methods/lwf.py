@@ -34,7 +34,7 @@ class LwF(Teacher):
     lam: float = 4.0
     temperature: float = 2.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         above_zero("T", self.temperature)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

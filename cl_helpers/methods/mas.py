@@ -27,7 +27,7 @@ class MAS(Quadratic):
     lam: float = 0.02
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
-        def squared_norm(logits, _):
+        def squared_norm(logits: Tensor, _: Tensor) -> Tensor:
             return task.outputs(logits).square().sum(-1)
 
         return mean_abs_grad(model, task.train, squared_norm)

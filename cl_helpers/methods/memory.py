@@ -23,7 +23,7 @@ class Memory(OldOutputs):
     y: Tensor  # (M,) their labels
     of: Tensor  # (M,) the task that each is from, counted from 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         at_least_one("memory", self.memory)
 
     @property

@@ -39,7 +39,7 @@ class RWalk(PathIntegral):
     interval: int = 10
     epsilon: float = 0.001
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.alpha < 1:
             raise ValueError(f"α is {self.alpha}: choose 0 ≤ α < 1")
         at_least_one("Δt", self.interval)

@@ -37,7 +37,7 @@ class SCP(Quadratic):
     batch_size: int = 128
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for knob in ("slices", "batch_size"):
             at_least_one(knob, getattr(self, knob))
         seeded(self.seed)

@@ -30,7 +30,7 @@ class SI(PathIntegral):
     lam: float = 0.4
     xi: float = 0.001
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         above_zero("ξ", self.xi)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:

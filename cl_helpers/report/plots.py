@@ -70,7 +70,9 @@ class Chart(Figure):
     still: Any = None
     of_a_widget = False  # whether a live one hides this copy as long as it lives
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict, dict]:
         # As HTML too: JupyterLab shows a PNG without its text.
         file, text = png(self), alt_text(self)
         source = f"data:image/png;base64,{b64encode(file).decode()}"

@@ -220,7 +220,7 @@ def _members(methods: object, lam: object, seeds: object) -> list[tuple[Method, 
 def _fresh_methods(methods: object) -> list[Method]:
     """A method alone, or several, none of which has been trained with."""
     alone = not isinstance(methods, Iterable)
-    every = [methods] if alone else _listed("methods", methods, "cl.EWC()")
+    every: list[Any] = [methods] if alone else _listed("methods", methods, "cl.EWC()")
     for method in every:
         check_method(method)
         if method.task is not None:
@@ -228,12 +228,12 @@ def _fresh_methods(methods: object) -> list[Method]:
     return every
 
 
-def _with_each_lam(methods: Sequence[Method], lam: object) -> list[Method]:
+def _with_each_lam(methods: Sequence[Any], lam: object) -> list[Method]:
     for method in methods:
         if "lam" not in method.knobs:
             raise ValueError(f"{method.label} has no λ: sweep it apart, without lam")
     strengths = _listed("lam", lam, 100.0)
-    return [replace(m, **{"lam": strength}) for m in methods for strength in strengths]
+    return [replace(m, lam=strength) for m in methods for strength in strengths]
 
 
 def _listed(name: str, values: object, example: object) -> list[Any]:

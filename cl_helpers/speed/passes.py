@@ -42,7 +42,7 @@ class Operations(TorchDispatchMode):
         super().__exit__(*error)
         self._tracker.__exit__(*error)
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if count := flop_registry.get(func._overloadpacket):
             n = count(*args, **(kwargs or {}), out_val=out)

@@ -1,11 +1,13 @@
-"""The figures of continual learning, from the accuracy matrix. NumPy only.
+"""The metrics of continual learning, from the accuracy matrix. NumPy only.
 
 Everywhere a[t, j] is the accuracy on task j after training on task t, counted from 0, NaN where it
-was not evaluated. A run that was stopped has only its first rows; the figures are then those after
+was not evaluated. A run that was stopped has only its first rows; the metrics are then those after
 the last complete one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,6 +72,6 @@ def _finished(a: ArrayLike) -> NDArray:
     return a[: complete[-1] + 1] if complete else a[:0]
 
 
-def _mean(values) -> float:
+def _mean(values: Iterable[float]) -> float:
     values = list(values)
     return float(np.mean(values)) if values else float("nan")

@@ -1,4 +1,7 @@
-"""Widgets for the notebooks: fronts of training, sweeps and plots. No learning code."""
+"""What moves: widgets for the notebooks, and the thread that trains behind them.
+
+Imports lessons and what is below it, and Quiz from answers; cli may import it, answers its base.
+"""
 
 from ..answers.quiz_widget import Quiz
 from .bowls_widget import Bowls

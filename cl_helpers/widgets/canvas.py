@@ -92,7 +92,7 @@ class Canvas:
 class _Artist:
     """The drawing thread: begun when first asked, asleep while there is nothing to draw."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.waiting: dict[Canvas, None] = {}
         self.news = threading.Condition()
         self.thread: threading.Thread | None = None

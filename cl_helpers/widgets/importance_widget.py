@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 from torch import Tensor
@@ -138,7 +139,7 @@ def _shape(task: Task) -> tuple[int, ...]:
     return tuple(task.train.batch(torch.zeros(1, dtype=torch.long))[0].shape[1:])
 
 
-def _draw_agreement(ax, r: NDArray, names: list[str]) -> str:
+def _draw_agreement(ax: Axes, r: NDArray, names: list[str]) -> str:
     if len(names) == 1:
         ax.axis("off")
         return ""

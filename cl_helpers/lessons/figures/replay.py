@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import torch
@@ -41,8 +42,7 @@ def learned() -> tuple[Run, list[Task]]:
 def past() -> Figure:
     """Four things to keep: the network as it was, a few examples, their gradients, a generator."""
     run, (old, new) = learned()
-    model, dgr = run.learner
-    assert isinstance(dgr, DGR)
+    model, dgr = cast("tuple[MLP, DGR]", run.learner)
     rng = torch.Generator().manual_seed(9)
     image = new.test.x[new.test.y == 9][:1]
     with torch.no_grad():

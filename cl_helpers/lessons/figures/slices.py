@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
@@ -50,7 +52,7 @@ def scp() -> Figure:
         off, along = (both @ up).max() + 0.8, both @ xi
         t = np.linspace(along.min() - 1, along.max() + 1.5, 200)
 
-        def place(t, h=0.0, off=off, xi=xi, up=up):
+        def place(t: NDArray, h: Any = 0.0, off: Any = off, xi: Any = xi, up: Any = up) -> Any:
             return np.multiply.outer(t, xi) + np.multiply.outer(off + h, up)
 
         for cloud, mean, colour in clouds:
