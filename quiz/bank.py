@@ -60,7 +60,8 @@ class Part(BaseModel):
 
 
 class Option(Part):
-    """
+    """An option of a question, with whether it is correct and why.
+
     Attributes:
         id: "a", "b", …; what is stored and graded, never the position.
         why: a sentence or two on why it is correct, or is not; shown after the deadline.
@@ -73,7 +74,8 @@ class Option(Part):
 
 
 class Question(Part):
-    """
+    """A question of the bank, with its options.
+
     Attributes:
         id: its section and a number, such as "ewc-1".
         topic: two to five words.

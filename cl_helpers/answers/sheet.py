@@ -41,13 +41,16 @@ class AnswersError(ValueError):
 
 @dataclass(frozen=True)
 class Option:
+    """An option of a question, without its correctness."""
+
     id: str
     text: str
 
 
 @dataclass(frozen=True)
 class Question:
-    """
+    """A question as students see it.
+
     Attributes:
         id: unique in the quiz, such as "ewc-1".
         see: where in the course to read about it.

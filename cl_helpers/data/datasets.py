@@ -222,14 +222,8 @@ def data_folder(root: str | os.PathLike | None = None) -> Path:
     return Path(root or os.environ.get("CL_DATA") or default).expanduser()
 
 
-def _dataset(
-    name: str,
-    train_images: Tensor,
-    train_labels: Tensor,
-    test_images: Tensor,
-    test_labels: Tensor,
-    class_names: Iterable[str],
-) -> Dataset:
+def _dataset(name: str, class_names: Iterable[str], *arrays: Tensor) -> Dataset:
+    train_images, train_labels, test_images, test_labels = arrays
     values = train_images.transpose(0, 1).flatten(1)
     # Exact and small: the mean and the mean square from how often each byte value occurs.
     counts = torch.stack([torch.bincount(v, minlength=256) for v in values]).double()
@@ -259,7 +253,7 @@ def _digits() -> Dataset:
     train, test = train_test_split(np.arange(len(y)), test_size=0.2, random_state=0, stratify=y)
     labels = torch.tensor(y)
     return _dataset(
-        "digits", large[train], labels[train], large[test], labels[test], map(str, range(10))
+        "digits", map(str, range(10)), large[train], labels[train], large[test], labels[test]
     )
 
 
@@ -275,7 +269,7 @@ def _mnist(root: Path) -> Dataset:
     ]
     x, y, x_test, y_test = halves
     x, x_test = x.view(-1, 1, 28, 28), x_test.view(-1, 1, 28, 28)
-    return _dataset("mnist", x, y, x_test, y_test, map(str, range(10)))
+    return _dataset("mnist", map(str, range(10)), x, y, x_test, y_test)
 
 
 def _published(path: Path, md5: str, cure: Path) -> bytearray:
@@ -319,7 +313,7 @@ def _cifar100(root: Path) -> Dataset:
     *halves, names = arrays.values()
     x, y, x_test, y_test = map(torch.from_numpy, halves)
     x, x_test = (v.permute(0, 3, 1, 2).contiguous() for v in (x, x_test))
-    return _dataset("cifar100", x, y, x_test, y_test, map(str, names))
+    return _dataset("cifar100", map(str, names), x, y, x_test, y_test)
 
 
 def _pack_cifar100(root: Path, path: Path, cure: Path) -> None:

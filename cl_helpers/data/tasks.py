@@ -168,11 +168,7 @@ def split(
         elif scenario == "class":
             active = tuple(order[: (t + 1) * classes_per_task])
 
-        def half(
-            which: Literal["train", "test"],
-            own: tuple[int, ...] = own,
-            relabel: Tensor | None = relabel,
-        ) -> SplitView:
+        def half(which: Any, own: Any = own, relabel: Any = relabel) -> SplitView:
             rows = torch.isin(dataset.labels(which), torch.tensor(own)).nonzero().squeeze(1)
             return SplitView(dataset, which, rows=rows, relabel=relabel)
 

@@ -6,21 +6,9 @@ Imports speed and what is below it; scale, analysis, report and all above may im
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submodules=[
-        "checkpoint",
-        "costs",
-        "evaluation",
-        "events",
-        "identity",
-        "loop",
-        "metrics",
-        "presets",
-        "run",
-        "schedules",
-        "settings",
-        "step",
-        "train",
-    ],
+_MODULES = (
+    "checkpoint costs evaluation events identity loop metrics presets "
+    "run schedules settings step train"
 )
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=_MODULES.split())

@@ -50,7 +50,8 @@ STREAMS = {
 
 @dataclass(frozen=True)
 class Preset:
-    """
+    """The size of an experiment: how many tasks and images, and how long to train.
+
     Attributes:
         n_tasks: tasks, or as many as the classes give.
         n_train, n_test: images of each task, or as many as the data give.

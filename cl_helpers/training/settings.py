@@ -16,7 +16,8 @@ from .schedules import check, factors
 
 @dataclass(frozen=True)
 class Settings:
-    """
+    """How to train: the arguments of `train` but the method, the tasks and the model.
+
     Args:
         epochs: passes over each task's training data.
         batch_size: examples a step.

@@ -42,7 +42,7 @@ ACROSS = {  # what is laid against F₁
 
 
 class Curvature(TrainingWidget):
-    """Choose a regime, train on two tasks, and see where it lies among those before.
+    """Choose a regime, train on two tasks, and compare it with the regimes before.
 
     Args:
         tasks: the first two are trained on.

@@ -47,7 +47,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Exercise:
-    """
+    """An exercise: the function asked for, its oracle, and the usual mistakes.
+
     Attributes:
         signature: the function asked for.
         ask: what it returns, as one sentence.
