@@ -1,16 +1,16 @@
 """Statistics of per-sample gradients: exact, and the same for every batch size.
 
-EWC and MAS need the mean over samples of (∂s_n/∂θ_i)² or |∂s_n/∂θ_i|, s_n a number computed from
-the model's answer to sample n. Squaring the gradient of a batch is something else: there the
-samples cancel before they are squared.
+EWC and MAS need the mean over samples of (∂s_n/∂θ_i)² or |∂s_n/∂θ_i|, where s_n is a number
+computed from the model's logits for sample n. The squared gradient of a batch is another quantity:
+there the samples cancel before they are squared.
 
-For a linear layer the exact figure costs no more than that. With inputs a_n and output gradients
-δ_n, the gradient of sample n is δ_n a_nᵀ, so |·| and (·)² act on the two factors apart:
+For a linear layer the exact number costs no more than the gradient of a batch. With inputs a_n and
+output gradients δ_n, the gradient of sample n is δ_n a_nᵀ, so |·| and (·)² apply to each factor:
 
     Σ_n (δ_n a_nᵀ)² = (δ²)ᵀ (a²),        Σ_n |δ_n a_nᵀ| = |δ|ᵀ |a|
 
-one matrix product for all samples (Goodfellow 2015, arXiv:1510.01799). Models with anything but
-linear layers take `torch.func.vmap` over samples.
+This is one matrix product for all samples (Goodfellow 2015, arXiv:1510.01799). Models with other
+layers that have weights use `torch.func.vmap` over samples.
 """
 
 from __future__ import annotations
@@ -28,20 +28,33 @@ from ..models.forward import evaluating
 if TYPE_CHECKING:
     from ..data.views import DatasetView
 
-# logits (B, K), labels (B,) -> (B,) or, for a sum over R such figures, (B, R)
+# logits (B, K), labels (B,) -> s: (B,), or (B, R) for a sum over R such numbers
 Of = Callable[[Tensor, Tensor], Tensor]
 
-# What `vmap` makes of the gradients at a time: a hundred megabytes, which is the fastest on a CPU.
+# Numbers in the gradients that `vmap` makes at a time: 128 MB, which is fastest on a CPU.
 _VMAP_FLOATS = 2**25
 
 
 def mean_square_grad(model: nn.Module, data: DatasetView, of: Of, batch_size: int = 1000) -> Tensor:
-    """(P,): 1/N Σ_n Σ_r (∂s_nr/∂θ)², s = `of(logits, labels)`; `batch_size` changes nothing."""
+    """Mean over samples of the squared gradients, 1/N Σ_n Σ_r (∂s_nr/∂θ_i)²: EWC's Fisher.
+
+    Args:
+        model: it is in eval mode meanwhile.
+        data: N samples, such as `task.train`.
+        of: logits (B, K), labels (B,) -> s (B,), or (B, R) to sum over R numbers of each sample.
+        batch_size: samples at a time. Default 1000; it changes memory and time, not the result.
+
+    Returns:
+        (P,), in the order of `cl.flat.flatten(model)`.
+    """
     return _mean(model, data, of, torch.square, batch_size)
 
 
 def mean_abs_grad(model: nn.Module, data: DatasetView, of: Of, batch_size: int = 1000) -> Tensor:
-    """(P,): 1/N Σ_n Σ_r |∂s_nr/∂θ|, s = `of(logits, labels)`; `batch_size` changes nothing."""
+    """Mean over samples of the absolute gradients, 1/N Σ_n Σ_r |∂s_nr/∂θ_i|: MAS's Ω.
+
+    Args and result are those of `mean_square_grad`: `model`, `data`, `of`, `batch_size`.
+    """
     return _mean(model, data, of, torch.abs, batch_size)
 
 
@@ -62,9 +75,9 @@ def _mean(
 
 
 def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
-    """The linear layers in training, by name; none if a parameter is elsewhere, or in two.
+    """The linear layers in training, by name; {} if a parameter is elsewhere, or in two layers.
 
-    A layer derived from `nn.Linear` may compute something else, or from other parameters.
+    A subclass of `nn.Linear` is none of them: it may compute something else.
     """
     every = [p for p in model.parameters() if p.requires_grad]
     layers = {
@@ -77,10 +90,10 @@ def _linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
 
 
 def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | None:
-    """Sums over the batch by parameter name.
+    """Sums over the batch by parameter name: Σ_n (δ_n a_nᵀ)² or Σ_n |δ_n a_nᵀ|.
 
-    None where the formula does not hold: a layer used twice, rows that are not samples, an input or
-    output that was overwritten in place after the layer had it.
+    None where the formula does not hold: a layer is used twice, rows are not samples, or an input
+    or output of a layer is overwritten in place later.
     """
     seen: dict[str, list[tuple[Tensor, Tensor, int, int]]] = {name: [] for name in layers}
 
@@ -123,7 +136,7 @@ def _closed_form(model, layers, x, y, of: Of, size_of) -> dict[str, Tensor] | No
 
 
 def _per_sample(model, x, y, of: Of, size_of) -> dict[str, Tensor]:
-    """Sums over the batch by parameter name, one gradient a sample: any model in eval mode."""
+    """The same sums from one gradient for each sample: for any model in eval mode."""
     trainable = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     fixed = {n: p.detach() for n, p in model.named_parameters() if not p.requires_grad}
     fixed |= dict(model.named_buffers())
