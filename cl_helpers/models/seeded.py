@@ -80,7 +80,7 @@ class Seeded(nn.Module):
                 layer.reset_parameters()
 
     def is_untouched(self) -> bool:
-        """Whether the model was made with `seed=None` and its weights are still the initial ones."""
+        """Whether it was made with `seed=None` and its weights are still the initial ones."""
         if self.seed is not None:
             return False
         fresh = deepcopy(self)
