@@ -116,7 +116,7 @@ class Settings:
         return (self.lr_of(stage) * curve).float()
 
     def optimizer_of(self, theta: torch.nn.Parameter, stage: int) -> torch.optim.Optimizer:
-        """Make a fresh optimiser of the parameters `theta` for `stage` 0, 1, …
+        """Make a fresh optimiser of the parameters `theta` for a `stage` 0, 1, … of the run.
 
         Its learning rate is a tensor on their device, so that a recorded step sees its changes.
         """
