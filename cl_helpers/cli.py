@@ -67,7 +67,7 @@ def compare_command(
     engine: Engine = "local",
     out: Out = Path("runs"),
 ) -> None:
-    """Train methods side by side; leave two tables, two figures and every run in OUT.
+    """Train methods on the same tasks; write two tables, two charts and every run to OUT.
 
     A finished run that is in OUT already is not trained again; one that was interrupted goes on.
     """
@@ -112,7 +112,7 @@ def tune_command(arguments: Annotated[list[str] | None, typer.Argument()] = None
 
 @app.command()
 def info() -> None:
-    """This machine: versions, device, data, and how long things will take."""
+    """Show this machine: versions, device, data, and how long training will take."""
     rows = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows.add_row("python", platform.python_version())
     rows.add_row("torch", f"{torch.__version__}, torchvision {version('torchvision')}")
