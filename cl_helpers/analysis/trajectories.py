@@ -54,7 +54,7 @@ class Trajectory:
 
     @cached_property
     def bounds(self) -> list[Bound]:
-        """Forgetting F₁ of the first task, and its bound, after the second task, the third, …"""
+        """Forgetting F₁ of the first task, and its bound, after each later task."""
         first, model, (x, y) = self.weights[0], self.run.learner[0], self.examples(0)
         sharpness = self.sharpness(0)
         return [bound(model, first, w, x, y, self.tasks[0], sharpness) for w in self.weights[1:]]

@@ -35,6 +35,7 @@ class Permute:
         return pixels.index_select(2, self.order).view(images.shape)
 
     def to(self, device: torch.device) -> Permute:
+        """Return the permutation with its order on `device`."""
         return Permute(self.order.to(device))
 
 
@@ -51,6 +52,7 @@ class Rotate:
         return F.grid_sample(images.float(), grid, align_corners=False).round_()
 
     def to(self, device: torch.device) -> Rotate:
+        """Return the rotation itself, which has no tensors to move."""
         return self
 
 
@@ -67,22 +69,24 @@ def _grid(degrees: float, height: int, width: int, device: torch.device) -> Tens
 
 
 class DatasetView(Protocol):
-    """The data of a task as training needs them: their number, and the examples at positions.
-
-    Properties `x` (N, …) and `y` (N, …) are all inputs and all targets, `device` is where they are;
-    `to(device)` returns the view of the same examples there.
-    """
+    """The data of a task as training needs them: their number, and the examples at positions."""
 
     def __len__(self) -> int: ...
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Device of the examples."""
+        ...
 
     @property
-    def x(self) -> Tensor: ...
+    def x(self) -> Tensor:
+        """All inputs as the model sees them, (N, …)."""
+        ...
 
     @property
-    def y(self) -> Tensor: ...
+    def y(self) -> Tensor:
+        """All targets as the model sees them, (N, …)."""
+        ...
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Inputs (B, …) and targets (B, …) at the positions `index` (B,) long.
@@ -96,7 +100,9 @@ class DatasetView(Protocol):
         for index in torch.arange(len(self), device=self.device).split(size):
             yield self.batch(index)
 
-    def to(self, device: torch.device) -> DatasetView: ...
+    def to(self, device: torch.device) -> DatasetView:
+        """Return a view of the same examples on `device`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -65,7 +65,7 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
 
 
 def needs_labels(method: Method) -> bool | None:
-    """Whether what a method keeps depends on the labels; None if it keeps nothing.
+    """Whether what a `method` keeps depends on the labels; None if it keeps nothing.
 
     Measured: the labels are shuffled while the weights move along the same path.
     """

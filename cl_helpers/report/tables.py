@@ -82,12 +82,12 @@ def cost(runs: Sequence[Run]) -> list[str]:
 
 
 def passes(run: Run) -> str:
-    """Format the passes through the network in a step of the last task, forward + backward."""
+    """Format the passes of `run` through the network in a step, forward + backward, last task."""
     return f"{run.costs[-1]['forward']:.1f} + {run.costs[-1]['backward']:.1f}"
 
 
 def keeps_data(run: Run) -> bool:
-    """Whether all data were trained on at once: then there are fewer stages than tasks."""
+    """Whether `run` was trained on all data at once: it has fewer stages than tasks."""
     return len(run.config["n_train"]) < len(run.accuracy)
 
 

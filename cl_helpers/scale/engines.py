@@ -38,7 +38,9 @@ class Job(Protocol):
 
     def __len__(self) -> int: ...
 
-    def train(self, report: Callable[[float], object]) -> list[Run]: ...
+    def train(self, report: Callable[[float], object]) -> list[Run]:
+        """Train all runs; call `report` with the progress since the last call, in runs."""
+        ...
 
 
 @dataclass

@@ -20,13 +20,17 @@ WARM_UP = 3  # plain steps before one is recorded; they count like any other
 
 
 class Asked(Protocol):
-    """The settings that decide whether a step is recorded: `device` and `cuda_graph`."""
+    """The settings that decide whether a step is recorded."""
 
     @property
-    def device(self) -> str | torch.device: ...
+    def device(self) -> str | torch.device:
+        """Device of the model."""
+        ...
 
     @property
-    def cuda_graph(self) -> bool: ...
+    def cuda_graph(self) -> bool:
+        """Whether to record a step if the device is CUDA."""
+        ...
 
 
 def recorded(

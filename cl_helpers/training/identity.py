@@ -21,7 +21,10 @@ def qualified_name(thing: object) -> str:
 
 
 def public_name(model: nn.Module) -> str:
-    """The name of its class, by the room for one of the package's: files move, rooms stay."""
+    """Return the name of the class of `model`, with the room of this package that it is in.
+
+    The file is left out, so that a run is found again when a class moves within its room.
+    """
     module = type(model).__module__
     if module.startswith("cl_helpers."):
         module = ".".join(module.split(".")[:2])

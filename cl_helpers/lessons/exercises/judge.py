@@ -74,10 +74,12 @@ class Exercise:
 
     @property
     def name(self) -> str:
+        """Name of the function that is asked for."""
         return self.signature.partition("(")[0]
 
     @property
     def arguments(self) -> list[str]:
+        """Names of its arguments."""
         return self.signature.partition("(")[2].rstrip(")").split(", ")
 
     def calls(self) -> list[Args]:
@@ -94,7 +96,7 @@ def judge(asked: Exercise, answer: Answer) -> Verdict:
 
 
 def not_yet(asked: Exercise) -> Verdict:
-    """Make the verdict on an exercise that was not attempted."""
+    """Make the verdict on an exercise `asked` that was not attempted."""
     return Verdict("not yet", f"not attempted yet: write `{asked.signature}`, {asked.ask}")
 
 

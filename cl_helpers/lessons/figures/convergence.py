@@ -92,7 +92,11 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
     """Draw accuracy while the last task is learned: a panel for each group, with a band of seeds.
 
     The other groups are drawn behind it in grey. A tick on the axis is where the median run reaches
-    the `target`.
+    the target.
+
+    Args:
+        groups: name -> runs.
+        target: accuracy in [0, 1].
     """
     n_rows = -(-len(groups) // 3)
     n_columns = -(-len(groups) // n_rows)

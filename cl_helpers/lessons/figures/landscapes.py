@@ -27,6 +27,9 @@ def bounds(ways: Mapping[str, Trajectory]) -> Chart:
     """Draw F₁, its approximations and the bound after each task, a panel for each regime.
 
     All panels have the same logarithmic axis.
+
+    Args:
+        ways: regime -> its trajectory.
     """
     _check_two_tasks(ways)
     figure = blank(4.1 * len(ways) + 1.9, 3.9)
@@ -84,7 +87,11 @@ def _told(b: Bound) -> str:
 
 
 def line(ways: Mapping[str, Trajectory]) -> Chart:
-    """Draw both losses on the line from w₁* to w₂*, and task 1's Taylor approximation."""
+    """Draw both losses on the line from w₁* to w₂*, and task 1's Taylor approximation.
+
+    Args:
+        ways: regime -> its trajectory.
+    """
     _check_two_tasks(ways)
     figure = blank(4.1 * len(ways) + 1.9, 3.7)
     panels = _panels(figure, len(ways))

@@ -15,7 +15,7 @@ OPTIMUM = 4.0  # of task 2, in the right panel
 
 
 def reach(curvature: float) -> float:
-    """Compute the distance from w₁* = 0 to the first point where task 2 counts as learned."""
+    """Compute the distance from w₁* = 0 to where a task 2 of this `curvature` is learned."""
     return OPTIMUM - (2 * LEARNED / curvature) ** 0.5
 
 

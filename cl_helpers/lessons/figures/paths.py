@@ -20,7 +20,11 @@ WEIGHTS = ("#56B4E9", "#E69F00")  # θ₁, θ₂
 
 
 def descent_path(lr: float = 0.0025, n_steps: int = 4000) -> tuple[NDArray, NDArray]:
-    """Compute θ (n_steps + 1, 2) of gradient descent on L = ½ θᵀ H θ, and the gradients there."""
+    """Run gradient descent on L = ½ θᵀ H θ, with learning rate `lr`, for `n_steps`.
+
+    Returns:
+        θ and the gradients there, (n_steps + 1, 2) each.
+    """
     path = [START]
     for _ in range(n_steps):
         path.append(path[-1] - lr * H_PATH @ path[-1])
@@ -29,14 +33,20 @@ def descent_path(lr: float = 0.0025, n_steps: int = 4000) -> tuple[NDArray, NDAr
 
 
 def credits_of(theta: NDArray, g: NDArray) -> NDArray:
-    """Compute ω_i = −Σ g_i Δθ_i (2,), as SI sums it up step by step."""
+    """Compute ω_i = −Σ g_i Δθ_i (2,), as SI sums it up step by step.
+
+    `theta` and `g` are those of `descent_path`.
+    """
     return -(g[:-1] * np.diff(theta, axis=0)).sum(0)
 
 
 def scores_of(
     theta: NDArray, g: NDArray, interval: int = 200, alpha: float = 0.995, epsilon: float = 0.01
 ) -> tuple[NDArray, NDArray]:
-    """Compute RWalk's moving F (n_steps, 2), and each stretch's score (n_steps / interval, 2)."""
+    """Compute RWalk's moving F (n_steps, 2), and each stretch's score (n_steps / interval, 2).
+
+    `theta` and `g` are those of `descent_path`; `interval`, `alpha` and `epsilon` as in `cl.RWalk`.
+    """
     fisher, fall, fishers, scores = np.zeros(2), np.zeros(2), [], []
     for k, step in enumerate(np.diff(theta, axis=0)):
         fisher = alpha * fisher + (1 - alpha) * g[k] ** 2

@@ -198,7 +198,7 @@ def reservoir(n: int = 1_000, size: int = 100, draws: int = 300) -> Figure:
 
 
 def dreams(rows: Mapping[str, Tensor]) -> Figure:
-    """Draw images in rows: title of the row -> (n, 1, H, W), the same n for each."""
+    """Draw images in `rows`: title of the row -> (n, 1, H, W), the same n for each."""
     every = list(rows.values())
     figure = blank(8, 6.6 / len(every[0]) * len(rows) + 0.1)
     ax = figure.subplots()
@@ -210,7 +210,10 @@ def dreams(rows: Mapping[str, Tensor]) -> Figure:
 
 
 def tiles(ax: Axes, images: Tensor, columns: int) -> None:
-    """Draw images (n, 1, H, W) as one, each scaled from its darkest value to its lightest."""
+    """Draw `images` (n, 1, H, W) into `ax` as a table with so many `columns`.
+
+    Each is scaled from its darkest value to its lightest.
+    """
     flat = images.detach().cpu().flatten(1)
     low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
     shown = F.pad(((flat - low) / (high - low)).view(images.shape)[:, 0], (1, 1, 1, 1), value=1)
@@ -220,7 +223,7 @@ def tiles(ax: Axes, images: Tensor, columns: int) -> None:
 
 
 def say_what(ax: Axes, answers: Mapping[str, Tensor], classes: Sequence[int]) -> None:
-    """Draw probabilities (K,) of `classes` as groups of bars, a bar for each of `answers`."""
+    """Draw probabilities (K,) of `classes` into `ax`, as groups of a bar for each of `answers`."""
     width = 0.8 / len(answers)
     for i, (name, p) in enumerate(answers.items()):
         x = np.arange(len(classes)) + (i - (len(answers) - 1) / 2) * width
@@ -232,7 +235,14 @@ def say_what(ax: Axes, answers: Mapping[str, Tensor], classes: Sequence[int]) ->
 
 
 def draw_herd(ax: Axes, features: Tensor, chosen: Tensor, numbered: bool = False) -> None:
-    """Draw features (N, d) on their two main axes: the mean as a cross, the chosen as dots."""
+    """Draw features on their two main axes: the mean as a cross, the chosen ones as dots.
+
+    Args:
+        ax: the axes.
+        features: (N, d).
+        chosen: (m,) positions of exemplars.
+        numbered: whether to write the order of choice beside them. Default False.
+    """
     centred = features - features.mean(0)
     points = (centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].T).numpy()
     ax.plot(*points.T, "o", color=FAINT, markersize=4)

@@ -13,7 +13,7 @@ X_MAS = np.linspace(-3, 3, 241)
 
 
 def function_of(theta: torch.Tensor) -> torch.Tensor:
-    """Compute f(x; θ) (N,) on `X_MAS`, an MLP 1-5-1 with tanh and weights θ (16,)."""
+    """Compute f(x; θ) (N,) on `X_MAS`, an MLP 1-5-1 with tanh and weights `theta` (16,)."""
     w, b, v = theta[:15].view(3, 5)
     return torch.tanh(torch.from_numpy(X_MAS)[:, None] * w + b) @ v + theta[15]
 
@@ -30,7 +30,7 @@ def fitted() -> torch.Tensor:
 
 
 def mas_importance(theta: torch.Tensor) -> torch.Tensor:
-    """Compute MAS's Ω (16,), the mean over x of |∂ f(x)² / ∂θ_i|."""
+    """Compute MAS's Ω (16,) at `theta` (16,), the mean over x of |∂ f(x)² / ∂θ_i|."""
     slope = torch.func.jacrev(lambda t: function_of(t).square())(theta)
     return slope.abs().mean(0)
 
