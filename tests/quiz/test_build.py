@@ -17,7 +17,7 @@ from cl_helpers.answers.sheet import Questions
 from quiz import build
 from quiz.bank import Bank
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def with_another_key(bank: Bank) -> Bank:

@@ -28,7 +28,7 @@ from quiz import exchange
 from quiz.bank import Bank
 from quiz.demo import make_course
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def now(seconds: float = 0) -> datetime:

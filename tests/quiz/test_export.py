@@ -17,7 +17,7 @@ from nbgrader.plugins import CsvExportPlugin
 
 from quiz.export import Csv, Grade, canvas_csv, grades, harmless, moodle_csv, registrar_csv
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 N = 25
 SUBMITTED = datetime(2031, 5, 4, 21, 59, 30)  # UTC, as nbgrader keeps it
