@@ -6,7 +6,7 @@ first used: the quiz's does without PyTorch and Matplotlib.
 
 import lazy_loader
 
-_load, _, _names = lazy_loader.attach(
+_load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "bowls_widget": ["Bowls"],
@@ -19,11 +19,7 @@ _load, _, _names = lazy_loader.attach(
         "sweep_widget": ["Sweep"],
     },
 )
-__all__ = [*_names, "Quiz"]
-
-
-def __dir__() -> list[str]:
-    return __all__
+__all__ += ["Quiz"]
 
 
 def __getattr__(name: str) -> object:
