@@ -25,6 +25,7 @@ from .methods import METHODS, Method, pick_method, serving
 from .report import plots
 from .report.tables import costs, figures
 from .scale.sweep import sweep
+from .shell import run
 from .training.presets import PRESETS, STREAMS, pick_preset
 from .training.settings import pick_device
 from .training.train import train
@@ -214,15 +215,4 @@ def duration(seconds: float) -> str:
 
 
 def main(commands: typer.Typer = app) -> None:
-    """Run the command line; whatever the user got wrong is one line and exit status 2."""
-    try:
-        sys.exit(commands(standalone_mode=False))
-    except typer.TyperException as error:
-        wrong = str(getattr(error, "format_message", error.__str__)())
-    except (ValueError, DataError) as error:
-        wrong = str(error)
-    except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    console.file.flush()
-    print(f"error: {wrong}", file=sys.stderr)
-    sys.exit(2)
+    run(commands)
