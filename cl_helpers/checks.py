@@ -32,10 +32,10 @@ def one_of(name: str, value: object, *choices: str) -> None:
 
 
 def seeded(seed: object) -> torch.Generator:
-    """A generator that begins at `seed`.
+    """Make a torch generator that starts at `seed`.
 
     Raises:
-        ValueError: it is no whole number, or is 2⁶³ or more, either way.
+        ValueError: `seed` is not a whole number between −2⁶³ and 2⁶³.
     """
     if not isinstance(seed, numbers.Integral) or isinstance(seed, bool) or abs(int(seed)) >= 2**63:
         raise ValueError(f"seed is {seed!r}: choose a whole number below 2⁶³")
@@ -45,5 +45,5 @@ def seeded(seed: object) -> torch.Generator:
 
 
 def plain(value: Any) -> Any:
-    """A number of NumPy's as one of Python's: files say no more than that."""
+    """Turn a NumPy number into a Python number, as JSON needs it; leave all else unchanged."""
     return value.item() if isinstance(value, np.generic) else value

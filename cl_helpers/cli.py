@@ -26,6 +26,7 @@ from .methods import METHODS, Method, pick_method, serving
 from .report import plots
 from .report.tables import costs, metrics_table
 from .scale.sweep import sweep
+from .shell import run
 from .training.presets import PRESETS, STREAMS, pick_preset
 from .training.settings import pick_device
 from .training.train import train
@@ -68,7 +69,7 @@ def compare_command(
     engine: Engine = "local",
     out: Out = Path("runs"),
 ) -> None:
-    """Train methods side by side; leave two tables, two figures and every run in OUT.
+    """Train methods on the same tasks; write two tables, two charts and every run to OUT.
 
     A finished run that is in OUT already is not trained again; one that was interrupted goes on.
     """
@@ -113,7 +114,7 @@ def tune_command(arguments: Annotated[list[str] | None, typer.Argument()] = None
 
 @app.command()
 def info() -> None:
-    """This machine: versions, device, data, and how long things will take."""
+    """Show this machine: versions, device, data, and how long training will take."""
     rows = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     rows.add_row("python", platform.python_version())
     rows.add_row("torch", f"{torch.__version__}, torchvision {version('torchvision')}")
@@ -213,15 +214,4 @@ def seconds_a_step(epochs: int = 5) -> float:
 
 
 def main(commands: typer.Typer = app) -> None:
-    """Run the command line; whatever the user got wrong is one line and exit status 2."""
-    try:
-        sys.exit(commands(standalone_mode=False))
-    except typer.TyperException as error:
-        wrong = str(getattr(error, "format_message", error.__str__)())
-    except (ValueError, DataError) as error:
-        wrong = str(error)
-    except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    console.file.flush()
-    print(f"error: {wrong}", file=sys.stderr)
-    sys.exit(2)
+    run(commands)

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and folders that can hold them."""
+"""Files that are written completely or not at all, and folders that can hold them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` when it is complete, and never before."""
+    """Open a binary file that takes the place of `path` when it is complete, and not before."""
     path = Path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -25,7 +25,7 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
 
 
 def writable(folder: Path) -> Path:
-    """The folder, made if need be.
+    """Make `folder` if it does not exist, and return it.
 
     Raises:
         ValueError: it cannot be made or written to.

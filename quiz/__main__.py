@@ -14,11 +14,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cl_helpers.cli import main
+from cl_helpers.shell import run
 
 from . import bank as banks
 from . import export, lms
-from . import report as reports
 from .build import ASSIGNMENT
 from .build import build as build_source
 from .course import (
@@ -34,7 +33,7 @@ from .course import (
 )
 from .demo import make_course
 from .exchange import LEFT_OUT
-from .grading import exact
+from .grading import copies, exact
 from .submissions import tidy
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -103,7 +102,7 @@ def grade(course: Course = HOME) -> None:
         total = str(points.get(paper.student, "–"))
         table.add_row(paper.student, total, paper.receipt, remarks[paper.student])
     console.print(table, markup=False)
-    for students in reports.copies(graded):
+    for students in copies(graded):
         console.print(f"began as one file: {', '.join(students)}", markup=False)
 
 
@@ -118,10 +117,12 @@ def feedback(course: Course = HOME) -> None:
 @app.command()
 def report(course: Course = HOME) -> None:
     """What the answers say about the questions: report/report.html."""
+    from .report import write  # draws: no other command needs Matplotlib and pandas
+
     bank = banks.bank_of(course)
     folder = course / "report"
     due = last_deadline(course)
-    reports.write(bank, papers(course, bank), folder, title=banks.TITLE, due=due)
+    write(bank, papers(course, bank), folder, title=banks.TITLE, due=due)
     console.print(folder / "report.html")
 
 
@@ -171,4 +172,4 @@ def deadline(text: str) -> datetime:
 
 
 if __name__ == "__main__":
-    main(app)
+    run(app)

@@ -6,7 +6,8 @@ Points are decimals: 25 × 0.4 is 10 here, and everywhere a person or a file see
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections import defaultdict
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -55,3 +56,11 @@ class Paper:
     def score(self, bank: Bank) -> Decimal:
         """In all, after it."""
         return Decimal(0) if self.late else sum(self.points(bank).values(), Decimal(0))
+
+
+def copies(papers: Sequence[Paper]) -> list[list[str]]:
+    """Students whose answers were begun as one and the same file."""
+    students = defaultdict(set)
+    for paper in papers:
+        students[paper.sheet].add(paper.student)
+    return sorted(sorted(s) for sheet, s in students.items() if sheet and len(s) > 1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import os
 from base64 import b64encode
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from . import figures
 from .bank import POINTS, Bank
 from .export import harmless
 from .feedback import prose
-from .grading import Paper, exact
+from .grading import Paper, copies, exact
 
 FEW = 10  # papers; a hint from fewer would be a guess
 NEAR_CHANCE = 0.1  # earned by no more than so much above what blind guesses would
@@ -157,14 +157,6 @@ def flags(bank: Bank, papers: Sequence[Paper]) -> dict[str, list[str]]:
         if hints:
             found[str(question)] = hints
     return found
-
-
-def copies(papers: Sequence[Paper]) -> list[list[str]]:
-    """Students whose answers were begun as one and the same file."""
-    students = defaultdict(set)
-    for paper in papers:
-        students[paper.sheet].add(paper.student)
-    return sorted(sorted(s) for sheet, s in students.items() if sheet and len(s) > 1)
 
 
 def write(

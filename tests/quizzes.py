@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import nbformat
 import pytest
 import yaml
-from nbgrader.apps import nbgraderapp
+from alembic.script import ScriptDirectory
+from jupyter_core.application import NoStart
+from nbgrader import api
+from nbgrader.apps.nbgraderapp import NbGraderApp
+from nbgrader.dbutil import ALEMBIC_DIR
 
 from quiz import autograde, course, exchange  # noqa: F401 (what nbgrader's settings name)
 from quiz.bank import PROPORTIONS, Bank, Option, Question, Section
@@ -67,21 +75,52 @@ def write_bank(bank: Bank, folder: Path) -> Path:
     return folder
 
 
+_KEPT = tempfile.TemporaryDirectory()
+
+
+@lru_cache
+def _released(seed: int) -> Path:
+    """A folder with a toy course that was released, made once, to be copied."""
+    folder = Path(_KEPT.name) / str(seed)
+    made = ToyCourse.new(folder, seed)
+    build(made.bank, made.folder)
+    with in_process():
+        made.run("generate_assignment", "quiz", "--force")
+        made.run("release_assignment", "quiz", "--force")
+    return folder
+
+
 class ToyCourse:
     """A course with its exchange below `folder`, released with the toy bank of `seed`."""
 
     def __init__(self, folder: Path, seed: int = 0):
         self.bank = toy_bank(seed)
         self.exchange = folder / "exchange"
-        self.folder = course.new_course(folder / "course", "cl")
-        write_bank(self.bank, self.folder / "bank")
-        self.settings = f'c.Exchange.root = "{self.exchange}"\nc.CourseDirectory.course_id = "cl"\n'
-        with (self.folder / "nbgrader_config.py").open("a") as config:
-            config.write(f"{self.settings}c.ExchangeCollect.check_owner = False\n")
-        build(self.bank, self.folder)
-        self.run("generate_assignment", "quiz", "--force")
-        self.run("release_assignment", "quiz", "--force")
+        self.folder = folder / "course"
+        shutil.copytree(_released(seed), folder, dirs_exist_ok=True)
+        self._configure()
         self.released = self.folder / "release" / "quiz" / "quiz.ipynb"
+
+    @classmethod
+    def new(cls, folder: Path, seed: int) -> ToyCourse:
+        """Not yet released."""
+        self = cls.__new__(cls)
+        self.bank = toy_bank(seed)
+        self.exchange = folder / "exchange"
+        self.folder = folder / "course"
+        self._configure()
+        write_bank(self.bank, self.folder / "bank")
+        return self
+
+    def _configure(self) -> None:
+        (self.folder / "nbgrader_config.py").unlink(missing_ok=True)
+        course.new_course(self.folder, "cl")
+        with (self.folder / "nbgrader_config.py").open("a") as config:
+            config.write(
+                f'c.Exchange.root = "{self.exchange}"\n'
+                "c.ExchangeCollect.check_owner = False\n"
+                "c.Collect.grace = 600  # a busy machine hands in slowly\n"
+            )
 
     def run(self, *command: str) -> str:
         """An nbgrader command in the course's folder; what it logged."""
@@ -137,38 +176,43 @@ class ToyCourse:
 
 
 @contextmanager
-def forking() -> Iterator[None]:
-    """Within, nbgrader's commands are run by copies of this process, which have all imported.
+def in_process() -> Iterator[None]:
+    """Within, nbgrader's commands are run by this process, which has all imported.
 
-    Each in a Python of its own would be 3 s of imports, PyTorch's among them.
+    Each in a Python of its own would be more than a second of imports, and what names the version
+    of a new gradebook's tables, `alembic heads`, another.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(course, "subprocess", SimpleNamespace(run=_fork))
+        patch.setattr(course, "subprocess", SimpleNamespace(run=_run))
+        patch.setattr(api, "get_alembic_version", ScriptDirectory(ALEMBIC_DIR).get_current_head)
         yield
 
 
-def _fork(
+def _run(
     command: Sequence[str], *, cwd: Path, env: Mapping[str, str], **_
 ) -> subprocess.CompletedProcess:
     """What `subprocess.run` gives of `python -m nbgrader …`."""
     assert command[:3] == [sys.executable, "-m", "nbgrader"]
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        if not (child := os.fork()):
-            code: object = 1
-            try:
-                sys.stdout, sys.stderr, sys.argv = out, err, [*command[2:]]
-                os.dup2(out.fileno(), 1), os.dup2(err.fileno(), 2)
-                os.environ.clear(), os.environ.update(env)
-                os.chdir(cwd)
-                sys.path.insert(0, str(cwd))
-                code = nbgraderapp.main()
-            except SystemExit as end:
-                code = end.code
-            except BaseException:
-                traceback.print_exc()
-            finally:  # not as pytest, which would go on
-                out.flush(), err.flush()
-                os._exit(code if isinstance(code, int) else bool(code))
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        told = [file.read() for file in (out, err) if not file.seek(0)]
-    return subprocess.CompletedProcess(command, code, *told)
+    out, err, code = io.StringIO(), io.StringIO(), None
+    with (
+        chdir(cwd),
+        mock.patch.dict(os.environ, env, clear=True),
+        mock.patch.object(sys, "path", [str(cwd), *sys.path]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        app = NbGraderApp.instance()
+        try:
+            app.initialize([*command[3:]])
+            app.start()
+        except NoStart:
+            pass
+        except SystemExit as end:
+            code = end.code
+        except Exception:
+            traceback.print_exc()
+            code = 1
+        finally:
+            app.reset()
+    status = code if isinstance(code, int) else int(bool(code))
+    return subprocess.CompletedProcess(command, status, out.getvalue(), err.getvalue())

@@ -1,14 +1,14 @@
-"""How sharp a minimum is, and how much that lets a network forget.
+"""The sharpness of a minimum, and how much forgetting it allows.
 
-The Hessian H = ∇²L(w) of a task's mean loss has P² entries and is never written down. All that is
-asked of it is H v, the gradient of gᵀv by w (Pearlmutter 1994, doi:10.1162/neco.1994.6.1.147), at
-the price of about two gradients. From it come its largest eigenvalues (Lanczos, SciPy's `eigsh`),
-its trace (Hutchinson 1989, doi:10.1080/03610918908812806) and what a step Δw does to the loss:
+The Hessian H = ∇²L(w) of a task's mean loss has P² entries and is never stored. Only products H v
+are computed: H v is the gradient of gᵀv by w (Pearlmutter 1994, doi:10.1162/neco.1994.6.1.147), at
+the price of about two gradients. Such products give the largest eigenvalues (Lanczos, SciPy's
+`eigsh`), the trace (Hutchinson 1989, doi:10.1080/03610918908812806) and the effect of a step Δw:
 
     F₁ = L₁(w₂) − L₁(w₁) ≈ g₁ᵀΔw + ½ ΔwᵀH₁Δw,   ΔwᵀH₁Δw ≤ λ_max ‖Δw‖²,   Δw = w₂ − w₁
 
-(Mirzadeh et al. 2020, arXiv:2006.06958, who take w₁ to be a minimum: g₁ = 0). Everything is
-computed in eval mode, without dropout, with what running statistics the model has.
+(Mirzadeh et al. 2020, arXiv:2006.06958, who assume that w₁ is a minimum: g₁ = 0). Everything is
+computed in eval mode, without dropout, with the running statistics that the model has.
 """
 
 from __future__ import annotations
@@ -34,18 +34,20 @@ from ..speed.precision import products
 
 
 class Loss:
-    """L(w): the mean cross-entropy of some examples, as a function of the weights alone.
+    """L(w), the mean cross-entropy of some examples as a function of the weights alone, in nats.
+
+    `loss(w)` is L at w (P,); `loss.gradient(w)` and `loss.hessian(w)` are its derivatives.
 
     Args:
-        model: its layers; its weights stay as they are.
-        x, y: (N, …) images as the model sees them and (N,) labels, as
-            `task.train.batch(torch.arange(N))` gives them.
-        task: says which outputs compete; None is all of them.
-        batch_size: examples at a time. A Hessian of no more than that keeps its graph, which makes
-            each product twice as fast.
+        model: its layers are used; its weights stay as they are.
+        x, y: (N, …) inputs as the model sees them and (N,) labels, such as
+            `task.train.batch(torch.arange(N))`.
+        task: says which outputs compete. None, the default, is all of them.
+        batch_size: examples at a time. Up to that number of examples a Hessian keeps its graph,
+            which makes each product twice as fast. Default 10,000.
 
     Raises:
-        ValueError: the model does not take the images, or has no output for a label.
+        ValueError: the model cannot compute these inputs, or has no output for a label.
     """
 
     def __init__(
@@ -72,12 +74,12 @@ class Loss:
         )
 
     def __call__(self, w: Tensor) -> float:
-        """L at `w` (P,)."""
+        """Compute L at `w` (P,), in nats."""
         with self._at_work(), torch.no_grad():
             return float(sum(self._losses(w)))
 
     def gradient(self, w: Tensor) -> Tensor:
-        """g = ∇L(w), (P,)."""
+        """Compute the gradient g = ∇L at `w` (P,): (P,)."""
         w, total = w.detach().clone().requires_grad_(), torch.zeros_like(w)
         with self._at_work():
             for loss in self._losses(w):
@@ -85,7 +87,10 @@ class Loss:
         return total
 
     def hessian(self, w: Tensor) -> Callable[[Tensor], Tensor]:
-        """v ↦ H v, both (P,), with H = ∇²L(w)."""
+        """Return the function v ↦ H v, both (P,), with the Hessian H = ∇²L at `w` (P,).
+
+        Pearlmutter 1994, doi:10.1162/neco.1994.6.1.147.
+        """
         w = w.detach().clone().requires_grad_()
 
         def gradients() -> Iterator[Tensor]:
@@ -124,7 +129,7 @@ class Loss:
 
 
 def _check_labels(y: Tensor, logits: Tensor, task: Task | None) -> None:
-    """Raise unless an output competes for each of them."""
+    """Raise ValueError unless an output competes for each label in `y`."""
     zeros = torch.zeros_like(logits[0])
     competing = (zeros if task is None else task.mask(zeros)).tolist()
     for label in y.unique().tolist():
@@ -136,29 +141,41 @@ def _check_labels(y: Tensor, logits: Tensor, task: Task | None) -> None:
 
 
 def weights(model: nn.Module) -> Tensor:
-    """w: a copy of all trainable parameters, (P,)."""
+    """Copy all trainable parameters of `model` into a vector w (P,)."""
     return flatten(model).theta.clone()
 
 
 def top_eigenvalues(
     model: nn.Module, x: Tensor, y: Tensor, k: int = 1, *, task: Task | None = None
 ) -> NDArray:
-    """The k largest eigenvalues of the Hessian at the model's weights, (k,), largest first.
+    """Compute the k largest eigenvalues of the Hessian at the model's weights, largest first.
 
     Args:
         model, x, y, task: as in `Loss`.
-        k: how many, fewer than there are weights.
+        k: how many, 1 to P − 1. Default 1.
+
+    Returns:
+        (k,), in nats per unit of w².
 
     Raises:
-        ValueError: k is none, or too many; or training has diverged.
+        ValueError: k is out of range, or training has diverged; or as `Loss`.
     """
     return largest(Loss(model, x, y, task), weights(model), k)
 
 
 def trace(loss: Loss, w: Tensor, n_vectors: int = 30, seed: int = 0) -> tuple[float, float]:
-    """The trace of ∇²L(w), and the standard error of that estimate.
+    """Estimate the trace of ∇²L(w) as the mean of vᵀHv over random vectors v of ±1.
 
-    The mean of vᵀHv over random vectors of ±1, which is right on average, whatever H is.
+    The estimate is unbiased for every H. Hutchinson 1989, doi:10.1080/03610918908812806.
+
+    Args:
+        loss: L.
+        w: (P,) where.
+        n_vectors: how many vectors. Default 30.
+        seed: of the vectors. Default 0.
+
+    Returns:
+        The estimate and its standard error (NaN for a single vector), in nats per unit of w².
     """
     at_least_one("n_vectors", n_vectors)
     product = loss.hessian(w)
@@ -173,12 +190,12 @@ def trace(loss: Loss, w: Tensor, n_vectors: int = 30, seed: int = 0) -> tuple[fl
 
 @dataclass(frozen=True)
 class Bound:
-    """What moving the weights from w₁ to w₂ does to the first task's loss, and what it can do.
+    """What moving the weights from w₁ to w₂ did to the first task's loss, and what bounds it.
 
     Attributes:
-        forgetting: F₁ = L₁(w₂) − L₁(w₁), the truth.
-        slope: g₁ᵀΔw, which is 0 where w₁ is a minimum.
-        quadratic: ½ ΔwᵀH₁Δw.
+        forgetting: F₁ = L₁(w₂) − L₁(w₁), as measured, in nats.
+        slope: g₁ᵀΔw, in nats; 0 where w₁ is a minimum.
+        quadratic: ½ ΔwᵀH₁Δw, in nats.
         sharpness: λ_max, the largest eigenvalue of H₁.
         distance: ‖Δw‖.
     """
@@ -191,12 +208,12 @@ class Bound:
 
     @property
     def bound(self) -> float:
-        """½ λ_max ‖Δw‖², which the quadratic term cannot exceed."""
+        """Upper bound ½ λ_max ‖Δw‖² of the quadratic term, in nats."""
         return self.sharpness * self.distance**2 / 2
 
     @property
     def second_order(self) -> float:
-        """g₁ᵀΔw + ½ ΔwᵀH₁Δw, all that Taylor's series says up to the second order."""
+        """Taylor approximation of F₁ to the second order, g₁ᵀΔw + ½ ΔwᵀH₁Δw, in nats."""
         return self.slope + self.quadratic
 
 
@@ -209,13 +226,17 @@ def bound(
     task: Task | None = None,
     sharpness: float | None = None,
 ) -> Bound:
-    """F₁, its quadratic approximation and the bound on that, all on the same examples.
+    """Compute F₁, its Taylor approximation and the bound, all on the same examples.
 
     Args:
-        model, x, y, task: as in `Loss`; the examples are the first task's, to be trained on.
-        before, after: w₁ and w₂, (P,) each: `weights` when the first task had been learned, and
-            when a later one had.
-        sharpness: λ_max at w₁, where it is known already.
+        model, x, y, task: as in `Loss`; the examples are training data of the first task.
+        before, after: w₁ and w₂, (P,) each: `weights` after the first task and after a later one.
+        sharpness: λ_max at w₁, if it is known already. None, the default, computes it.
+
+    Raises:
+        ValueError: as `Loss` and `largest`.
+
+    Mirzadeh et al. 2020, arXiv:2006.06958, sect. 3.
     """
     loss = Loss(model, x, y, task)
     forgetting = loss(after) - loss(before)
@@ -230,7 +251,16 @@ def bound(
 
 
 def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
-    """The k largest eigenvalues of ∇²L(w), (k,), largest first; raises as `top_eigenvalues`."""
+    """Compute the k largest eigenvalues of ∇²L(w), (k,), largest first, by Lanczos' method.
+
+    Args:
+        loss: L.
+        w: (P,) where.
+        k: how many, 1 to P − 1. Default 1.
+
+    Raises:
+        ValueError: k is out of range, or L(w) is not finite.
+    """
     at_least_one("k", k)
     if k >= len(w):
         raise ValueError(f"k is {k}: choose fewer than the {len(w)} weights of the model")
@@ -259,7 +289,13 @@ def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
 
 
 def along(loss: Loss, a: Tensor, b: Tensor, t: Sequence[float] | NDArray) -> NDArray:
-    """L at a + t (b − a), (len(t),): 0 is a, 1 is b."""
+    """Compute L on the line from a to b, at a + t (b − a): (len(t),), in nats.
+
+    Args:
+        loss: L.
+        a, b: (P,) each.
+        t: where on the line; 0 is `a`, 1 is `b`.
+    """
     return np.array([loss(a + float(s) * (b - a)) for s in t])
 
 
@@ -268,8 +304,8 @@ class Plane:
     """The plane through three points, such as w₁*, w₂* and the joint solution.
 
     Attributes:
-        origin: the first point, (P,).
-        axes: (2, P), of length 1 and at right angles; the first leads to the second point.
+        origin: (P,) the first point.
+        axes: (2, P), orthonormal; the first points to the second point.
     """
 
     origin: Tensor
@@ -277,7 +313,11 @@ class Plane:
 
     @classmethod
     def through(cls, a: Tensor, b: Tensor, c: Tensor) -> Plane:
-        """Raises ValueError if the three lie on a line."""
+        """Make the plane through three points `a`, `b` and `c`, (P,) each.
+
+        Raises:
+            ValueError: the three lie on a line.
+        """
         q, r = torch.linalg.qr(torch.stack([b - a, c - a], 1).double())
         size = r.diagonal()
         if not size.abs().min() > 1e-6 * size.abs().max():
@@ -285,10 +325,13 @@ class Plane:
         return cls(a, (q * size.sign()).T.to(a))
 
     def coordinates(self, w: Tensor) -> NDArray:
-        """(2,): of `w`, or of the point of the plane that is nearest to it."""
+        """Compute the coordinates (2,) of the point of the plane that is nearest to `w` (P,)."""
         return (self.axes @ (w - self.origin)).cpu().numpy()
 
     def losses(self, loss: Loss, x: NDArray, y: NDArray) -> NDArray:
-        """L over the plane, (len(y), len(x)), at the coordinates `x` and `y`."""
+        """Compute L at the coordinates `x` and `y` of the plane: (len(y), len(x)), in nats.
+
+        `loss` is L.
+        """
         rows = [self.origin + float(v) * self.axes[1] for v in y]
         return np.array([[loss(row + float(u) * self.axes[0]) for u in x] for row in rows])

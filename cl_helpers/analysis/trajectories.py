@@ -1,7 +1,7 @@
-"""How one trains, and where that leads: plain SGD on one task after another.
+"""Trajectories: where plain SGD goes on one task after another, and what that does to the losses.
 
-A regime is the settings alone (learning rate, its decay per task, batch size, dropout, …); there is
-no method (Mirzadeh et al. 2020, arXiv:2006.06958).
+A training regime is the settings alone (learning rate, its decay per task, batch size, dropout, …);
+there is no method (Mirzadeh et al. 2020, arXiv:2006.06958).
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from ..training.run import Run
 from ..training.train import train_steps
 from .curvature import Bound, Loss, bound, largest, weights
 
-EXAMPLES = 1_000  # of a task, at most, that stand for its training data
+EXAMPLES = 1_000  # at most so many training examples represent a task
 
 
 @dataclass(eq=False)
 class Trajectory:
-    """A run, and the weights at the end of each task.
+    """A run, and the weights at the end of each task: `follow` makes it.
 
     Attributes:
-        weights: w₁*, w₂*, …, (P,) each.
+        run: the run, with its model.
+        tasks: those that it was trained on.
+        weights: w₁*, w₂*, …, (P,) each, after each task.
     """
 
     run: Run
@@ -37,22 +39,22 @@ class Trajectory:
     weights: list[Tensor] = field(default_factory=list)
 
     def examples(self, task: int) -> tuple[Tensor, Tensor]:
-        """Some of the training data of task 0, 1, …, evenly spread over all of it."""
+        """Return at most 1,000 training examples of `task` 0, 1, …, evenly spread over all."""
         train = self.tasks[task].train
         n = min(EXAMPLES, len(train))
         return train.batch(torch.arange(n) * len(train) // n)
 
     def loss(self, task: int) -> Loss:
-        """L of task 0, 1, …"""
+        """Make the loss of `task` 0, 1, … on its `examples`, as a function of the weights."""
         return Loss(self.run.learner[0], *self.examples(task), self.tasks[task])
 
     def sharpness(self, task: int) -> float:
-        """λ_max of the Hessian of task 0, 1, … where it had been learned."""
+        """Compute λ_max of the Hessian of `task` 0, 1, … at the weights after it."""
         return float(largest(self.loss(task), self.weights[task])[0])
 
     @cached_property
     def bounds(self) -> list[Bound]:
-        """F₁ and what bounds it after the second task, the third, …; none of a single task."""
+        """Forgetting F₁ of the first task, and its bound, after each later task."""
         first, model, (x, y) = self.weights[0], self.run.learner[0], self.examples(0)
         sharpness = self.sharpness(0)
         return [bound(model, first, w, x, y, self.tasks[0], sharpness) for w in self.weights[1:]]
@@ -61,10 +63,13 @@ class Trajectory:
 def follow_steps(
     tasks: Sequence[Task], model: nn.Module | None = None, **settings: Any
 ) -> Generator[Event, None, Trajectory]:
-    """Train with SGD, one event at a time; return the trajectory.
+    """Train like `follow`, but yield an event at a time; the generator returns the trajectory.
+
+    Args:
+        tasks, model, settings: as in `follow`.
 
     Raises:
-        ValueError: a setting makes no sense, or cannot be chosen; or the loss of a task does not
+        ValueError: a setting makes no sense or cannot be chosen, or the loss of a task does not
             depend on the weights alone.
     """
     if "optimizer" in settings:
@@ -99,8 +104,12 @@ def follow(tasks: Sequence[Task], model: nn.Module | None = None, **settings: An
     """Train with SGD, and keep the weights at the end of each task.
 
     Args:
-        tasks, model: as in `train`.
-        settings: those of `Settings` but the optimizer.
+        tasks: as in `train`, but not Class-IL, where the loss of a task changes with later tasks.
+        model: as in `train`, but without batch normalisation.
+        settings: those of `train` except `optimizer` and `checkpoint`.
+
+    Raises:
+        ValueError: as `follow_steps`.
     """
     events = follow_steps(tasks, model, **settings)
     while True:

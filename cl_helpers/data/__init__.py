@@ -1,6 +1,6 @@
-"""What is learned from: data sets, views of them, and the tasks that they become.
+"""Data sets, views of them, and the tasks that are made of them.
 
-Imports the leaves (checks, files, formats) alone; every other room may import it.
+Imports only the leaves (checks, files, formats); every other room may import it.
 """
 
 import lazy_loader

@@ -1,7 +1,7 @@
 """Data sets as checked tensors: MNIST, CIFAR-100, and digits that need no network.
 
-Images stay the bytes they are on disk, one tensor a data set, and become normalised floats a batch
-at a time.
+Images stay bytes, as on disk, in one tensor for each half of a data set. Each batch is turned into
+normalised floats when it is needed.
 """
 
 from __future__ import annotations
@@ -43,17 +43,18 @@ _CIFAR_ARRAYS = {
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels, whole, on one device.
+    """All training and test images of a data set with their labels, on one device.
 
-    Attributes:
-        name: "mnist", "digits" or "cifar100".
-        train_images, test_images: (N, C, H, W) uint8.
-        train_labels, test_labels: (N,) long.
-        class_names: the label's name by label.
-        mean, std: (C, 1, 1) float, of the training images scaled to [0, 1]; what `normalise` uses.
+    Args:
+        name: "mnist", "digits", "cifar100", or the name of your own data.
+        train_images, test_images: (N, C, H, W) uint8, 0 to 255.
+        train_labels, test_labels: (N,) long, 0 to K − 1.
+        class_names: K names, by label.
+        mean, std: (C, 1, 1) float, of the training pixels scaled to [0, 1]; `normalise` uses them.
 
     Raises:
-        ValueError: images or labels are something else, or not as many.
+        ValueError: images or labels have another type or shape, there are more of the one than of
+            the other, or a label has no class name.
     """
 
     name: str
@@ -83,7 +84,7 @@ class Dataset:
                     "numbers (torch.long), one an image"
                 )
             if labels.device.type != "cpu":
-                continue  # it would be waited for; and copies are of what was looked at
+                continue  # a GPU would have to wait, and its copies come from checked tensors
             wrong = labels[(labels < 0) | (labels >= len(self.class_names))]
             if len(wrong):
                 raise ValueError(
@@ -92,25 +93,28 @@ class Dataset:
                 )
 
     def images(self, half: Literal["train", "test"]) -> Tensor:
+        """Return the images of one `half`, (N, C, H, W) uint8."""
         return self.train_images if half == "train" else self.test_images
 
     def labels(self, half: Literal["train", "test"]) -> Tensor:
+        """Return the labels of one `half`, (N,) long."""
         return self.train_labels if half == "train" else self.test_labels
 
     @property
     def device(self) -> torch.device:
+        """Device of the images and labels."""
         return self.train_images.device
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Bytes (B, C, H, W) to floats of mean 0 and standard deviation 1 a channel."""
+        """Turn bytes (B, C, H, W) into floats, (images / 255 − mean) / std for each channel."""
         return images.float().mul_(1 / (255 * self.std)).sub_(self.mean / self.std)
 
     def in_unit_range(self) -> Dataset:
-        """The same images, seen with pixels from 0 to 1 and not normalised, as some papers do."""
+        """Return the same data with pixels from 0 to 1, not normalised, as in some papers."""
         return replace(self, mean=torch.zeros_like(self.mean), std=torch.ones_like(self.std))
 
     def first(self, n_train: int, n_test: int) -> Dataset:
-        """The first `n_train` training and `n_test` test images: a view, for quick looks."""
+        """Return the first `n_train` training and `n_test` test images, without copying them."""
         part = replace(
             self,
             train_images=self.train_images[:n_train],
@@ -122,9 +126,9 @@ class Dataset:
 
     @property
     def source(self) -> tuple[str, str | None, int, int] | None:
-        """Name, folder, and how many training and test images: what `load` would give again.
+        """Where the data can be loaded again: name, folder, number of training and test images.
 
-        None for a data set made otherwise, or changed: by `replace` or in place.
+        None if the data do not come from `load`, or were changed by `replace` or in place.
         """
         return (
             self._source if self._versions == tuple(v._version for v in self._tensors()) else None
@@ -132,7 +136,7 @@ class Dataset:
 
     @property
     def digest(self) -> str:
-        """Stands for the content: all images and labels."""
+        """SHA-256 of all images, labels and statistics, in hexadecimal digits."""
         content = hashlib.sha256()
         for v in self._tensors():
             content.update(v.cpu().numpy().tobytes())
@@ -146,7 +150,7 @@ class Dataset:
         return f"<{self.name}: {n:,} training and {n_test:,} test images>"
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        # What is sent to another process: where the images are, not the images, if `load` has them.
+        # Another process gets only the source of the images, if `load` has them there too.
         if self.source is not None:
             return _once, self.source
         content = [getattr(self, f.name) for f in fields(self) if f.init]
@@ -157,7 +161,7 @@ class Dataset:
         return make(*content)
 
     def to(self, device: torch.device) -> Dataset:
-        """The data set on `device`; the same copy at every call."""
+        """Return the data set on `device`; the same copy at every call."""
         if device == self.device:
             return self
         if device not in self._copies:
@@ -174,11 +178,13 @@ def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:
     Args:
         name: "mnist" (60,000 + 10,000 images, 28×28), "cifar100" (50,000 + 10,000, 32×32, colour),
             "digits" (scikit-learn's 1,797 8×8 digits, enlarged to 28×28; needs no network), or
-            "auto": MNIST if it can be had, else digits, and a line that says so.
-        root: the folder with the data; $CL_DATA when None, else the user's cache folder.
+            "auto", the default: MNIST if it is on disk or can be downloaded, else digits, and a
+            line on stderr that says so.
+        root: the folder with the data. None, the default, is $CL_DATA if that is set, else the
+            user's cache folder.
 
     Raises:
-        ValueError: an unknown name.
+        ValueError: there is no data set of that name.
         DataError: a file is missing, truncated or corrupted, or (`Offline`) cannot be downloaded.
     """
     if name not in ("mnist", "digits", "cifar100", "auto"):
@@ -201,7 +207,7 @@ def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:
 
 
 def _from(where: tuple[str, str | None], data: Dataset) -> Dataset:
-    """`data` as it is, knowing that it is the first part of what `load(*where)` gives."""
+    """Return `data` with the note that it is the first part of what `load(*where)` returns."""
     known = replace(data)
     source = (*where, len(data.train_labels), len(data.test_labels))
     object.__setattr__(known, "_source", source)  # `replace` does not take it along
@@ -211,13 +217,13 @@ def _from(where: tuple[str, str | None], data: Dataset) -> Dataset:
 
 @cache
 def _once(name: str, folder: str | None, n_train: int, n_test: int) -> Dataset:
-    """The data set from that source, loaded once a process, wherever this machine has it."""
+    """The data set from that source, loaded once in a process, from where this machine has it."""
     there = folder if folder is not None and Path(folder).exists() else None
     return load(name, there).first(n_train, n_test)
 
 
 def data_folder(root: str | os.PathLike | None = None) -> Path:
-    """Where data is looked for: `root`, else $CL_DATA, else the user's cache folder."""
+    """Return the folder of the data: `root`, else $CL_DATA, else the user's cache folder."""
     default = platformdirs.user_cache_dir("cl_helpers", appauthor=False)
     return Path(root or os.environ.get("CL_DATA") or default).expanduser()
 
@@ -273,7 +279,7 @@ def _mnist(root: Path) -> Dataset:
 
 
 def _published(path: Path, md5: str, cure: Path) -> bytearray:
-    """What is in `path`; raises unless that is, byte for byte, the published file."""
+    """Read `path`; raise DataError unless it is, byte for byte, the published file."""
     again = f"Delete {cure} to have the data downloaded again."
     try:
         content = bytearray(path.read_bytes())

@@ -1,4 +1,4 @@
-"""Downloads that are whole or not there, and no long waits without a network."""
+"""Downloads that are complete or leave nothing, and that do not wait long without a network."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
-# How long to look for the network before doing without it, and to wait for a stalled download.
+# How long to wait for a server to answer, and for a stalled download.
 _CONNECT_SECONDS = 5.0
 _STALL_SECONDS = 20.0
 
 
 class DataError(RuntimeError):
-    """Data that is missing, damaged or out of reach; the message names the file and the cure."""
+    """Data are missing, damaged or out of reach; the message names the file and the cure."""
 
 
 class Offline(DataError):
@@ -31,7 +31,18 @@ class Offline(DataError):
 def download(
     fetch: Callable[[Path], object], urls: list[str], produced: Path, destination: Path
 ) -> None:
-    """Run `fetch` in a folder of its own; move what it `produced` when it is complete."""
+    """Download into a temporary folder, then move the result to its place.
+
+    Args:
+        fetch: downloads into the folder that it is given.
+        urls: the servers that it may use.
+        produced: path of the result in that folder.
+        destination: where the result is moved when it is complete.
+
+    Raises:
+        Offline: no server answers, or the download breaks off.
+        DataError: the destination cannot be written.
+    """
     if not reachable(urls):
         raise Offline(
             f"{destination} does not exist and {urls[0]} does not answer. Connect to the "
@@ -68,7 +79,10 @@ def download(
 
 
 def reachable(urls: list[str]) -> bool:
-    """Whether one of the servers answers soon. Looking up a name can hang: hence threads."""
+    """Whether one of the servers at `urls` answers within five seconds.
+
+    Each is asked in a thread, because looking up a name can hang.
+    """
     answers: queue.Queue[bool] = queue.Queue()
 
     def ask(url: str) -> None:

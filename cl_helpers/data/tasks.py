@@ -1,7 +1,7 @@
-"""A data set becomes a sequence of tasks.
+"""Sequences of tasks, made from a data set.
 
-No task holds images. A task is two views of the data set, to train on and to test with, and says
-which outputs of the model are in play: fifty tasks need the memory of one.
+A task holds no images. It is two views of the data set, one to train on and one to test on, and
+says which outputs of the model compete. So fifty tasks need no more memory than one.
 """
 
 from __future__ import annotations
@@ -30,15 +30,20 @@ SCENARIOS: tuple[Scenario, ...] = ("task", "domain", "class")
 
 @dataclass(frozen=True)
 class Task:
-    """One task of a sequence.
+    """One task of a sequence: its examples, and which outputs of the model compete.
 
-    Attributes:
-        name, data: of the task and of its data set, for tables and figures.
+    A task of another kind than classification overrides `loss`, `log_likelihood`, `prediction` and
+    `score`.
+
+    Args:
+        name: of the task, for tables and figures.
+        data: name of its data set.
         train, test: the examples; `task.train.x` is (N, C, H, W) float, `task.train.y` (N,) long.
         classes: the labels that occur in it.
-        active: the outputs of the model that compete for an answer; None for all of them.
-        scenario: "domain" (the outputs are shared), "task" (told which task it is, so only its own
-            outputs count) or "class" (all classes seen so far count).
+        active: the outputs of the model that compete. None, the default, is all of them.
+        scenario: "domain", the default (all tasks share the outputs), "task" (the task of an
+            example is known, only its own outputs compete) or "class" (all classes seen so far
+            compete).
     """
 
     name: str
@@ -50,7 +55,11 @@ class Task:
     scenario: Scenario = "domain"
 
     def mask(self, logits: Tensor) -> Tensor:
-        """Logits (B, K) with the outputs that are not active at −∞."""
+        """Set the logits (B, K) of outputs that are not active to −∞.
+
+        Raises:
+            ValueError: the model has too few outputs for this task.
+        """
         if self.n_outputs > logits.shape[-1]:
             raise ValueError(
                 f"{self.name} uses output {self.n_outputs - 1}, but the model has only "
@@ -59,45 +68,53 @@ class Task:
         return masked(logits, self.active)
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
-        """What a model of this task minimises, a 0-dim tensor: cross-entropy, in nats."""
+        """Compute what a model of this task minimises: the mean cross-entropy, 0-dim, in nats."""
         return F.cross_entropy(self.mask(logits), y)
 
     def log_likelihood(self, logits: Tensor, y: Tensor) -> Tensor:
-        """log p(y | x) of each example, (B,), in nats: what EWC's Fisher is made of."""
+        """Compute log p(y | x) of each example, (B,), in nats: EWC's Fisher is made of it."""
         return F.log_softmax(self.mask(logits), -1).gather(1, y[:, None])[:, 0]
 
     def prediction(self, logits: Tensor) -> Tensor:
-        """What the model says of each example: the label of the largest active output, (B,)."""
+        """Predict the label of each example, that of the largest active output: (B,)."""
         return self.mask(logits).argmax(1)
 
     def score(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """(B,), whose mean is the metric: whether each label is right. The mean is the accuracy."""
+        """Score each prediction (B,): whether the label is right. The mean is the accuracy."""
         return prediction == y
 
     @property
     def n_outputs(self) -> int:
-        """How many outputs a model needs for it."""
+        """Number of outputs that a model needs for this task."""
         return 1 + max((*self.classes, *(self.active or ())), default=-1)
 
     def outputs(self, logits: Tensor) -> Tensor:
-        """The active columns of `logits` (B, K)."""
+        """Select the active columns of `logits` (B, K)."""
         return logits if self.active is None else logits[:, list(self.active)]
 
     def to(self, device: torch.device) -> Task:
+        """Return the task with its data on `device`."""
         return replace(self, train=self.train.to(device), test=self.test.to(device))
 
 
 def permuted(
     dataset: Dataset, n_tasks: int = 5, seed: int = 0, scenario: Scenario = "domain"
 ) -> list[Task]:
-    """Permuted tasks: the same images, each task with its own fixed order of the pixels.
+    """Make permuted tasks: the same images, each task with its own fixed order of the pixels.
 
-    The first task is the identity. Goodfellow et al. 2013, arXiv:1312.6211; the homework's five
-    tasks are `n_tasks=5`, and all outputs are shared.
+    The first task has the pixels in their usual order.
 
     Args:
-        scenario: "domain"; with "task" and "class" every task has outputs of its own, ten more each
-            time, which compete as in `split`.
+        dataset: what the tasks show.
+        n_tasks: how many tasks. Default 5, as in the homework.
+        seed: of the permutations. Default 0.
+        scenario: "domain", the default: all tasks share the outputs. With "task" and "class" every
+            task has outputs of its own, K more for each, which compete as in `split`.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Goodfellow et al. 2013, arXiv:1312.6211.
     """
     at_least_one("n_tasks", n_tasks)
     generator = seeded(seed)
@@ -112,10 +129,19 @@ def permuted(
 def rotated(
     dataset: Dataset, n_tasks: int = 5, degrees: float = 10.0, scenario: Scenario = "domain"
 ) -> list[Task]:
-    """Rotated tasks: each shows the images turned `degrees` further; the first is upright.
+    """Make rotated tasks: the same images, in each task turned further; the first is upright.
 
     Args:
+        dataset: what the tasks show.
+        n_tasks: how many tasks. Default 5.
+        degrees: the angle from one task to the next, counter-clockwise. Default 10.
         scenario: as in `permuted`.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    Lopez-Paz & Ranzato 2017, arXiv:1706.08840; with 10° as in Mirzadeh et al. 2020,
+    arXiv:2006.06958.
     """
     at_least_one("n_tasks", n_tasks)
     if not (isinstance(degrees, numbers.Real) and math.isfinite(degrees)):
@@ -132,14 +158,20 @@ def split(
     n_tasks: int | None = None,
     seed: int | None = None,
 ) -> list[Task]:
-    """Class splits: each task brings `classes_per_task` classes that no other task has.
+    """Make tasks by splitting the classes: each task has classes that no other task has.
 
     Args:
-        scenario: which outputs compete (van de Ven & Tolias 2019, arXiv:1904.07734). "task": the
-            task's own; "class": all classes seen so far; "domain": outputs 0, 1, …, shared by all
-            tasks, the labels renumbered accordingly.
-        n_tasks: how many tasks; as many as the classes give when None.
-        seed: shuffles the order of the classes; numerical order when None.
+        dataset: what the tasks show.
+        classes_per_task: how many classes each task has. Default 2.
+        scenario: which outputs compete. "class", the default: all classes seen so far; "task": the
+            task's own; "domain": outputs 0, 1, …, shared by all tasks, the labels renumbered.
+        n_tasks: how many tasks. None, the default, is as many as there are classes for.
+        seed: shuffles the order of the classes. None, the default, is numerical order.
+
+    Raises:
+        ValueError: an argument is out of its range, or there are too few classes.
+
+    The scenarios are those of van de Ven & Tolias 2019, arXiv:1904.07734.
     """
     n_classes = len(dataset.class_names)
     as_scenario(scenario)
@@ -181,7 +213,7 @@ def split(
 
 
 def joined(tasks: Sequence[Task]) -> Task:
-    """All tasks as one, their data mixed: what joint training trains on."""
+    """Join `tasks` into one that has all their data: what joint training trains on."""
     active = {c for t in tasks for c in (t.active or ())}
     return Task(
         name=" + ".join(t.name for t in tasks),
@@ -195,9 +227,17 @@ def joined(tasks: Sequence[Task]) -> Task:
 
 
 def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
-    """The tasks with `n` training examples in place of the test set, the same ones in each.
+    """Put held-out training examples in the place of the test set, the same ones in every task.
 
-    This is what λ and every other knob is chosen on: the test set is never looked at.
+    λ and every other setting is chosen on such tasks, so that the test set stays unseen.
+
+    Args:
+        tasks: from `permuted`, `rotated` or `split`.
+        n: how many training examples of each task are held out.
+        seed: of their choice. Default 0.
+
+    Raises:
+        ValueError: a task does not have more than `n` training examples.
     """
     kept = []
     for task in tasks:
@@ -211,10 +251,10 @@ def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
 
 
 def as_scenario(text: str) -> Scenario:
-    """The scenario that is so called.
+    """Check that `text` is the name of a scenario, and return it.
 
     Raises:
-        ValueError: there is none.
+        ValueError: it is none of SCENARIOS.
     """
     for scenario in SCENARIOS:
         if text == scenario:
@@ -223,7 +263,13 @@ def as_scenario(text: str) -> Scenario:
 
 
 def check_scenario(name: str, serves: Sequence[Scenario], scenario: str) -> None:
-    """Raise unless `scenario` is one that the method `name` serves."""
+    """Raise ValueError unless `scenario` is among those that a method serves.
+
+    Args:
+        name: of the method, for the message.
+        serves: the scenarios that it can be trained in.
+        scenario: the one that is asked for.
+    """
     if as_scenario(scenario) not in serves:
         raise ValueError(
             f'{name} is not made for scenario="{scenario}": give it tasks with scenario='
@@ -232,7 +278,7 @@ def check_scenario(name: str, serves: Sequence[Scenario], scenario: str) -> None
 
 
 def check_tasks(tasks: Sequence[Task]) -> None:
-    """Raise unless there are tasks, each with something to train on and to test with."""
+    """Raise ValueError unless `tasks` is a list of tasks, each with training and test examples."""
     if not isinstance(tasks, Sequence):
         kind = type(tasks).__name__
         raise ValueError(f"tasks is a {kind}: give a list, made with permuted, rotated or split")
@@ -244,7 +290,10 @@ def check_tasks(tasks: Sequence[Task]) -> None:
 
 
 def fingerprint(tasks: Sequence[Task]) -> str:
-    """A digest of what the tasks show: which rows, how transformed, which outputs compete."""
+    """Compute a digest of what `tasks` show: which rows, which transforms, which active outputs.
+
+    It identifies a run's data in file names: 16 hexadecimal digits.
+    """
     digest = hashlib.sha256()
     contents: dict[int, str] = {}  # of data sets that say what they are by their content alone
 
@@ -271,7 +320,12 @@ def fingerprint(tasks: Sequence[Task]) -> str:
 
 
 def masked(logits: Tensor, active: tuple[int, ...] | None) -> Tensor:
-    """Logits (B, K) with all outputs but the active ones at −∞; None is all of them."""
+    """Set all logits except the active ones to −∞.
+
+    Args:
+        logits: (B, K).
+        active: the columns that stay as they are; None is all of them.
+    """
     if active is None or len(active) == logits.shape[-1]:
         return logits
     return logits.masked_fill(_inactive(active, logits.shape[-1], logits.device), -torch.inf)
@@ -279,7 +333,7 @@ def masked(logits: Tensor, active: tuple[int, ...] | None) -> Tensor:
 
 @cache
 def _inactive(active: tuple[int, ...], n_outputs: int, device: torch.device) -> Tensor:
-    """(n_outputs,) bool, made once and kept: a step should send nothing to the device."""
+    """(n_outputs,) bool, made once and cached: a step should send nothing to the device."""
     off = torch.ones(n_outputs, dtype=torch.bool)
     off[list(active)] = False
     return off.to(device)
@@ -291,7 +345,7 @@ def _views(
     transforms: Sequence[Permute | Rotate | None],
     scenario: Scenario,
 ) -> list[Task]:
-    """Tasks that show all the images, each in its own way."""
+    """Tasks that show all images of `dataset`, each through its own transform."""
     tasks = [
         Task(
             name,
@@ -306,7 +360,7 @@ def _views(
 
 
 def _with_own_outputs(tasks: Sequence[Task], scenario: Scenario) -> list[Task]:
-    """The tasks, each with its labels moved to outputs that no other has."""
+    """The tasks, each with its labels moved to outputs that no other task has."""
     moved, n = [], 0
     for task in tasks:
         assert isinstance(task.train, SplitView)

@@ -1,6 +1,6 @@
-"""Views of a data set: which rows, seen through which permutation or rotation. No copies.
+"""Views of a data set: which rows, and through which permutation or rotation. No copies.
 
-The transform is applied to a batch when the batch is asked for.
+The transform is applied to each batch when it is needed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Permute:
-    """Show the pixels in another order: pixel i of the result is pixel `order[i]` of the image."""
+    """Reorder the pixels of each image: pixel i of the result is pixel `order[i]` of the image.
+
+    Args:
+        order: (H · W,) long, a permutation, the same for all images and channels.
+    """
 
     order: Tensor
 
@@ -31,12 +35,13 @@ class Permute:
         return pixels.index_select(2, self.order).view(images.shape)
 
     def to(self, device: torch.device) -> Permute:
+        """Return the permutation with its order on `device`."""
         return Permute(self.order.to(device))
 
 
 @dataclass(frozen=True)
 class Rotate:
-    """Turn the image counter-clockwise by `degrees`, the corners filled with black."""
+    """Turn each image counter-clockwise by `degrees`; the corners are filled with black."""
 
     degrees: float
 
@@ -47,6 +52,7 @@ class Rotate:
         return F.grid_sample(images.float(), grid, align_corners=False).round_()
 
     def to(self, device: torch.device) -> Rotate:
+        """Return the rotation itself, which has no tensors to move."""
         return self
 
 
@@ -54,7 +60,7 @@ class Rotate:
 def _grid(degrees: float, height: int, width: int, device: torch.device) -> Tensor:
     """(1, H, W, 2): where each pixel of a turned image comes from, in units of half its size.
 
-    Kept, since torchvision's `rotate` makes it anew for every batch, and on the host.
+    It is cached; torchvision's `rotate` makes it anew for every batch, and on the host.
     """
     turn, ratio = math.radians(degrees), height / width
     cos, sin = math.cos(turn), math.sin(turn)
@@ -63,29 +69,40 @@ def _grid(degrees: float, height: int, width: int, device: torch.device) -> Tens
 
 
 class DatasetView(Protocol):
-    """What training asks of a task's data: its size, and the examples at given positions."""
+    """The data of a task as training needs them: their number, and the examples at positions."""
 
     def __len__(self) -> int: ...
 
     @property
-    def device(self) -> torch.device: ...
+    def device(self) -> torch.device:
+        """Device of the examples."""
+        ...
 
     @property
-    def x(self) -> Tensor: ...
+    def x(self) -> Tensor:
+        """All inputs as the model sees them, (N, …)."""
+        ...
 
     @property
-    def y(self) -> Tensor: ...
+    def y(self) -> Tensor:
+        """All targets as the model sees them, (N, …)."""
+        ...
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Images (B, C, H, W) float and labels (B,) long at the positions `index` (B,) long."""
+        """Inputs (B, …) and targets (B, …) at the positions `index` (B,) long.
+
+        For images these are (B, C, H, W) float and labels (B,) long.
+        """
         ...
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All examples, in order, `size` at a time; the last batch may be smaller."""
+        """Iterate over all examples in order, `size` at a time; the last batch may be smaller."""
         for index in torch.arange(len(self), device=self.device).split(size):
             yield self.batch(index)
 
-    def to(self, device: torch.device) -> DatasetView: ...
+    def to(self, device: torch.device) -> DatasetView:
+        """Return a view of the same examples on `device`."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,11 +110,11 @@ class SplitView(DatasetView):
     """The training or the test half of a task, as the model sees it.
 
     Args:
-        dataset: where the images live; shared by all tasks.
+        dataset: has the images; shared by all tasks.
         half: "train" or "test".
-        rows: (N,) long, the rows of that half that belong to the task; None for all.
-        transform: applied to the raw bytes, before they are normalised; None for none.
-        relabel: (n_classes,) long, what the model sees for each label; None for the same.
+        rows: (N,) long, the rows of that half that belong to the task. None, the default, is all.
+        transform: applied to the raw bytes, before they are normalised. None is none.
+        relabel: (n_classes,) long, the target for each label of the data set. None is the label.
     """
 
     dataset: Dataset
@@ -126,7 +143,7 @@ class SplitView(DatasetView):
 
     @property
     def x(self) -> Tensor:
-        """All images as the model sees them, (N, C, H, W) float: made on demand, not kept."""
+        """All images as the model sees them, (N, C, H, W) float: computed on demand, not stored."""
         return self.batch(torch.arange(len(self)))[0]
 
     @property
@@ -137,7 +154,7 @@ class SplitView(DatasetView):
         return labels if self.relabel is None else self.relabel[labels]
 
     def only(self, positions: Tensor) -> SplitView:
-        """The examples at `positions` (M,) of this split, as a split of their own."""
+        """Return a view of the examples at `positions` (M,) of this one."""
         return replace(self, rows=positions if self.rows is None else self.rows[positions])
 
     def to(self, device: torch.device) -> SplitView:
@@ -155,7 +172,11 @@ class SplitView(DatasetView):
 
 @dataclass(frozen=True)
 class JoinedView(DatasetView):
-    """Several splits read as one: position i of the second follows the last of the first."""
+    """Several views read as one, one after the other.
+
+    Args:
+        splits: the views; position 0 of the second follows the last position of the first.
+    """
 
     splits: tuple[DatasetView, ...]
 
@@ -168,8 +189,8 @@ class JoinedView(DatasetView):
 
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         index = index.to(self.device)
-        # On the CPU each split is asked for its own examples only. A GPU would have to wait for
-        # their number: there every split shows all positions, and its own are taken from it.
+        # On the CPU each view reads its own examples only. On a GPU their number would have to be
+        # waited for: there every view reads all positions, and only its own are used.
         ask = self._everywhere if index.is_cuda else self._where_it_is
         return ask(index)
 
@@ -195,7 +216,7 @@ class JoinedView(DatasetView):
 
     @property
     def starts(self) -> list[int]:
-        """The position of the first example of each split."""
+        """Position of the first example of each view."""
         return list(accumulate((len(s) for s in self.splits[:-1]), initial=0))
 
     def to(self, device: torch.device) -> JoinedView:

@@ -1,4 +1,4 @@
-"""What the notebooks explain with: bowls, figures, exercises and their checks.
+"""What the notebooks explain with: bowls, title figures, exercises and their checks.
 
 Imports report and what is below; widgets and cli may import it.
 """

@@ -1,4 +1,4 @@
-"""What holds on to the past: one file a method, each a screen that reads like its equation.
+"""What protects the past: one file for each method, a screen that reads like its equation.
 
 Imports models, data and the leaves; speed, training and every room above may import it.
 """
@@ -25,16 +25,27 @@ METHODS: dict[str, type[Method]] = {
 
 
 def serving(scenario: Scenario) -> dict[str, type[Method]]:
-    """By name, the methods that serve `scenario`."""
+    """List the methods that can be trained in `scenario`, as name -> class.
+
+    Args:
+        scenario: "task", "domain" or "class".
+
+    Raises:
+        ValueError: there is no such scenario.
+    """
     as_scenario(scenario)
     return {name: m for name, m in METHODS.items() if scenario in m.scenarios}
 
 
 def pick_method(name: str, scenario: Scenario) -> type[Method]:
-    """The method of that name.
+    """Look up the class of a method.
+
+    Args:
+        name: a key of METHODS, such as "ewc".
+        scenario: "task", "domain" or "class", in which it is to be trained.
 
     Raises:
-        ValueError: there is none, or it does not serve `scenario`.
+        ValueError: there is no such method or scenario, or the method cannot be trained in it.
     """
     if name not in METHODS:
         raise ValueError(f"method is {name!r}: choose among {', '.join(METHODS)}")

@@ -1,4 +1,4 @@
-"""What a method can do, and when the training loop lets it do it."""
+"""The hooks of a method, in the order in which the training loop calls them."""
 
 from __future__ import annotations
 
@@ -20,17 +20,33 @@ TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
 
 
 class Method:
-    """The hooks that the loop calls, in this order; by default none does anything.
+    """Base class of all methods: hooks that the training loop calls, in this order.
 
-    A method is a dataclass whose fields are its knobs. `lam` is λ, the strength of what holds on to
-    the past; it may be set at any time and acts at the next step.
+        for each task:
+            begin_task
+            for each step:  begin_step → traced_loss, backward → after_backward → after_step
+            every `interval` steps:  after_interval
+            end_task
+
+    By default the loss is the task's own and no other hook does anything: naive fine-tuning. A
+    method is a dataclass whose fields are its knobs. In all hooks `model` is the network in
+    training, `task` the task in training, `x` (B, …) and `y` (B, …) a batch of its examples.
 
     Attributes:
+        name, label: the method's name in code ("ewc") and in text ("EWC").
+        lam: λ ≥ 0, the strength of what protects the past; 0 is off. It may be set at any time and
+            acts at the next step.
         kept: the attributes that are stored from one task to the next, and what each of them is:
             "importance", "exemplars", …; "" for bookkeeping.
-        scenarios: where the method makes sense.
-        recordable: whether every step does the same; False if it draws random numbers on the host.
-        rng: what the method draws from; each run has its own. None is torch's global generator.
+        scenarios: those that the method can be trained in: "task", "domain", "class".
+        recordable: whether every step runs the same operations, so that a CUDA graph can replay
+            it. False where a step draws random numbers on the host.
+        interval: steps from one `after_interval` to the next; 0, the default, is never.
+        rng: the generator that the method draws from, one for each run; None is torch's global one.
+        task: the task in training, or the last one; None before any training.
+
+    Raises:
+        ValueError: `lam` is set to something other than a finite number, 0 or larger.
     """
 
     name: ClassVar[str]
@@ -54,94 +70,95 @@ class Method:
         super().__setattr__(name, value)
 
     def stages(self, tasks: Sequence[Task]) -> Sequence[Task]:
-        """What is trained on, one after the other: the tasks as they come."""
+        """What is trained on, one after the other: by default `tasks` as they are."""
         return tasks
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
-        """Before the first step of `task`."""
+        """Prepare for `task`, before its first step."""
         self.task = task
 
     def begin_step(self, model: nn.Module) -> None:
-        """λ as it stands now acts on the whole step, whatever happens to `lam` meanwhile."""
+        """Copy λ for the step to come, which then does not see later changes of `lam`."""
         beside = next(model.parameters())
         if not hasattr(self, "acting_lam") or self.acting_lam.device != beside.device:
             self.acting_lam = torch.zeros((), dtype=beside.dtype, device=beside.device)
         self.acting_lam.fill_(self.lam)
 
     def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """L(θ) on inputs `x` (B, …) and targets `y` (B, …), as the task in training defines it.
+        """Compute L(θ) on inputs `x` (B, …) and targets `y` (B, …), a 0-dim tensor.
 
-        That is the cross-entropy over the active outputs, unless the task has a loss of its own.
+        The task in training defines L: in nats, the mean cross-entropy over the active outputs,
+        unless the task has a loss of its own.
         """
         z = model(x)
         return F.cross_entropy(z, y) if self.task is None else self.task.loss(z, y)
 
     def mask(self, z: Tensor) -> Tensor:
-        """Logits `z` (B, K), those that do not compete in the task in training at −∞."""
+        """Set the logits in `z` (B, K) that do not compete in the task in training to −∞."""
         return z if self.task is None else self.task.mask(z)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """What is minimised: L(θ) + λ · penalty(θ), a 0-dim tensor."""
+        """Compute what is minimised: L(θ) + λ · penalty(θ), a 0-dim tensor."""
         loss = self.task_loss(model, x, y)
         return loss + self.lam * self.penalty(model) if self.lam else loss
 
     def traced_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        """The part of `loss` that autograd is to differentiate; `after_backward` adds the rest.
+        """Compute the part of `loss` that autograd differentiates; by default all of it.
 
-        A method may know some of its gradient better than autograd does.
+        A method that knows the gradient of the other part adds it in `after_backward`.
         """
         return self.loss(model, x, y)
 
     def penalty(self, model: nn.Module) -> Tensor:
-        """What λ multiplies, a 0-dim tensor."""
+        """Compute what λ multiplies, a 0-dim tensor; by default 0."""
         return torch.zeros(())
 
     def after_backward(self, model: nn.Module) -> None:
-        """The gradient of `traced_loss` is in `.grad`, the step not yet taken."""
+        """Change the gradient: that of `traced_loss` is in `.grad`, the step is not yet taken."""
 
     def after_step(self, model: nn.Module) -> None:
-        """The parameters have moved; `.grad` is still that of before."""
+        """Look at the step: the parameters have moved, `.grad` is still that of before."""
 
     def after_interval(self, model: nn.Module) -> None:
-        """Another `interval` steps of this task have been taken."""
+        """Look back on `interval` steps of this task, each time so many have been taken."""
 
     def end_task(self, model: nn.Module, task: Task) -> None:
-        """After the last step of `task`."""
+        """Store what protects `task` from now on, after its last step."""
 
     def predict(self, model: nn.Module, x: Tensor, task: Task) -> Tensor:
-        """What the model predicts for the inputs `x` of `task`: labels (B,), as a rule."""
+        """Predict the targets of the inputs `x` (B, …) of `task`: labels (B,) in classification."""
         return task.prediction(model(x))
 
     @property
     def traces_task_loss(self) -> bool:
         """Whether autograd differentiates the task loss and nothing else of this method.
 
-        Then models that differ only in their weights may share its product. A class that changes
-        what is differentiated says so by changing one of these hooks.
+        If so, several models that differ only in their weights can be differentiated as one
+        (`cl_helpers.scale.stacked`). Overriding one of the hooks in TRACED makes this False.
         """
         return False
 
     def _leaves(self, kind: type[Method], *hooks: str) -> bool:
-        """Whether this class has these hooks as `kind` has them."""
+        """Whether this class inherits these hooks from `kind` without overriding them."""
         return all(getattr(type(self), hook) is getattr(kind, hook) for hook in hooks)
 
     def read_in_a_step(self) -> dict[str, object]:
-        """The attributes that a step reads, by name; a step that is replayed knows the objects."""
+        """Name the attributes that a step reads: a recorded step is valid for these objects."""
         return dict(vars(self))
 
     @property
     def knobs(self) -> dict[str, Any]:
-        """The method's settings by name."""
+        """Settings of the method by name, such as {"lam": 400.0, "fisher": "empirical"}."""
         names = getattr(self, "__dataclass_fields__", ())
         return {name: plain(getattr(self, name)) for name in names}
 
     def state(self) -> dict[str, Any]:
-        """What the method stores between tasks, by name: all that a checkpoint needs."""
+        """Collect what the method stores between tasks, by name: all that a checkpoint needs."""
         return {name: getattr(self, name) for name in self.kept if hasattr(self, name)}
 
     @property
     def stored(self) -> dict[str, int]:
-        """Bytes stored between tasks, by what they are: {"importance": 5976104, …}."""
+        """Bytes stored between tasks by kind, such as {"importance": 5976104, …}."""
         sizes: dict[str, int] = {}
         for name, value in self.state().items():
             if self.kept[name]:
@@ -149,13 +166,16 @@ class Method:
         return sizes
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take up what `state()` gave."""
+        """Take over the `state` that an earlier call of `state()` returned."""
         vars(self).update(state)
 
 
 @dataclass(eq=False)
 class Baseline(Method):
-    """Train on one task after the other, whatever becomes of the past: forgetting as it is."""
+    """Naive fine-tuning: train on one task after the other and do nothing against forgetting.
+
+    The lower bound that every method is compared with. It has no settings.
+    """
 
     name = "baseline"
     label = "Baseline"
@@ -167,9 +187,10 @@ class Baseline(Method):
 
 @dataclass(eq=False)
 class Joint(Method):
-    """Train on all tasks at once: the upper bound, since nothing is ever in the past.
+    """Joint training: train on the data of all tasks at once, so that nothing can be forgotten.
 
-    The outputs of all tasks compete in training, also with Task-IL; each is asked with its own.
+    The upper bound that every method is compared with. It has no settings. The outputs of all tasks
+    compete in training, in Task-IL too; in evaluation only those that the scenario allows.
     """
 
     name = "joint"
@@ -180,7 +201,7 @@ class Joint(Method):
 
 
 def nbytes(value: object) -> int:
-    """Of the tensors that `value` is, or holds."""
+    """Sum up the bytes of all tensors in `value`: a tensor, a module, a dict, a list or a tuple."""
     if isinstance(value, Tensor):
         return value.nbytes
     if isinstance(value, nn.Module | torch.optim.Optimizer):
@@ -191,6 +212,6 @@ def nbytes(value: object) -> int:
 
 
 def check_method(method: object) -> None:
-    """Raise ValueError unless this is a method."""
+    """Raise ValueError unless `method` is an instance of `Method`."""
     if not isinstance(method, Method):
         raise ValueError(f"method is {method!r}: give one, such as cl.EWC()")

@@ -1,11 +1,4 @@
-"""Deep Generative Replay (Shin et al. 2017, arXiv:1705.08690, sect. 3).
-
-    L(θ) = 1/t · L(new images, labels) + (1 − 1/t) · L(x̂, ŷ),        t tasks so far
-
-x̂ are images that a generator dreams up which has learned the tasks before, ŷ what the network said
-of them before it began to learn this one. No image is stored. The generator, a variational
-autoencoder, is trained beside, on the same mixture of new images and its own older self's.
-"""
+"""DGR: old inputs are replayed from a generator, with the old network's predictions as labels."""
 
 from dataclasses import dataclass
 
@@ -21,10 +14,27 @@ from .old_outputs import Teacher, frozen, weights_of
 
 @dataclass(eq=False)
 class DGR(Teacher):
-    """
+    """Deep Generative Replay: rehearse inputs that a generator draws; store no data.
+
+        L(θ) = 1/t · L(x, y) + (1 − 1/t) · L(x̂, ŷ),        t tasks so far, this one included
+
+    x̂ are inputs drawn from a generator of the earlier tasks' inputs, as many as the batch has. ŷ
+    are the labels that the network gave them before it began to learn this task. The generator (a
+    `cl.VAE`) is trained beside the network, on the same mixture of new inputs and of those that its
+    own older copy draws.
+
     Args:
-        hidden, latent: units of the generator's two hidden layers, and of its code.
-        lr: learning rate of the generator, with Adam.
+        hidden: units of each of the generator's two hidden layers. Default 400.
+        latent: length of the generator's code. Default 100.
+        lr: learning rate of the generator, trained with Adam. Default 0.001.
+
+    Raises:
+        ValueError: `hidden` or `latent` is not a whole number, 1 or more, or `lr` is not above 0.
+
+    Shin et al. 2017, arXiv:1705.08690, sect. 3.
+
+    Departs from the paper: the generator is a variational autoencoder, theirs a generative
+    adversarial network. The weights 1/t and 1 − 1/t are one choice of the paper's ratio r.
     """
 
     name = "dgr"
@@ -72,7 +82,7 @@ class DGR(Teacher):
         self.optimizer.step()
 
     def mixed(self, new: Tensor, old: Tensor | None = None) -> Tensor:
-        """1/t · new + (1 − 1/t) · old."""
+        """Weigh two losses, 1/t · new + (1 − 1/t) · old; in the first task there is only `new`."""
         t = len(self.competed) + 1
         return new if old is None else new / t + (1 - 1 / t) * old
 

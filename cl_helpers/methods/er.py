@@ -1,10 +1,4 @@
-"""Experience Replay with a reservoir (Chaudhry et al. 2019, arXiv:1902.10486, algorithms 1 and 2).
-
-    L(θ) = mean cross-entropy over a batch of the task ∪ as many stored examples
-
-The memory is a uniform sample of all examples ever seen (Vitter 1985): once it is full, the i-th
-example, counted from 0, takes the place of a random one with probability M / (i + 1).
-"""
+"""ER: each batch is joined by as many stored examples; the memory is a reservoir."""
 
 from dataclasses import dataclass
 
@@ -17,9 +11,22 @@ from .memory import Memory
 
 @dataclass(eq=False)
 class ER(Memory):
-    """
+    """Experience Replay: train on each batch of the task together with stored examples.
+
+        L(θ) = mean cross-entropy over B examples of the task ∪ B stored ones
+
+    The memory is a reservoir, a uniform sample of all examples seen so far (Vitter 1985,
+    doi:10.1145/3147.3165): once it is full, example i, counted from 0, takes the place of a random
+    one with probability M / (i + 1). An example that is seen in every epoch counts each time.
+    During the first task the memory only fills: it has no old examples yet.
+
     Args:
-        memory: M, examples stored in all.
+        memory: M, examples stored in all. Default 500.
+
+    Raises:
+        ValueError: `memory` is not a whole number, 1 or more.
+
+    Chaudhry et al. 2019, arXiv:1902.10486, algorithms 1 and 2.
     """
 
     name = "er"
@@ -54,9 +61,18 @@ class ER(Memory):
 
 
 def reservoir(seen: int, n: int, size: int, rng: torch.Generator | None) -> dict[int, int]:
-    """Which of the next `n` examples go where, {slot: example}, after `seen` have come by.
+    """Decide which of the next examples are stored, and where (algorithm 2, for a whole batch).
 
-    In the end each of all the examples is in one of the `size` slots with the same probability.
+    Afterwards each of the seen + n examples is in the memory with the same probability.
+
+    Args:
+        seen: examples that have come by before.
+        n: examples in the batch.
+        size: M, slots in the memory.
+        rng: generator of the draws; None is torch's global one.
+
+    Returns:
+        {slot: position in the batch}, only of the examples that are in the memory afterwards.
     """
     taken = {}
     for i, u in enumerate(torch.rand(n, generator=rng, dtype=torch.float64).tolist()):

@@ -1,15 +1,4 @@
-"""Gradient Episodic Memory (Lopez-Paz & Ranzato 2017, arXiv:1706.08840, eqs. 8 to 11).
-
-    minimise ½ ‖g̃ − g‖²   subject to   ⟨g̃, g_k⟩ ≥ 0  for every old task k
-
-g_k is the gradient of the loss on the stored examples of task k: no step may make one of the old
-losses larger. In the dual, with the g_k as the rows of G,
-
-    g̃ = g + Gᵀv,        v = argmin ½ ‖Gᵀv + g‖²  over  v ≥ γ
-
-which is a non-negative least-squares problem in v − γ, as many unknowns as there are old tasks.
-(Eq. 11 has v ≥ 0; γ is what the authors add to it in practice.)
-"""
+"""GEM: a gradient that raises the loss of an old task is projected until it raises none."""
 
 import math
 import numbers
@@ -24,10 +13,32 @@ from .memory import TaskMemory
 
 @dataclass(eq=False)
 class GEM(TaskMemory):
-    """
+    """Gradient Episodic Memory: keep each step from raising the loss of any old task.
+
+        minimise ½ ‖g̃ − g‖²   subject to   ⟨g̃, g_k⟩ ≥ 0  for every old task k
+
+    g is the gradient of the task in training, g_k that of the loss on the stored examples of task
+    k. Where g violates a condition, g̃ takes its place. In the dual, with the g_k as rows of G,
+
+        g̃ = g + Gᵀv,        v = argmin ½ ‖Gᵀv + g‖²  over  v ≥ γ,
+
+    a non-negative least-squares problem in v − γ with one unknown for each old task.
+
+    ⟨g̃, g_k⟩ ≥ 0 says that a small step of plain SGD does not raise the loss of task k. Adam and
+    momentum step along another vector, for which nothing is guaranteed.
+
     Args:
-        memory: examples stored in all, shared among the tasks.
-        margin: γ, the least weight with which an old gradient joins a step that is corrected.
+        memory: examples stored in all; after t tasks, memory / t of each. Default 500.
+        margin: γ ≥ 0, the least weight with which each old gradient is added to a gradient that is
+            corrected at all. Default 0.5, as in the authors' experiments.
+
+    Raises:
+        ValueError: `memory` is not a whole number, 1 or more, or `margin` is negative.
+
+    Lopez-Paz & Ranzato 2017, arXiv:1706.08840, eqs. 8 to 11; eq. 11 has γ = 0, the text adds γ.
+
+    Departs from the paper: stored examples are drawn at random, evenly by class; the paper stores
+    the last ones of each task.
     """
 
     name = "gem"
@@ -45,17 +56,25 @@ class GEM(TaskMemory):
         return projected(g, self.old_gradients(model), self.margin)
 
     def old_gradients(self, model: nn.Module) -> Tensor:
-        """(t, P): of the loss on the examples of each old task, as the model is now."""
+        """Compute the gradient of the loss on the stored examples of each old task: (t, P)."""
         # A memory smaller than the number of tasks has no examples of the first.
         stored = [(self.of == k).nonzero()[:, 0] for k in self.of.unique()]
         return torch.stack([self.memory_gradient(model, index) for index in stored])
 
 
 def projected(g: Tensor, old: Tensor, margin: float = 0.0) -> Tensor:
-    """The g̃ nearest to `g` (P,) that no row of `old` (t, P) contradicts; `g` itself if none does.
+    """Project g onto the cone ⟨g̃, g_k⟩ ≥ 0 for all k (eqs. 8 to 11).
 
-    In float64, and from a QR decomposition of the rows at length 1: neither parallel rows nor tiny
-    or huge ones do any harm, as they would in G Gᵀ. Where training has diverged, it is `g` as well.
+    Computed in float64 from a QR decomposition of the rows, scaled to length 1: parallel, tiny or
+    huge rows do no harm, as they would in G Gᵀ.
+
+    Args:
+        g: (P,) gradient of the task in training.
+        old: (t, P) gradients g_k of the old tasks.
+        margin: γ; 0, the default, is the exact projection.
+
+    Returns:
+        g̃ (P,); `g` itself where no condition is violated or training has diverged.
     """
     g_, rows = g.double(), old.double()
     products = rows @ g_

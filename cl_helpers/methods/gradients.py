@@ -1,16 +1,16 @@
 """Statistics of per-sample gradients: exact, and the same for every batch size.
 
-EWC and MAS need the mean over samples of (∂s_n/∂θ_i)² or |∂s_n/∂θ_i|, s_n a number computed from
-the model's logits of sample n. Squaring the gradient of a batch is something else: there the
-samples cancel before they are squared.
+EWC and MAS need the mean over samples of (∂s_n/∂θ_i)² or |∂s_n/∂θ_i|, where s_n is a number
+computed from the model's logits for sample n. The squared gradient of a batch is another quantity:
+there the samples cancel before they are squared.
 
-For a linear layer the exact figure costs no more than that. With inputs a_n and output gradients
-δ_n, the gradient of sample n is δ_n a_nᵀ, so |·| and (·)² act on the two factors apart:
+For a linear layer the exact number costs no more than the gradient of a batch. With inputs a_n and
+output gradients δ_n, the gradient of sample n is δ_n a_nᵀ, so |·| and (·)² apply to each factor:
 
     Σ_n (δ_n a_nᵀ)² = (δ²)ᵀ (a²),        Σ_n |δ_n a_nᵀ| = |δ|ᵀ |a|
 
-one matrix product for all samples (Goodfellow 2015, arXiv:1510.01799). Models with anything but
-linear layers take `torch.func.vmap` over samples.
+This is one matrix product for all samples (Goodfellow 2015, arXiv:1510.01799). Models with other
+layers that have weights use `torch.func.vmap` over samples.
 """
 
 from __future__ import annotations
@@ -29,22 +29,35 @@ from ..models.forward import evaluating
 if TYPE_CHECKING:
     from ..data.views import DatasetView
 
-# logits (B, K), labels (B,) -> (B,) or, for a sum over R such figures, (B, R)
+# logits (B, K), labels (B,) -> s: (B,), or (B, R) for a sum over R such numbers
 Of = Callable[[Tensor, Tensor], Tensor]
 SizeOf = Callable[[Tensor], Tensor]  # the square or the absolute value
 Layers = dict[str, nn.Linear]
 
-# What `vmap` makes of the gradients at a time: a hundred megabytes, which is the fastest on a CPU.
+# Numbers in the gradients that `vmap` makes at a time: 128 MB, which is fastest on a CPU.
 _VMAP_FLOATS = 2**25
 
 
 def mean_square_grad(model: nn.Module, data: DatasetView, of: Of, batch_size: int = 1000) -> Tensor:
-    """(P,): 1/N Σ_n Σ_r (∂s_nr/∂θ)², s = `of(logits, labels)`; `batch_size` changes nothing."""
+    """Mean over samples of the squared gradients, 1/N Σ_n Σ_r (∂s_nr/∂θ_i)²: EWC's Fisher.
+
+    Args:
+        model: it is in eval mode meanwhile.
+        data: N samples, such as `task.train`.
+        of: logits (B, K), labels (B,) -> s (B,), or (B, R) to sum over R numbers of each sample.
+        batch_size: samples at a time. Default 1000; it changes memory and time, not the result.
+
+    Returns:
+        (P,), in the order of `cl.flat.flatten(model)`.
+    """
     return _mean(model, data, of, torch.square, batch_size)
 
 
 def mean_abs_grad(model: nn.Module, data: DatasetView, of: Of, batch_size: int = 1000) -> Tensor:
-    """(P,): 1/N Σ_n Σ_r |∂s_nr/∂θ|, s = `of(logits, labels)`; `batch_size` changes nothing."""
+    """Mean over samples of the absolute gradients, 1/N Σ_n Σ_r |∂s_nr/∂θ_i|: MAS's Ω.
+
+    Args and result are those of `mean_square_grad`: `model`, `data`, `of`, `batch_size`.
+    """
     return _mean(model, data, of, torch.abs, batch_size)
 
 
@@ -65,7 +78,7 @@ def _mean(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf, batch_si
 def _linear_layers(model: nn.Module) -> Layers:
     """The linear layers in training, by name; none if a parameter is elsewhere, or in two.
 
-    A layer derived from `nn.Linear` may compute something else, or from other parameters.
+    A subclass of `nn.Linear` is none of them: it may compute something else.
     """
     every = [p for p in model.parameters() if p.requires_grad]
     layers = {

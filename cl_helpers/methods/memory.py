@@ -13,32 +13,38 @@ from .old_outputs import OldOutputs
 
 
 class Memory(OldOutputs):
-    """A method that stores `memory` examples in all, as the model saw them."""
+    """Base of ER, GEM and A-GEM: store at most `memory` examples in all, as the model saw them.
+
+    Attributes:
+        memory: M, the budget; a whole number, 1 or more.
+        x, y: (M, …) inputs and (M,) labels of the stored examples.
+        of: (M,) the task that each is from, counted from 0.
+    """
 
     kept = OldOutputs.kept | {"x": "exemplars", "y": "exemplars", "of": "exemplars"}
     recordable = False
 
     memory: int
-    x: Tensor  # (M, …) images
-    y: Tensor  # (M,) their labels
-    of: Tensor  # (M,) the task that each is from, counted from 0
+    x: Tensor
+    y: Tensor
+    of: Tensor
 
     def __post_init__(self) -> None:
         at_least_one("memory", self.memory)
 
     @property
     def n_stored(self) -> int:
-        """How many examples there are."""
+        """Number of examples that are stored."""
         return len(self.y)
 
     def drawn(self, n: int) -> Tensor:
-        """Positions of `n` stored examples, or of all if there are no more, at random."""
+        """Draw the positions of `n` stored examples without replacement; all if there are fewer."""
         if n >= self.n_stored:
             return torch.arange(self.n_stored, device=self.y.device)
         return torch.randperm(self.n_stored, generator=self.rng)[:n].to(self.y.device)
 
     def mask_of(self, z: Tensor, of: Tensor) -> Tensor:
-        """Answers `z` (B, K) to examples of the tasks `of` (B,): what did not compete is at −∞."""
+        """Set the logits in `z` (B, K) that did not compete in the tasks `of` (B,) to −∞."""
         if self.task is None or self.task.scenario != "task":
             return self.mask(z)
         competing = [
@@ -47,19 +53,19 @@ class Memory(OldOutputs):
         return z + torch.cat(competing)[of]
 
     def memory_loss(self, model: nn.Module, index: Tensor) -> Tensor:
-        """Cross-entropy on the stored examples at `index`, a 0-dim tensor."""
+        """Compute the cross-entropy on the stored examples at `index`, a 0-dim tensor, in nats."""
         z = self.mask_of(model(self.x[index]), self.of[index])
         return F.cross_entropy(z, self.y[index])
 
 
 class TaskMemory(Memory):
-    """What GEM and A-GEM share: no step may contradict the past, in their own sense of it.
+    """Base of GEM and A-GEM: replace each gradient by one that does not hurt the old tasks.
 
-    Each task has its share of the memory: after t tasks, memory / t examples of each.
+    Subclasses define `reconciled`. After t tasks the memory holds memory / t examples of each.
     """
 
     def reconciled(self, model: nn.Module, g: Tensor) -> Tensor:
-        """(P,): what is stepped along in place of the gradient `g` (P,)."""
+        """Compute the gradient (P,) that takes the place of `g` (P,), the new task's."""
         raise NotImplementedError(f"{type(self).__name__} must say what it makes of a gradient")
 
     def after_backward(self, model: nn.Module) -> None:
@@ -68,13 +74,13 @@ class TaskMemory(Memory):
             g.copy_(self.reconciled(model, g))
 
     def memory_gradient(self, model: nn.Module, index: Tensor) -> Tensor:
-        """(P,): of `memory_loss`, as the model is now."""
+        """Compute the gradient (P,) of `memory_loss` on the stored examples at `index`."""
         loss = self.memory_loss(model, index)
         grads = torch.autograd.grad(loss, flatten(model).parameters)
         return torch.cat([p.reshape(-1) for p in grads])
 
     def end_task(self, model: nn.Module, task: Task) -> None:
-        """Make room, and store examples of the task just learned, its classes evenly."""
+        """Shrink the share of the old tasks and store examples of `task`, evenly by class."""
         t = len(self.competed)
         super().end_task(model, task)
         share = max(1, self.memory // (t + 1))
@@ -92,9 +98,18 @@ class TaskMemory(Memory):
 
 
 def evenly(y: Tensor, n: int, rng: torch.Generator | None) -> Tensor:
-    """Positions of `n` examples with labels `y` (N,), at random: from each class in turn.
+    """Draw examples at random, from each class in turn.
 
-    However many of them are taken from the front, no class has two more than another.
+    However many of them are taken from the front, their numbers by class differ by one at most, as
+    long as no class runs out of examples.
+
+    Args:
+        y: (N,) labels.
+        n: how many to draw; all N if N is less.
+        rng: generator of the draws; None is torch's global one.
+
+    Returns:
+        Their positions in `y`.
     """
     order = torch.randperm(len(y), generator=rng).to(y.device)
     shuffled = y[order]

@@ -1,8 +1,8 @@
-"""What LwF, iCaRL and all that replays have in common: they ask about the past again.
+"""What LwF, iCaRL and all replay methods share: they compute a loss on the old outputs again.
 
-So they must know which outputs competed for an answer then. That is the whole difference between
-the scenarios: with Task-IL every old task has its outputs to itself, with Class-IL all classes seen
-so far compete, with Domain-IL all tasks share the same ones.
+So they must know which outputs competed then. That is the whole difference between the scenarios:
+in Task-IL every old task has its own outputs, in Class-IL all classes seen so far compete, in
+Domain-IL all tasks share the same outputs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ Weights: TypeAlias = "dict[str, Tensor]"  # a state_dict, its tensors our own
 
 
 class OldOutputs(Method):
-    """A method that knows which outputs competed in the tasks that have ended."""
+    """Base of methods that need to know which outputs competed in the tasks that have ended.
+
+    Attributes:
+        competed: for each of these tasks the outputs that competed, or None for all of the model.
+    """
 
     kept: ClassVar[dict[str, str]] = {"competed": ""}
 
@@ -32,29 +36,35 @@ class OldOutputs(Method):
 
     @property
     def heads(self) -> tuple[Outputs, ...]:
-        """Groups of outputs that answered before the task in training: one, but with Task-IL.
+        """Groups of outputs that competed before the task in training.
 
-        With Class-IL that is all classes known before, which says what an old model may be asked.
+        In Task-IL one group for each old task; else a single one: in Class-IL the classes known
+        before, in Domain-IL the shared outputs.
         """
         assert self.task is not None
         return self.competed if self.task.scenario == "task" else self.competed[-1:]
 
     def competing(self, head: Outputs) -> Outputs:
-        """What competes *now* for an answer that `head` gave once.
+        """Return the outputs that compete *now* on an old example, for which `head` competed then.
 
-        With Class-IL an old class has the new ones for rivals; with Task-IL it never has.
+        In Task-IL the same as then; in Class-IL the new classes too.
         """
         assert self.task is not None
         return head if self.task.scenario == "task" else self.task.active
 
 
 class Teacher(OldOutputs):
-    """A method that asks the network as it was when the last task had ended."""
+    """Base of methods that use the outputs of the network as it was after the last task.
+
+    Attributes:
+        old: its weights and buffers, a state_dict.
+        teacher: that network, frozen and in eval mode; there is none during the first task.
+    """
 
     kept: ClassVar[dict[str, str]] = OldOutputs.kept | {"old": "teacher"}
 
     old: Weights
-    teacher: nn.Module  # that network, at work
+    teacher: nn.Module
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
@@ -67,17 +77,17 @@ class Teacher(OldOutputs):
 
 
 def columns(z: Tensor, outputs: Outputs) -> Tensor:
-    """Those of `z` (B, K)."""
+    """Select the columns `outputs` of `z` (B, K); None is all of them."""
     return z if outputs is None else z[:, list(outputs)]
 
 
 def weights_of(model: nn.Module) -> Weights:
-    """A copy of all weights and buffers, to be kept."""
+    """Copy all weights and buffers of `model`, as a state_dict."""
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 def frozen(model: M, weights: Weights) -> M:
-    """A model like this one with those weights, in eval mode, that never learns again."""
+    """Copy `model` with the given `weights`, in eval mode and without gradients."""
     copy = deepcopy(model)
     copy.load_state_dict(weights)
     return copy.eval().requires_grad_(False)

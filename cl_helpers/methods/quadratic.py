@@ -1,10 +1,4 @@
-"""What EWC, MAS, SI, RWalk and SCP share: hold each weight near θ*, the important ones tighter.
-
-    L_total(θ) = L(θ) + λ · penalty(θ),        penalty(θ) = ½ Σ_i Ω_i (θ_i − θ*_i)²
-
-θ* is where the last task ended. Ω is summed over the tasks, so what is stored does not grow with
-their number: two numbers a weight. The methods differ only in Ω.
-"""
+"""What EWC, MAS, SI, RWalk and SCP share: a quadratic penalty, weighted by importance."""
 
 from __future__ import annotations
 
@@ -19,7 +13,24 @@ from .base import TRACED, Method
 
 
 class Quadratic(Method):
-    """A method that is its Ω: subclasses say `importance_of`."""
+    """Base of EWC, MAS, SI, RWalk and SCP: hold each weight near θ*, important ones tighter.
+
+        L_total(θ) = L(θ) + λ · penalty(θ),        penalty(θ) = ½ Σ_i Ω_i (θ_i − θ*_i)²
+
+    θ* is where the last task ended. Ω ≥ 0 is the importance of each weight, summed over the tasks,
+    so that two numbers for each weight are stored however many tasks there are. The methods differ
+    only in Ω: a subclass defines `importance_of`.
+
+    Attributes:
+        omega: (P,) Ω, summed over the tasks so far.
+        theta_star: (P,) θ*.
+        tasks_held: how many tasks Ω is the sum of.
+        shapes: parameter name -> shape.
+
+    Raises:
+        ValueError: in `begin_task`, the model is not where the last task ended: the penalty would
+            pull it to the weights of another model.
+    """
 
     kept: ClassVar[dict[str, str]] = {
         "tasks_held": "",
@@ -29,9 +40,9 @@ class Quadratic(Method):
     }
 
     tasks_held: int = 0
-    omega: Tensor  # (P,) Ω, summed over the tasks so far
-    theta_star: Tensor  # (P,) θ*, where the last task ended
-    shapes: dict[str, torch.Size]  # by parameter name
+    omega: Tensor
+    theta_star: Tensor
+    shapes: dict[str, torch.Size]
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         if self.tasks_held and not torch.equal(flatten(model).theta, self.theta_star):
@@ -42,11 +53,11 @@ class Quadratic(Method):
         super().begin_task(model, task)
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
-        """(P,) Ω of the task just learned, from its training data alone."""
+        """Compute Ω (P,) of the `task` just learned, from its training data alone."""
         raise NotImplementedError(f"{type(self).__name__} must say what its Ω is: importance_of")
 
     def penalty(self, model: nn.Module) -> Tensor:
-        """½ Σ_i Ω_i (θ_i − θ*_i)², a 0-dim tensor; zero during the first task."""
+        """Compute ½ Σ_i Ω_i (θ_i − θ*_i)², a 0-dim tensor; zero during the first task."""
         if not self.tasks_held:
             return super().penalty(model)
         theta = torch.cat([p.reshape(-1) for p in flatten(model).parameters])
@@ -56,7 +67,7 @@ class Quadratic(Method):
         return self.task_loss(model, x, y)
 
     def after_backward(self, model: nn.Module) -> None:
-        # The gradient of λ · penalty is known, λ Ω (θ − θ*), and costs an eighth of tracing it.
+        # Add the gradient of λ · penalty, λ Ω (θ − θ*), at an eighth of the cost of tracing it.
         if self.tasks_held:
             flat = flatten(model)
             off = torch.sub(flat.theta, self.theta_star, out=flat.scratch)
@@ -82,16 +93,24 @@ class Quadratic(Method):
 
     @property
     def importance(self) -> dict[str, Tensor]:
-        """Ω by parameter name, in the parameter's shape; empty before the first task has ended."""
+        """Ω by parameter name, in the parameter's shape; {} before the first task has ended."""
         return unflatten(self.omega, self.shapes) if self.tasks_held else {}
 
 
 class PathIntegral(Quadratic):
-    """A quadratic method that watches the path: SI and RWalk say `accumulate`."""
+    """Base of SI and RWalk: a quadratic method that follows the path of θ, step by step.
 
-    theta_start: Tensor  # (P,) where the task began
-    theta_before: Tensor  # (P,) before the step in progress
-    g: Tensor  # (P,) gradient of the task loss at theta_before
+    A subclass defines `accumulate`, which is called after every step, and `importance_of`.
+
+    Attributes:
+        theta_start: (P,) θ where the task began.
+        theta_before: (P,) θ before the step in progress; after it, where θ is now.
+        g: (P,) gradient of the task loss alone, before the step, on its batch.
+    """
+
+    theta_start: Tensor
+    theta_before: Tensor
+    g: Tensor
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
@@ -100,7 +119,7 @@ class PathIntegral(Quadratic):
         self.g = torch.zeros_like(self.theta_start)
 
     def after_backward(self, model: nn.Module) -> None:
-        self.g.copy_(flatten(model).grad)  # of the task loss alone, before the penalty pulls
+        self.g.copy_(flatten(model).grad)  # of the task loss alone: the penalty's is added below
         super().after_backward(model)
 
     def after_step(self, model: nn.Module) -> None:
@@ -109,10 +128,10 @@ class PathIntegral(Quadratic):
         self.theta_before.copy_(flat.theta)
 
     def accumulate(self, g: Tensor, step: Tensor) -> None:
-        """One step was taken.
+        """Take one step of the path into account.
 
         Args:
             g: (P,) gradient of the task loss before the step.
-            step: (P,) the move, Δθ; its memory is used again.
+            step: (P,) the step taken, Δθ; copy it to keep it, its memory is reused.
         """
         raise NotImplementedError(f"{type(self).__name__} must say what it does at each step")

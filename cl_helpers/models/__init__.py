@@ -1,4 +1,4 @@
-"""What learns: networks of the course, and all parameters of a network as one vector.
+"""The networks of the course, and all parameters of a network as one vector.
 
 Imports data and the leaves; methods and every room above may import it.
 """

@@ -1,8 +1,8 @@
 """A model's trainable parameters as one vector θ, and their gradient as one vector g.
 
-Every formula of this course is about a vector θ. PyTorch keeps a list of tensors. `flatten` makes
-the two the same memory: the tensors become views into one vector, so that Ω (θ − θ*)² is written,
-and computed, once instead of once a layer.
+Every formula of this course is about a vector θ. PyTorch has a list of tensors. `flatten` lets the
+two share memory: the tensors become views into one vector, so that Ω (θ − θ*)² is written and
+computed once, and not once for each layer.
 """
 
 from __future__ import annotations
@@ -16,15 +16,21 @@ from torch import Tensor, nn
 
 
 class Flat:
-    """θ and g of one model; writing to either changes the model.
+    """The P trainable parameters of one model as θ, their gradient as g, both (P,).
+
+    Writing to θ or g changes the model. `flatten(model)` makes it and returns the same one again.
 
     Args:
-        model: whose parameters move into the vector.
-        memory: (P,) and (P,), where θ and g are to live; None for vectors of their own.
+        model: its parameters become views into the vector.
+        memory: two vectors (P,), in which θ and g are to be. None, the default, makes new ones.
 
     Attributes:
-        theta: (P,) all trainable parameters, in the order of `model.named_parameters()`.
+        theta: (P,) θ, in the order of `model.named_parameters()`.
+        parameters: the model's trainable parameters, in the same order.
         shapes: parameter name -> shape.
+
+    Raises:
+        ValueError: nothing can be trained, or the parameters differ in type or device.
     """
 
     def __init__(self, model: nn.Module, memory: tuple[Tensor, Tensor] | None = None):
@@ -47,24 +53,27 @@ class Flat:
 
     @property
     def grad(self) -> Tensor:
-        """(P,) the gradient that is in the parameters' `.grad`; zero where there is none."""
+        """Gradient (P,) that is in the parameters' `.grad`; zero where there is none."""
         self.bring_in_gradients()
         return self._grad
 
     @cached_property
     def scratch(self) -> Tensor:
-        """(P,) for what a step needs for a moment: memory at hand is faster than new."""
+        """Vector (P,) for intermediate results of a step: faster than new memory in every step."""
         return torch.empty_like(self.theta)
 
     def bring_in_gradients(self) -> None:
-        """Copy gradients that are elsewhere to where they belong."""
+        """Copy gradients that are in other memory into g, and make them views of it again."""
         for p, view in zip(self.parameters, self._grad_views, strict=True):
             if p.grad is not view:
                 view.zero_() if p.grad is None else view.copy_(p.grad)
                 p.grad = view
 
     def is_current(self, model: nn.Module) -> bool:
-        """False once a parameter has other memory (`model.to(...)`), was replaced or frozen."""
+        """Whether θ still is the memory of `model`.
+
+        False once a parameter was moved (`model.to(...)`), replaced, frozen or unfrozen.
+        """
         trainable = [p for p in model.parameters() if p.requires_grad]
         return len(trainable) == len(self.parameters) and all(
             p is mine and p.data_ptr() == view.data_ptr() and p.device == view.device
@@ -76,7 +85,7 @@ _flat: WeakKeyDictionary[nn.Module, Flat] = WeakKeyDictionary()
 
 
 def flatten(model: nn.Module) -> Flat:
-    """The model's parameters and gradients as vectors; the same object at every call."""
+    """Return the parameters and gradients of `model` as vectors; the same object at every call."""
     flat = _flat.get(model)
     if flat is None or not flat.is_current(model):
         flat = _flat[model] = Flat(model)
@@ -84,10 +93,13 @@ def flatten(model: nn.Module) -> Flat:
 
 
 class Stack:
-    """θ and g of S models of one shape, as two matrices with a row a model.
+    """The parameters of S models of one shape as a matrix, and their gradients as another.
 
-    A step of the optimiser moves all models at once; each model, and each method that holds on to
-    it, goes on seeing its own row as its θ.
+    One step of the optimiser moves all models at once. Each model, and its method, still sees its
+    own row as θ.
+
+    Args:
+        models: their parameters become views into the matrix, a row for each model.
 
     Attributes:
         theta, grad: (S, P).
@@ -109,13 +121,18 @@ class Stack:
         self.parameters = {n: nn.Parameter(v) for n, v in unflatten(self.theta, shapes).items()}
 
     def bring_in_gradients(self) -> None:
-        """Make `grad` what is in the models' `.grad`, where somebody put other tensors there."""
+        """Copy gradients of the models that are in other memory into `grad`."""
         for model in self.models:
             flatten(model).bring_in_gradients()
 
 
 def unflatten(vector: Tensor, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
-    """The pieces of `vector` (…, P) that belong to each parameter, as views (…, its shape)."""
+    """Split `vector` (…, P) into a view (…, its shape) for each parameter, by name.
+
+    Args:
+        vector: (…, P), in the order of `shapes`.
+        shapes: parameter name -> shape, as in `Flat.shapes`.
+    """
     pieces = vector.split([shape.numel() for shape in shapes.values()], -1)
     return {
         name: job.view(*vector.shape[:-1], *shape)

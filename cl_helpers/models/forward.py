@@ -1,4 +1,4 @@
-"""A model asked for its outputs, and for nothing else: in eval mode, with an error that helps."""
+"""Forward passes in eval mode, with an error that says what does not fit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """The model in eval mode, and afterwards each module in the mode that it was in."""
+    """Put `model` into eval mode; afterwards each of its modules is in the mode it was in."""
     modes = {m: m.training for m in model.modules()}
     model.eval()
     try:
@@ -23,10 +23,15 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def check_forward(model: nn.Module, x: Tensor, whose: str) -> Tensor:
-    """Logits (1, K) of one image, in eval mode.
+    """Compute the logits (1, K) of one input, in eval mode, to see that it works.
+
+    Args:
+        model: the network.
+        x: (1, …) the input.
+        whose: where it comes from, for the message.
 
     Raises:
-        ValueError: the model does not take such images; `whose` says where they are from.
+        ValueError: the model cannot compute it.
     """
     try:
         with evaluating(model):

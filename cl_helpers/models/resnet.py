@@ -10,21 +10,27 @@ from .seeded import Dropout, Seeded
 
 
 class ResNet18(Seeded):
-    """ResNet-18 (He et al. 2016, arXiv:1512.03385) for small images, as reduced by GEM's authors.
+    """ResNet-18 for small images, with about a third of the feature maps.
 
-    They took a third of the feature maps (Lopez-Paz & Ranzato 2017, arXiv:1706.08840), and A-GEM's
-    and Stable SGD's authors did as they did: 3 × 3 convolutions from the first on, no max-pooling,
-    1.1 million weights. The running statistics of its batch normalisation are no weights: all tasks
-    share them, the latest shifts them, and no penalty on θ holds them back.
+    The network of GEM, A-GEM and Stable SGD on Split CIFAR-100: the first convolution is 3 × 3 with
+    stride 1, there is no max-pooling, and there are 1.1 million weights. The running statistics of
+    its batch normalisation are not weights: all tasks share them, the latest task shifts them, and
+    no penalty on θ holds them back.
 
     Args:
-        n_outputs: one a class, of all tasks.
-        channels: of the images: 3 for colour.
-        width: feature maps of the first of four stages, each of which has twice as many as the one
-            before; 64 is the full ResNet-18.
-        dropout: probability of dropping what a block gives on, a number of a feature map at a
-            time, in training mode only.
-        seed: fixes the initial weights; None as in `MLP`.
+        n_outputs: one for each class of all tasks. Default 100.
+        channels: of the images. Default 3, colour.
+        width: feature maps of the first of four stages; each stage has twice as many as the one
+            before. Default 20; 64 is the full ResNet-18.
+        dropout: probability, 0 to below 1, of dropping each output of a block, in training mode
+            only. Default 0.
+        seed: fixes the initial weights. None, the default, leaves them to `train`, which has a seed
+            of its own.
+
+    Raises:
+        ValueError: an argument is out of its range.
+
+    He et al. 2016, arXiv:1512.03385, as reduced by Lopez-Paz & Ranzato 2017, arXiv:1706.08840.
     """
 
     def __init__(
@@ -55,20 +61,26 @@ class ResNet18(Seeded):
         self.draw_weights(seed or 0)
 
     def block(self, n_in: int, n_out: int, dropout: float, stride: int = 1) -> nn.Module:
-        """One of the eight, maps to maps; a subclass may have another."""
+        """Make one of the eight residual blocks; a subclass may override it.
+
+        Args:
+            n_in, n_out: feature maps before and after it.
+            dropout: as in the class.
+            stride: of its first convolution. Default 1.
+        """
         return _Block(n_in, n_out, dropout, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, outputs)."""
+        """Compute the logits (B, n_outputs) of images `x` (B, C, H, W)."""
         return self.fc(self.features(x))
 
     def features(self, x: Tensor) -> Tensor:
-        """What the last layer sees of `x` (B, C, H, W): (B, 8 · width), means over the image."""
+        """Compute the inputs of the last layer, (B, 8 · width): means over each feature map."""
         return self.blocks(self.relu(self.first(x))).mean((2, 3))
 
 
 class _Block(nn.Module):
-    """relu(shortcut(x) + f(x)), f two convolutions; the shortcut is x where that fits."""
+    """relu(shortcut(x) + f(x)), f two convolutions; the shortcut is x where the shapes agree."""
 
     def __init__(self, n_in: int, n_out: int, dropout: float, stride: int = 1):
         super().__init__()
@@ -84,7 +96,7 @@ class _Block(nn.Module):
 
 
 def _convolution(n_in: int, n_out: int, stride: int = 1, size: int = 3) -> nn.Sequential:
-    """A convolution that keeps the image's size, but for the stride, and batch normalisation."""
+    """A convolution, padded so that only the stride shrinks the image, and batch normalisation."""
     convolution = nn.utils.skip_init(
         nn.Conv2d, n_in, n_out, size, stride=stride, padding=size // 2, bias=False
     )

@@ -11,11 +11,19 @@ from ..checks import seeded
 
 
 class Dropout(nn.Dropout):
-    """`nn.Dropout` with a generator of its own, so that a run's seed fixes its masks too."""
+    """`nn.Dropout` with a generator of its own, so that the seed of a run fixes its masks too.
+
+    Args:
+        p, inplace: as in `nn.Dropout`; `inplace` is ignored.
+
+    Attributes:
+        generator: draws the masks, on the device of the model. None is torch's global one.
+    """
 
     generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
+        """In training mode set each number of `x` to 0 with probability p, scale the others up."""
         if not self.training or self.p == 0:
             return x
         keep = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
@@ -25,10 +33,15 @@ class Dropout(nn.Dropout):
 def set_dropout(
     model: nn.Module, p: float | None = None, generator: torch.Generator | None = None
 ) -> None:
-    """Give all `Dropout` layers the probability `p`, unless that is None, and the generator.
+    """Set the probability and the generator of all `Dropout` layers of a model.
+
+    Args:
+        model: the network.
+        p: probability of dropping, 0 to below 1. None, the default, leaves it as it is.
+        generator: draws the masks. None is torch's global one.
 
     Raises:
-        ValueError: there is a probability, and no such layer.
+        ValueError: `p` is above 0, and the model has no such layer.
     """
     layers = [module for module in model.modules() if isinstance(module, Dropout)]
     if p and not layers:
@@ -42,20 +55,20 @@ def set_dropout(
 
 
 class Seeded(nn.Module):
-    """A model whose initial weights are those of a seed.
+    """Base of models whose initial weights are fixed by a seed.
 
     Attributes:
-        seed: None leaves the weights to whoever trains the model: `train` draws them from its own
-            seed, as long as nothing has changed them since.
+        seed: of the initial weights. None leaves them to `train`, which draws them from its own
+            seed, unless something has changed them before.
     """
 
     seed: int | None
 
     @torch.no_grad()
     def draw_weights(self, seed: int) -> None:
-        """Draw all weights and biases from U(−1/√n, 1/√n), n inputs: PyTorch's own default.
+        """Draw all weights and biases from U(−1/√n, 1/√n), n inputs, with generator `seed`.
 
-        Normalisation layers begin anew.
+        This is the distribution that PyTorch uses by default. Normalisation layers are reset.
         """
         generator = seeded(seed)
         for layer in self.modules():
@@ -67,12 +80,12 @@ class Seeded(nn.Module):
                 layer.reset_parameters()
 
     def is_untouched(self) -> bool:
-        """True while all that the model is made of is as `seed=None` starts with."""
+        """Whether it was made with `seed=None` and its weights are still the initial ones."""
         if self.seed is not None:
             return False
         fresh = deepcopy(self)
         for value in fresh.state_dict().values():
-            value.fill_(-1)  # and stays so if it is none of what is drawn
+            value.fill_(-1)  # stays −1 where `draw_weights` does not write
         fresh.draw_weights(0)
         now = self.state_dict()
         return all(torch.equal(value, now[name]) for name, value in fresh.state_dict().items())

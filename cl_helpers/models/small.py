@@ -1,4 +1,4 @@
-"""The models of the course."""
+"""The small models of the course: MLP, CNN, and a variational autoencoder."""
 
 from __future__ import annotations
 
@@ -23,9 +23,15 @@ class MLP(Seeded):
     """Fully connected layers with ReLU between them; the homework's fixed model by default.
 
     Args:
-        sizes: inputs, hidden units …, outputs. Images are flattened to the first.
-        dropout: probability of dropping a hidden unit, in training mode only.
-        seed: fixes the initial weights; None leaves them to `train`, which has a seed of its own.
+        sizes: numbers of inputs, hidden units …, outputs. Inputs of other shapes are flattened.
+            Default (784, 1024, 512, 256, 10), the homework's.
+        dropout: probability, 0 to below 1, of dropping each hidden unit, in training mode only.
+            Default 0.
+        seed: fixes the initial weights. None, the default, leaves them to `train`, which has a seed
+            of its own.
+
+    Raises:
+        ValueError: `sizes` has fewer than two numbers or one below 1, or `dropout` is out of range.
     """
 
     def __init__(
@@ -49,11 +55,11 @@ class MLP(Seeded):
         self.draw_weights(seed or 0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images or vectors (B, …) to logits (B, outputs)."""
+        """Compute the logits (B, outputs) of images or vectors `x` (B, …)."""
         return self.get_submodule(f"fc{self.n_layers}")(self.features(x))
 
     def features(self, x: Tensor) -> Tensor:
-        """What the last layer sees of `x` (B, …): (B, units of the last hidden layer)."""
+        """Compute the inputs of the last layer, (B, units of the last hidden layer)."""
         x = x.flatten(1)
         for i in range(1, self.n_layers):
             x = self.dropout(self.relu(self.get_submodule(f"fc{i}")(x)))
@@ -61,13 +67,17 @@ class MLP(Seeded):
 
 
 class CNN(Seeded):
-    """Two convolutions, each of every second place, and a linear layer on top of them.
+    """Two 5 × 5 convolutions of stride 2 with ReLU, and a linear layer on top of them.
 
     Args:
-        channels: of the two convolutions.
-        n_outputs: of the linear layer.
-        shape: of an image, (C, H, W), at least 13 pixels high and wide.
-        seed: fixes the initial weights; None leaves them to `train`, which has a seed of its own.
+        channels: feature maps of the two convolutions. Default (16, 32).
+        n_outputs: of the linear layer. Default 10.
+        shape: of an image, (C, H, W), at least 13 pixels high and wide. Default (1, 28, 28).
+        seed: fixes the initial weights. None, the default, leaves them to `train`, which has a seed
+            of its own.
+
+    Raises:
+        ValueError: the images are too small.
     """
 
     SIZE, STRIDE = 5, 2
@@ -93,22 +103,32 @@ class CNN(Seeded):
         self.draw_weights(seed or 0)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Images (B, C, H, W) to logits (B, outputs)."""
+        """Compute the logits (B, n_outputs) of images `x` (B, C, H, W)."""
         return self.fc(self.features(x))
 
     def features(self, x: Tensor) -> Tensor:
-        """What the linear layer sees of `x`: (B, units)."""
+        """Compute the inputs of the linear layer, (B, units), for images `x` (B, C, H, W)."""
         return self.conv2(self.conv1(x).relu()).relu().flatten(1)
 
 
 class VAE(nn.Module):
-    """A variational autoencoder (Kingma & Welling 2014, arXiv:1312.6114): it can dream up images.
+    """A variational autoencoder: a generator that learns to draw inputs like those it has seen.
+
+        code ~ N(μ(x), σ²(x)),        loss(x) = CE(decoder(code), x) + KL( N(μ, σ²) ‖ N(0, 1) )
+
+    Encoder and decoder are MLPs with two hidden layers each.
 
     Args:
-        shape: of an image, (C, H, W).
-        hidden: units of each of the two hidden layers, on the way in and on the way out.
-        latent: length of the code.
-        rng: the initial weights are drawn from it; None is torch's global generator.
+        shape: of an input, such as (C, H, W). Default (1, 28, 28).
+        hidden: units of each hidden layer. Default 400.
+        latent: length of the code. Default 100.
+        rng: generator of the initial weights. None, the default, is torch's global one.
+
+    Attributes:
+        low, high: the darkest and the lightest value of the inputs, set by `fit_range`; between
+            them the inputs are scaled to [0, 1].
+
+    Kingma & Welling 2014, arXiv:1312.6114.
     """
 
     low: Tensor
@@ -132,16 +152,20 @@ class VAE(nn.Module):
         self.register_buffer("high", torch.tensor(1.0))
 
     def fit_range(self, data: DatasetView) -> None:
-        """Learn what is black and what is white in `data`, which are between 0 and 1 in here."""
+        """Set `low` and `high` to the smallest and the largest value in the inputs of `data`."""
         ranges = [torch.stack(x.aminmax()) for x, _ in data.batches(1000)]
         self.low.copy_(torch.stack(ranges)[:, 0].min())
         self.high.copy_(torch.stack(ranges)[:, 1].max())
 
     def loss(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        """−ELBO of images `x` (B, C, H, W), a 0-dim tensor, in nats an image.
+        """Compute the negative evidence lower bound, a 0-dim tensor, in nats for each input.
 
-        Reconstruction, as cross-entropy, and KL(code ‖ N(0, 1)) are both *sums* over their units,
-        and means over the batch: only so do they weigh as they should.
+        Reconstruction (cross-entropy) and KL divergence are both *sums* over their units and means
+        over the batch. A mean of the one beside a sum of the other would weigh them wrongly.
+
+        Args:
+            x: (B, …) inputs.
+            rng: generator of the codes. None, the default, is torch's global one.
         """
         pixels = ((x - self.low) / (self.high - self.low)).flatten(1).clamp(0, 1)
         mean, log_variance = self.encoder(x).chunk(2, 1)
@@ -152,18 +176,21 @@ class VAE(nn.Module):
 
     @torch.no_grad()
     def sample(self, n: int, rng: torch.Generator | None = None) -> Tensor:
-        """(n, C, H, W): images as the model of a method sees them, from random codes."""
+        """Draw `n` inputs (n, …) from codes ~ N(0, 1), in the range of the inputs it was fitted to.
+
+        `rng` is the generator of the codes; None, the default, is torch's global one.
+        """
         codes = _normal((n, self.latent), self.low, rng)
         pixels = self.decoder(codes).sigmoid()
         return (self.low + (self.high - self.low) * pixels).view(n, *self.shape)
 
 
 def _normal(shape: Sequence[int], like: Tensor, rng: torch.Generator | None) -> Tensor:
-    """Standard normal numbers beside `like`: drawn on the host, the same on every device."""
+    """Standard normal numbers on the device of `like`: drawn on the host, so alike everywhere."""
     return torch.randn(shape, generator=rng).to(like)
 
 
 def mlp_for(tasks: Sequence[Task]) -> MLP:
-    """The homework's model, with as many inputs and outputs as the tasks ask for."""
+    """Make the homework's MLP with as many inputs and outputs as `tasks` need."""
     x, _ = tasks[0].train.batch(torch.zeros(1, dtype=torch.long))
     return MLP((x.numel(), 1024, 512, 256, max(task.n_outputs for task in tasks)))

@@ -1,4 +1,4 @@
-"""What came out, for people: plots, tables, source code, results that ship with the package.
+"""Results for people to read: plots, tables, source code, results that ship with the package.
 
 Imports scale, analysis and what is below; lessons, widgets and cli may import it.
 """

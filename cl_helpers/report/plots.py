@@ -1,9 +1,8 @@
-"""The figures. One palette and one set of markers, and a text that says what each figure shows.
+"""The charts: one palette, one set of markers, and a text that says what each chart shows.
 
-Colours are Okabe & Ito's (jfly.uni-koeln.de/color) and six more that colour-blind readers tell
-apart from them; markers and dashes say the same again. Every function returns a
-`matplotlib.figure.Figure`, drawn without pyplot, and `alt_text(figure)` says in words what is to be
-seen in it.
+Colours are Okabe & Ito's (jfly.uni-koeln.de/color) and six more that colour-blind readers can tell
+apart; markers and dashes repeat the distinction. Every function returns a
+`matplotlib.figure.Figure`, drawn without pyplot; `alt_text(figure)` says in words what it shows.
 """
 
 from __future__ import annotations
@@ -54,21 +53,24 @@ OTHER = ("#444444", "X", "-")
 
 
 def alt_text(figure: Chart) -> str:
-    """What the figure shows, in words."""
+    """Return what `figure` shows, in words."""
     return str(figure.get_label())
 
 
 class Chart(Figure):
-    """A figure that a notebook shows by itself, with its text.
+    """A matplotlib figure that a notebook shows together with its text.
+
+    Args: those of `matplotlib.figure.Figure`.
 
     Attributes:
         moving: artists that change from frame to frame; the rest is drawn once and copied.
-        still: that copy. Set it to None when something else has changed.
+        still: that copy. Set it to None when the rest has changed.
+        of_a_widget: whether there is a live widget, which hides this copy as long as it lives.
     """
 
     moving: Sequence[Artist] = ()
     still: Any = None
-    of_a_widget = False  # whether a live one hides this copy as long as it lives
+    of_a_widget = False
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
@@ -83,14 +85,15 @@ class Chart(Figure):
 
 
 def save(figure: Chart, path: str | os.PathLike) -> None:
-    """Write the figure as PNG, its text in the file's description."""
+    """Write `figure` to `path` as PNG, with its text in the file's description."""
     Path(path).write_bytes(png(figure))
 
 
 def png(figure: Chart, **options: int) -> bytes:
-    """The figure as a PNG file, its text in the description; `options` are Pillow's.
+    """Turn `figure` into the bytes of a PNG file, with its text in the description.
 
-    In half the time of `savefig`, which lays the figure out twice.
+    It takes half the time of `savefig`, which computes the layout twice. `options` are those of
+    Pillow's `Image.save`.
     """
     canvas = FigureCanvasAgg(figure)
     for artist in figure.moving:
@@ -111,7 +114,12 @@ def png(figure: Chart, **options: int) -> bytes:
 
 
 def images(images: Sequence[torch.Tensor], titles: Sequence[str]) -> Chart:
-    """Images (C, H, W) side by side."""
+    """Show images (C, H, W) side by side, each under its title.
+
+    Args:
+        images: tensors (C, H, W).
+        titles: one for each.
+    """
     figure = blank(2.2 * len(images), 2.4)
     axes = figure.subplots(1, len(images), squeeze=False)[0]
     for ax, image, title in zip(axes, images, titles, strict=True):
@@ -121,7 +129,7 @@ def images(images: Sequence[torch.Tensor], titles: Sequence[str]) -> Chart:
 
 
 def tasks(tasks: Sequence[Task]) -> Chart:
-    """The first test image of each class, a row a task: what each task shows of them."""
+    """Show the first test image of each class, as each of `tasks` shows it, one row for each."""
     n_shown = len(tasks[0].classes)
     figure = blank(0.72 * n_shown + 1.6, 0.78 * len(tasks) + 0.4)
     axes = figure.subplots(len(tasks), n_shown, squeeze=False)
@@ -141,7 +149,16 @@ def tasks(tasks: Sequence[Task]) -> Chart:
 
 
 def average_accuracy(runs: Sequence[Run]) -> Chart:
-    """Average accuracy after each task, a line a method; bands from lowest to highest seed."""
+    """Draw the average accuracy after each task, one line for each method.
+
+    Lines are means over seeds, bands reach from the lowest to the highest seed.
+
+    Args:
+        runs: those of a method differ only in the seed; incomplete runs are left out.
+
+    Raises:
+        ValueError: no run is complete, or the runs of a method differ in more than the seed.
+    """
     figure = blank(7.4, 4.2)
     ax = figure.subplots()
     ends, groups = {}, _by_method(runs)
@@ -182,7 +199,10 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
 
 
 def accuracy_matrix(run: Run) -> Chart:
-    """a[t, j] as a heat map: the diagonal is learning, each column downwards is forgetting."""
+    """Draw the accuracy matrix a[t, j] of `run` as a heat map.
+
+    The diagonal shows learning, each column downwards shows forgetting.
+    """
     n = len(run.accuracy)
     figure = blank(0.85 * n + 1.8, 0.7 * n + 1.3)
     ax = figure.subplots()
@@ -213,7 +233,18 @@ def accuracy_matrix(run: Run) -> Chart:
 
 
 def forgetting(runs: Sequence[Run]) -> Chart:
-    """How much of each earlier task was lost by the end, a group of bars a task, a bar a method."""
+    """Draw how much accuracy on each earlier task was lost by the end, in percentage points.
+
+    There is a group of bars for each task, and a bar for each method: the mean over seeds, with
+    error bars from the lowest to the highest seed.
+
+    Args:
+        runs: as in `average_accuracy`; joint training is left out.
+
+    Raises:
+        ValueError: nothing can be forgotten (one task, or joint training alone), or as
+            `average_accuracy`.
+    """
     groups = {
         name: 100 * np.array([metrics.forgettings(r.accuracy) for r in group])
         for name, group in _by_method(runs).items()
@@ -255,7 +286,7 @@ def forgetting(runs: Sequence[Run]) -> Chart:
 
 
 def method_label(method: str) -> str:
-    """What a method is called in a figure."""
+    """Return the name of a `method` in charts: "ewc" is "EWC"; others stay as they are."""
     return METHODS[method].label if method in METHODS else method
 
 
@@ -286,12 +317,12 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def shade(task: int, n_tasks: int) -> tuple[float, float, float, float]:
-    """The colour of a task among `n_tasks`, dark to light; numbers on the lines say the same."""
+    """Return the colour of `task` 0, 1, … among `n_tasks`, from dark to light, as RGBA."""
     return colormaps["viridis"](0.85 * task / max(1, n_tasks - 1))
 
 
 def task_line(ax: Axes, task: int, n_tasks: int) -> list[Line2D]:
-    """The line of one task among `n_tasks`, still empty, and the number in the discs on it."""
+    """Add the line of `task` 0, 1, … among `n_tasks` to `ax`, empty, with its number in discs."""
     above = 2 + task / n_tasks
     line = ax.plot([], [], color=shade(task, n_tasks), linewidth=1.4, zorder=above)[0]
     line.set(marker="o", markersize=10, markerfacecolor="white")
@@ -301,18 +332,18 @@ def task_line(ax: Axes, task: int, n_tasks: int) -> list[Line2D]:
 
 
 def blank(width: float, height: float) -> Chart:
-    """An empty figure of that size, in inches."""
+    """Make an empty chart of `width` and `height` in inches."""
     return Chart(figsize=(width, height), dpi=120, layout="constrained")
 
 
 def frame(ax: Axes) -> None:
-    """Two spines and a faint grid."""
+    """Give `ax` two spines and a faint grid."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(axis="y", color="#dddddd", linewidth=0.8)
     ax.set_axisbelow(True)
 
 
 def described(figure: Chart, text: str) -> Chart:
-    """The figure, with what is to be seen in it in words."""
+    """Attach `text`, what is to be seen in words, to `figure`, and return it."""
     figure.set_label(text)
     return figure

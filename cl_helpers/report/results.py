@@ -1,4 +1,4 @@
-"""Results that took longer than a notebook may: kept with the package, with how they were made."""
+"""Results that took too long for a notebook: shipped with the package."""
 
 from __future__ import annotations
 
@@ -10,10 +10,16 @@ FOLDER = Path(__file__).parent / "shipped_results"
 
 
 def load_results(name: str) -> dict[str, Any]:
-    """The results of that name; "command" in them says what makes them anew.
+    """Load results that ship with the package.
+
+    Args:
+        name: such as "table2".
+
+    Returns:
+        The results; "command" in them is the command that computes them again.
 
     Raises:
-        ValueError: nothing is stored under it.
+        ValueError: there are none of that name; the message lists all names.
     """
     path = FOLDER / f"{name}.json"
     if not path.exists():

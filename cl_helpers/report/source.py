@@ -1,4 +1,4 @@
-"""The package's own source, in a notebook: what is shown is what runs."""
+"""Source code in a notebook: the code that is shown is the code that runs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ _HOME = Path(__file__).parent.parent
 
 @dataclass(frozen=True)
 class Source:
-    """Code that a notebook shows in the colours of its theme.
+    """Source code that a notebook shows in the colours of its theme.
 
     Attributes:
-        file: relative to the project, or its name alone; empty for the code of a notebook's cell.
+        text: the code.
+        file: relative to the project, or its name alone; "" for code of a notebook's cell.
     """
 
     text: str
@@ -32,11 +33,14 @@ class Source:
 
 
 def show(thing: Any) -> Source:
-    """The source of a class, function, method, property or module of this course, or of your own.
+    """Show the source of a class, function, method, property or module.
+
+    Args:
+        thing: of this package, such as `cl.MAS`, or your own.
 
     Raises:
-        ValueError: there is no Python source to show, as for a number. Nor does Python find that of
-            a class written in a notebook.
+        ValueError: there is no Python source, as for a number, or Python cannot find it, as for a
+            class written in a notebook.
     """
     if isinstance(thing, property):
         thing = thing.fget

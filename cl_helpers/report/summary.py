@@ -1,6 +1,6 @@
-"""A table with a row for each method: whether it needs labels, what it stores, what it costs.
+"""The course table: labels needed, memory, time and accuracy of each method, all measured.
 
-The table grows from notebook to notebook: rows are kept in a small file in the working folder.
+The table grows from notebook to notebook: its rows are in a small file in the working folder.
 """
 
 from __future__ import annotations
@@ -30,15 +30,17 @@ Row = dict[str, str]
 
 
 def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
-    """The table so far, with the row of `run`: labels, memory and time, each as measured.
+    """Add the row of a run to the course table and return the table so far.
 
     Args:
         run: just trained, with its model and method.
-        baseline: of the same tasks and settings, on the same machine; times are relative to it.
-        file: where the rows of earlier notebooks are; written to, if that is possible.
+        baseline: a run with the same tasks and settings on the same machine; times are relative to
+            it.
+        file: has the rows of earlier notebooks; it is written to if possible. Default
+            course_table.json in the working folder.
 
     Raises:
-        ValueError: one of the two was stopped early, or `run` was read from a file.
+        ValueError: one of the two runs was stopped early, or `run` was read from a file.
     """
     for each in (run, baseline):
         if not each.complete:
@@ -57,15 +59,15 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
     }
     earlier = {name: r for name, r in _read(Path(file)).items() if list(r) == list(row)}
     rows = earlier | {label(run): row}
-    with suppress(OSError), replacing(file) as out:  # where nothing can be kept, it is only shown
+    with suppress(OSError), replacing(file) as out:  # where nothing can be written, only show it
         out.write(json.dumps(rows, indent=1, ensure_ascii=False).encode())
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
 
 
 def needs_labels(method: Method) -> bool | None:
-    """Whether what is kept changes when the labels are shuffled and the weights move alike.
+    """Whether what a `method` keeps depends on the labels; None if it keeps nothing.
 
-    None: nothing is kept.
+    Measured: the labels are shuffled while the weights move along the same path.
     """
     rng = torch.Generator().manual_seed(0)
     images = torch.randint(256, (64, 1, 3, 3), generator=rng, dtype=torch.uint8)
@@ -87,7 +89,7 @@ def _task(images: Tensor, labels: Tensor) -> Task:
 
 
 def _kept(method: Method, task: Task, moves: list[Tensor]) -> dict[str, Any]:
-    """By a method like this one after a task of the given steps, whatever the gradient says."""
+    """What a method with these settings keeps after a task of the given steps `moves`."""
     method = type(method)(**method.knobs)
     method.rng = torch.Generator().manual_seed(0)
     model = _model()
@@ -106,19 +108,19 @@ def _kept(method: Method, task: Task, moves: list[Tensor]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Tensors as lists, to be compared."""
+    """The same value with tensors as lists, which can be compared."""
     if isinstance(value, dict):
         return {key: _plain(v) for key, v in value.items()}
     return value.tolist() if isinstance(value, Tensor) else value
 
 
 def _in_thetas(nbytes: int, model: torch.nn.Module) -> str:
-    """So much memory, in units of the model's weights."""
+    """Memory in units of the model's weights, such as "2 × θ"."""
     return f"{round(nbytes / flatten(model).theta.nbytes, 1):g} × θ"
 
 
 def _read(file: Path) -> dict[str, Row]:
-    """The rows of earlier notebooks; none where there is no such file, or it is something else."""
+    """The rows of earlier notebooks; {} if there is no such file, or it has other content."""
     try:
         rows = json.loads(file.read_bytes())
         return {name: {k: str(v) for k, v in row.items()} for name, row in rows.items()}

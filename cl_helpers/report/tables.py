@@ -1,4 +1,4 @@
-"""Many runs, side by side: how good they are, and what that costs."""
+"""Tables of many runs: their metrics, and what they cost."""
 
 from __future__ import annotations
 
@@ -18,13 +18,20 @@ COSTS = ("stored, MB", "passes a step", "seconds a task")
 REGIME = (
     *("epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay"),
     *("schedule", "warm_up", "lr_final", "dropout"),
-)  # the settings that make another experiment, where another seed is the same once more
+)  # runs that differ in these are different experiments; runs of several seeds are repetitions
 
 
 def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
-    """One row a method and setting: mean and standard deviation over seeds of the four metrics.
+    """Compute mean and standard deviation over seeds of four metrics, one row for each setting.
 
-    Columns are pairs (metric, "mean" or "sd"); accuracies are fractions, not per cent.
+    Columns are pairs (metric, "mean" or "sd"); accuracies are in [0, 1].
+
+    Args:
+        runs: of any methods, settings and seeds.
+        with_epochs: whether the row's name says the number of epochs. Default False.
+
+    Raises:
+        ValueError: as `labels`.
     """
     rows = [
         {"method": name} | {m: getattr(run, m) for m in METRICS}
@@ -36,7 +43,11 @@ def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
 
 
 def metrics_table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
-    """`table` to be read: mean ± standard deviation over seeds, accuracies in per cent."""
+    """Format `table` for reading: mean ± standard deviation over seeds, accuracies in per cent.
+
+    Args:
+        runs, with_epochs: as in `table`.
+    """
 
     def cell(row: pd.Series, metric: str) -> str:
         scale, digits = (1, 0) if metric == "seconds" else (100, 2)
@@ -52,15 +63,15 @@ def metrics_table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFram
 
 
 def costs(runs: Sequence[Run]) -> pd.DataFrame:
-    """What a method costs, to be read: one row a method and setting."""
+    """Format what training cost, one row for each method and setting among `runs`."""
     rows = {name: cost(each) for name, each in _by(labels(runs), runs).items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=COSTS)
 
 
 def cost(runs: Sequence[Run]) -> list[str]:
-    """The row of one method, whose runs differ in their seeds; COSTS are its columns.
+    """Format what one setting cost, whose `runs` differ in the seed; COSTS are the columns.
 
-    Stored at the end, and passes a step of the last task: both may have grown.
+    Bytes stored are those at the end, passes a step those of the last task: both may have grown.
     """
     run = runs[0]
     if not run.costs:  # saved before they were counted
@@ -72,17 +83,22 @@ def cost(runs: Sequence[Run]) -> list[str]:
 
 
 def passes(run: Run) -> str:
-    """Passes a step of the last task, forwards + backwards."""
+    """Format the passes of `run` through the network in a step, forward + backward, last task."""
     return f"{run.costs[-1]['forward']:.1f} + {run.costs[-1]['backward']:.1f}"
 
 
 def keeps_data(run: Run) -> bool:
-    """Whether it is trained on old tasks again: it has fewer stages than tasks."""
+    """Whether `run` was trained on all data at once: it has fewer stages than tasks."""
     return len(run.config["n_train"]) < len(run.accuracy)
 
 
 def label(run: Run, with_epochs: bool = False) -> str:
-    """The method's name, λ and every other knob that is not at its default: "ewc lam=100"."""
+    """Return the name of a setting: method, λ, and every other knob that is not at its default.
+
+    Args:
+        run: of that setting.
+        with_epochs: whether to add the number of epochs, as in "ewc lam=100 (4 epochs)".
+    """
     name, knobs = run.config["method"], run.config["knobs"]
     default = METHODS[name]().knobs if name in METHODS else {}
     words = [format_setting(k, v) for k, v in knobs.items() if k == "lam" or default.get(k) != v]
@@ -92,7 +108,10 @@ def label(run: Run, with_epochs: bool = False) -> str:
 
 
 def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
-    """Each run's `label`, and of the settings those in which runs of that label differ.
+    """Return the `label` of each run, with the settings in which runs of one label differ.
+
+    Args:
+        runs, with_epochs: as in `table`.
 
     Raises:
         ValueError: runs of one label have different models.
@@ -109,7 +128,7 @@ def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
 
 
 def _by(names: Sequence[str], runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """The runs of each name, in the order in which the names first come."""
+    """The runs of each name, in the order in which the names first occur."""
     groups: dict[str, list[Run]] = {}
     for name, run in zip(names, runs, strict=True):
         groups.setdefault(name, []).append(run)
@@ -117,15 +136,18 @@ def _by(names: Sequence[str], runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
-    """In which of REGIME's settings these runs are not alike, and whether in the model."""
+    """List the settings of REGIME in which `runs` differ, and "model" if they differ in it."""
     return [k for k in (*REGIME, "model") if len({_setting(run, k) for run in runs}) > 1]
 
 
 def _setting(run: Run, name: str) -> object:
-    """What it was trained with; a run from before there was this setting had its default."""
+    """The setting of a run; a run from before this setting existed had its default."""
     return run.config.get(name, getattr(Settings, name, None))
 
 
 def median_steps(runs: Sequence[Run], target: float) -> float:
-    """The median of their steps to `target`; ∞ if half of them or more do not reach it."""
+    """Compute the median over `runs` of the steps until accuracy `target` is reached.
+
+    ∞ if half of the runs or more do not reach it.
+    """
     return median(run.steps_to(target) for run in runs)

@@ -1,4 +1,4 @@
-"""Many runs at once: sweeps, models that take their steps together, processes and clusters.
+"""Many runs at once: sweeps, models that take their steps together, processes, clusters.
 
 Imports training and what is below; report and all above may import it. Optional to read.
 """

@@ -1,9 +1,9 @@
 """Where the chunks of a sweep are trained: in this process, in several, or on a Dask cluster.
 
-All are `concurrent.futures` executors: loky's local processes, which know classes that were made in
-a notebook, and Dask's. (joblib would hide both behind one name, but waits for ever when a chunk
-fails for good on a Dask worker.) What is added is patience: a process that dies takes no result
-with it, and what it was at is trained again.
+All are `concurrent.futures` executors: loky's local processes, which can run classes defined in a
+notebook, and Dask's. (joblib has one interface for both, but waits for ever when a chunk finally
+fails on a Dask worker.) This module adds patience: when a process dies, no result is lost, and its
+work is done again.
 """
 
 from __future__ import annotations
@@ -30,24 +30,28 @@ if TYPE_CHECKING:
 Engine: TypeAlias = "str | int | Client"
 
 PATIENCE = 3  # times in a row that local processes may die with nothing finished in between
-MEMORY = 2**30  # bytes that one takes: Python, PyTorch and MNIST
-MAY_GROW_TO = 64  # workers that a cluster is thought to have at some time, at least
+MEMORY = 2**30  # bytes that a process needs: Python, PyTorch and MNIST
+MAY_GROW_TO = 64  # workers to prepare work for, since a cluster may grow
 
 
 class Job(Protocol):
-    """What `Workers` are given: some runs. It must survive pickling."""
+    """A unit of work for `Workers`: some runs. It can be pickled; its length is their number."""
 
     def __len__(self) -> int: ...
 
-    def train(self, report: Callable[[float], object]) -> list[Run]: ...
+    def train(self, report: Callable[[float], object]) -> list[Run]:
+        """Train all runs; call `report` with the progress since the last call, in runs."""
+        ...
 
 
 @dataclass
 class Workers:
-    """Args:
-    n: how many.
-    executor: what they stand behind, given how many of them there is work for.
-    local: whether they are on this machine, so that one alone may be this process.
+    """Processes, on this machine or on a cluster, that train jobs.
+
+    Args:
+        n: how many there are.
+        executor: number of workers that are needed -> the executor that they belong to.
+        local: whether they are on this machine. Then a single one is this process itself.
     """
 
     n: int
@@ -57,9 +61,15 @@ class Workers:
     def each(
         self, work: Sequence[Job], report: Callable[[float], object]
     ) -> Iterator[tuple[int, list[Run]]]:
-        """The index and the runs of each job of work, in the order in which they are finished.
+        """Train all jobs; yield the index and the runs of each as soon as it is finished.
 
-        `report` hears of progress, in runs: bit by bit from this process, else when a job ends.
+        Args:
+            work: the jobs.
+            report: is called with the progress, in runs: in small parts from this process, from
+                others when a job ends.
+
+        Raises:
+            TerminatedWorkerError: processes died three times in a row with no job finished.
         """
         n = min(self.n, len(work))
         if self.local and n <= 1:
@@ -84,7 +94,7 @@ def _finished(executor: Executor, work: dict[int, Job]) -> Iterator[tuple[int, l
     try:
         for future in as_completed(futures):
             yield futures[future], future.result()
-    except BaseException:  # an error in a run, Ctrl-C: nobody waits for the rest
+    except BaseException:  # an error in a run, Ctrl-C: the rest is not needed
         if isinstance(executor, loky.ProcessPoolExecutor):
             executor.shutdown(wait=True, kill_workers=True)
         else:
@@ -94,24 +104,28 @@ def _finished(executor: Executor, work: dict[int, Job]) -> Iterator[tuple[int, l
 
 
 def _train(job: Job) -> list[Run]:
-    """Train in a worker, which reports no progress."""
+    """Train in a worker, without reports of progress."""
     try:
         return job.train(lambda part: None)
     except Exception as error:
         failure = error
     try:
         pickle.loads(pickle.dumps(failure))
-    except Exception:  # it cannot be sent, its words can
+    except Exception:  # the error cannot be sent, its text can
         failure = RuntimeError(format_error(failure))
     raise failure
 
 
 @contextmanager
 def workers(engine: Engine, device: torch.device) -> Iterator[Workers]:
-    """Those that `engine` means; see `sweep`.
+    """Start the workers that are asked for; release them when the context ends.
+
+    Args:
+        engine: as in `sweep`.
+        device: where runs are trained; a GPU has one worker, this process.
 
     Raises:
-        ValueError: they cannot be had.
+        ValueError: there is no such engine, or it does not answer.
     """
     if engine == "local":
         engine = 1 if device.type == "cuda" else _how_many_here()
@@ -143,7 +157,7 @@ def workers(engine: Engine, device: torch.device) -> Iterator[Workers]:
 
 
 def _how_many_here() -> int:
-    """A process a core, as long as there is memory for it."""
+    """One process for each core, as long as there is memory for it."""
     room = psutil.virtual_memory().available // MEMORY
     return max(1, min(_cores(), room))
 
@@ -153,7 +167,7 @@ def _cores() -> int:
 
 
 def _processes(n: int) -> Executor:
-    """n processes that share the cores; those of the last call, if it was as many."""
+    """`n` processes that share the cores; the same ones as before, if their number is the same."""
     threads = str(max(1, _cores() // n))
     env = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
     return loky.get_reusable_executor(n, env=env)

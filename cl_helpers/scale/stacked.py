@@ -1,7 +1,7 @@
 """Several models of one shape that take their steps together.
 
-The products of all of them are one batched product. To the training loop they are one learner; to a
-method they are not there: it is called on its own model, and its vectors are its own.
+The matrix products of all of them become one batched product. The training loop sees one learner.
+Each method sees only its own model and its own vectors.
 """
 
 from __future__ import annotations
@@ -39,9 +39,19 @@ def train_together(
     checkpoint: str | Path | None = None,
     every: int = 10,
 ) -> Generator[Event, None, None]:
-    """Train S models of one shape at once, each with a method and a seed of its own.
+    """Train S models of one shape at once, each with its own method and seed.
 
-    More than one only where `can_be_stacked`, and without a checkpoint.
+    Args:
+        methods: S methods of one class.
+        tasks: as in `train`, the same for all.
+        models: S models, or None for the homework's MLP.
+        settings: the same for all, apart from the seed.
+        seeds: S seeds.
+        checkpoint, every: as in `train_steps`; with a checkpoint S is 1.
+
+    Returns:
+        A generator of `Event`, whose `runs` are all S runs. More than one model only where
+        `can_be_stacked`.
     """
     at_least_one("every", every)
     tasks, settings = prepared(methods, tasks, settings)
@@ -55,10 +65,15 @@ def train_together(
 
 
 def can_be_stacked(method: Method, model: nn.Module, x: Tensor) -> bool:
-    """Whether `model` may share its steps with others of its shape, tried on images `x` (B, …).
+    """Whether a model can take its steps together with others of its shape.
 
-    It may where autograd differentiates the plain task loss and the model is a function of its
+    This is so where autograd differentiates the plain task loss and the model is a function of its
     trainable parameters alone: no buffers, no random numbers, nothing frozen.
+
+    Args:
+        method: of the model.
+        model: the network.
+        x: (B, …) inputs to try it on.
     """
     return (
         method.traces_task_loss
@@ -69,7 +84,7 @@ def can_be_stacked(method: Method, model: nn.Module, x: Tensor) -> bool:
 
 
 def _can_be_mapped(model: nn.Module, x: Tensor) -> bool:
-    """Whether `vmap` takes the model. Not one that draws random numbers or asks for values."""
+    """Whether `vmap` works with the model: not if it draws random numbers or reads values."""
     copy = deepcopy(model).train()  # a buffer or a counter may be written to
     pairs = {name: torch.stack([p.detach()] * 2) for name, p in copy.named_parameters()}
     try:
@@ -80,7 +95,12 @@ def _can_be_mapped(model: nn.Module, x: Tensor) -> bool:
 
 
 class StackedStep(Step):
-    """Training steps of S models, each with its method and its own batches."""
+    """Training steps of S models, each with its method and its own batches.
+
+    Args:
+        methods, models: S of each.
+        task, settings, stage: as in `Step`.
+    """
 
     def __init__(
         self,
@@ -95,7 +115,10 @@ class StackedStep(Step):
         self.optimize(self.stack.theta, self.stack.grad, settings, stage)
 
     def __call__(self, index: Tensor) -> Tensor:
-        """Step on the examples at `index` (S, B), a row a model; returns their losses (S,)."""
+        """Take a step on the examples at `index` (S, B), a row for each model; return losses (S,).
+
+        All models are differentiated as one; then each method has its part, on its own model.
+        """
         self.stack.bring_in_gradients()
         x, y = self.task.train.batch(index.flatten())
         method, model = self.methods[0], self.models[0]  # the traced loss is the same for all
@@ -119,7 +142,11 @@ class StackedStep(Step):
 
 
 class StackedLearner(Learner):
-    """Several learners that train in step with each other, as one."""
+    """Several learners that take their steps together, as one learner.
+
+    Args:
+        learners: S of them, with models of one shape.
+    """
 
     def __init__(self, learners: Sequence[Learner]):
         self.learners = learners

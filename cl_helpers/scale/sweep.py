@@ -1,8 +1,8 @@
 """Many λ, methods or seeds at the price of few.
 
-Runs differ in method, λ and seed and share everything else, so models of one shape can take their
-steps together (`training.train_together`), as many as fit; such chunks of runs are spread over
-local processes or a Dask cluster (`engines.py`). What is on disk already is not trained again.
+The runs of a sweep differ only in method, λ and seed. So models of one shape can take their steps
+together (`stacked.py`), as many as fit. Such chunks of runs are spread over local processes or a
+Dask cluster (`engines.py`). A run that is on disk already is not trained again.
 """
 
 from __future__ import annotations
@@ -33,13 +33,18 @@ from .stacked import can_be_stacked, train_together
 
 # Vectors as long as θ that a model in training needs, at most: θ, g, Adam's two, the method's.
 VECTORS = 24
-# On a CPU models gain from taking their steps together while the θ of all stay in its cache.
+# Numbers of θ, of all models together, that stay in a CPU's cache: beyond, stacking gains nothing.
 CACHED = 2**20
 
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """One run of a sweep: what is its own. `path` is where it is kept."""
+    """One run of a sweep: its method, its seed, and the file it is saved in.
+
+    Args:
+        method, seed: of the run.
+        path: of the file; None saves nothing.
+    """
 
     method: Method
     seed: int
@@ -47,7 +52,7 @@ class Member:
 
     @property
     def checkpoint(self) -> Path | None:
-        """Where the run is kept while in training; None where that folder is not there."""
+        """File that the run in training is saved in; None if its folder does not exist here."""
         if self.path is None or not self.path.parent.exists():
             return None
         return self.path.with_suffix(".checkpoint")
@@ -55,7 +60,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Runs whose models take their steps together, and all that another process needs for them."""
+    """Runs whose models take their steps together, with all that another process needs.
+
+    Args:
+        members: the runs.
+        tasks, model, settings: what they share, as in `sweep`.
+    """
 
     members: Sequence[Member]
     tasks: Sequence[Task]
@@ -66,7 +76,7 @@ class Chunk:
         return len(self.members)
 
     def train(self, report: Callable[[float], object]) -> list[Run]:
-        """Train; `report` hears how far it is, in runs, step by step."""
+        """Train all runs; call `report` with the progress since the last call, in runs."""
         runs: Sequence[Run] = ()
         done = 0
         for event in train_together(
@@ -95,33 +105,33 @@ def sweep(
     progress: bool = True,
     **settings: Any,
 ) -> list[Run]:
-    """Train every method with every λ and every seed; each run is what `train` would give.
+    """Train every method with every λ and every seed; each run is the one that `train` gives.
 
-    That is so to the bit for runs that take their steps alone, else to the rounding of float32.
-    Ctrl-C ends it; the runs are then those that are finished.
+    It is the same to the bit if a model takes its steps alone, else up to the rounding of float32.
+    Ctrl-C ends the sweep; the runs that are finished are returned.
 
     Args:
-        methods: one or several, new; they are only copied.
+        methods: one or several, not trained yet; they are only copied.
         tasks, model: as in `train`; every run begins with a copy of the model.
-        lam: λ, given to each method in turn; None leaves each its own.
-        seeds: of initial weights and order of data.
-        folder: where a run is kept once it has ended, and found again; None keeps it nowhere. Runs
-            that take their steps together end together; one that takes them alone leaves a
-            checkpoint there after every task, and the next call goes on from it.
-        engine: "local" is a process a core, if the memory allows, but on CUDA this process alone;
-            a number is so many processes; the address of a Dask scheduler, or a Client, is that
-            cluster (whose workers take the device that "auto" means on this machine: say if theirs
-            is another).
-        together: the most models that take their steps together; None finds out what fits. It is
-            told as `config["together"]` of each run.
-        progress: show a progress bar.
-        settings: those of `Settings` but the seed: epochs, batch_size, lr, …
+        lam: values of λ, given to each method in turn. None, the default, leaves each its own.
+        seeds: of initial weights and order of data. Default (0,).
+        folder: where each finished run is saved, and found again by the next call. Runs that take
+            their steps together end together; a run that takes them alone leaves a checkpoint there
+            after every task, and the next call goes on from it. None, the default, saves nothing.
+        engine: "local", the default, is a process for each core, if the memory allows, but on CUDA
+            this process alone; a number is so many processes; the address of a Dask scheduler, or a
+            Client, is that cluster. Its workers use the device that "auto" means on this machine;
+            set `device` if theirs is another.
+        together: the largest number of models that take their steps together; `config["together"]`
+            of each run says how many did. None, the default, is as many as fit.
+        progress: whether to show a progress bar. Default True.
+        settings: those of `cl.Settings` except the seed: epochs, batch_size, lr, …
 
     Returns:
         The runs by method, then λ, then seed; without model and method, as if read from a file.
 
     Raises:
-        ValueError: a setting makes no sense, or the engine cannot be had.
+        ValueError: a setting makes no sense, or the engine does not answer.
     """
     members_of = _members(methods, lam, seeds)
     check_tasks(tasks)
@@ -170,7 +180,7 @@ def sweep(
 
 
 def how_many_fit(model: nn.Module, device: torch.device) -> int:
-    """How many models like this one should take their steps together on `device`."""
+    """Estimate how many models like `model` should take their steps together on `device`."""
     n_parameters = sum(p.numel() for p in model.parameters())
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
@@ -181,7 +191,7 @@ def how_many_fit(model: nn.Module, device: torch.device) -> int:
 def _groups(
     members: Sequence[Member], model: nn.Module, tasks: Sequence[Task], size: int, n_workers: int
 ) -> list[list[Member]]:
-    """Groups of at most `size` of one kind of method, alike in cost, and enough for all workers."""
+    """Groups of at most `size` with one class of method, alike in cost, enough for all workers."""
     x, _ = tasks[0].train.batch(torch.zeros(2, dtype=torch.long))
     x = x.to(next(model.parameters()).device)
     kinds: dict[type, list[Member]] = {}
@@ -197,10 +207,10 @@ def _groups(
 
 
 def _members(methods: object, lam: object, seeds: object) -> list[tuple[Method, int]]:
-    """Each method, with each λ, and each seed.
+    """Each method with each λ and each seed.
 
     Raises:
-        ValueError: one of the three is not what it should be.
+        ValueError: one of the three is not a list of what it should be, or something comes twice.
     """
     every = _fresh_methods(methods)
     if lam is not None:
@@ -245,13 +255,13 @@ def _listed(name: str, values: object, example: object) -> list[Any]:
 def _paths(
     folder: str | Path | None, tasks: Sequence[Task], model: nn.Module, settings: Settings
 ) -> Callable[[Method, int], Path | None]:
-    """Where runs are kept: a name has what a reader looks for first, and a digest of the rest."""
+    """Where each run is saved: named by method, λ and seed, and by a digest of all the rest."""
     if folder is None:
         return lambda method, seed: None
     home = writable(Path(folder).absolute())
-    drawn = isinstance(model, Seeded) and model.is_untouched()  # the seed says what it is, then
+    drawn = isinstance(model, Seeded) and model.is_untouched()  # then the seed fixes its weights
     weights = None if drawn else digest(model)
-    # A setting that came later counts once it says something: runs of before are found again.
+    # A newer setting counts only if it is not at its default: so older runs are still found.
     later = ("schedule", "warm_up", "lr_final", "dropout")
     at_default = {k for k in later if getattr(settings, k) == getattr(Settings, k)}
     chosen = {k: v for k, v in vars(settings).items() if k not in at_default}

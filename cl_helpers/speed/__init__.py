@@ -1,4 +1,4 @@
-"""The same training step in less time, and what it costs; optional to read.
+"""Faster training steps with the same results, and a count of their cost; optional to read.
 
 Imports methods and what is below; training and all above may import it.
 """

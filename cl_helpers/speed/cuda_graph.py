@@ -1,6 +1,6 @@
 """A training step as a CUDA graph: recorded once and replayed.
 
-That spares the device the wait for Python between one small kernel and the next.
+Then the device does not have to wait for Python between one small kernel and the next.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ class Asked(Protocol):
     """The settings that decide whether a step is recorded."""
 
     @property
-    def device(self) -> str | torch.device: ...
+    def device(self) -> str | torch.device:
+        """Device of the model."""
+        ...
 
     @property
-    def cuda_graph(self) -> bool: ...
+    def cuda_graph(self) -> bool:
+        """Whether to record a step if the device is CUDA."""
+        ...
 
 
 def recorded(
@@ -35,10 +39,16 @@ def recorded(
     generators: Sequence[torch.Generator],
     settings: Asked,
 ) -> Callable[[Tensor], Tensor]:
-    """The step as a CUDA graph where that is asked for and can be had; else the step itself.
+    """Turn a step into a CUDA graph where the settings ask for it and the method allows it.
 
     Args:
-        step: takes steps of these `methods`, which draw from these `generators` on the device.
+        step: takes the positions of a batch and returns the loss.
+        methods: those whose step it is.
+        generators: random generators on the device that the step draws from.
+        settings: `device` and `cuda_graph`.
+
+    Returns:
+        A `CudaGraphStep`, or `step` itself.
     """
     device = torch.device(settings.device)
     if device.type == "cuda" and settings.cuda_graph and methods[0].recordable:
@@ -47,17 +57,27 @@ def recorded(
 
 
 class CudaGraphStep:
-    """A step as a CUDA graph. What cannot be recorded is run plainly, and a warning says so.
+    """A step as a CUDA graph; if it cannot be recorded, it is run plainly, and a warning says so.
 
-    A graph replays kernels on the memory they had; Python does not run again. So a step is recorded
-    only if it changes no attribute of its method but in place, and anew once one was changed
-    between steps.
+    A graph replays kernels on the memory they had when recorded; no Python runs. So a step is
+    recorded only if it changes the attributes of its method in place, if at all. It is recorded
+    again when an attribute was replaced between steps.
+
+    Args:
+        step, methods, generators: as in `recorded`.
+        device: a CUDA device.
+
+    Attributes:
+        graph: the recorded step, or None.
+        index, losses: what the graph reads and writes.
+        held: the attributes of the methods at the time of recording.
+        reason: why the step cannot be recorded; "" if nothing is known against it.
     """
 
     graph: torch.cuda.CUDAGraph | None = None
-    index: Tensor  # what the graph reads
-    losses: Tensor  # what it writes
-    held: dict[str, object]  # the methods' attributes as it knows them
+    index: Tensor
+    losses: Tensor
+    held: dict[str, object]
 
     def __init__(
         self,
@@ -86,6 +106,7 @@ class CudaGraphStep:
         return self.losses
 
     def plain(self, index: Tensor) -> Tensor:
+        """Take a plain step, and find out whether it replaces attributes of its method."""
         before = attributes(self.methods)
         with _on(self.stream):
             losses = self.step(index)
@@ -96,13 +117,14 @@ class CudaGraphStep:
         return losses
 
     def record(self, index: Tensor) -> None:
+        """Record a step on a batch like `index`."""
         self.graph = None
         graph, self.index = torch.cuda.CUDAGraph(), index.clone()
         for generator in self.generators:
             graph.register_generator_state(generator)
         capture = torch.cuda.graph(graph, stream=self.stream, capture_error_mode="thread_local")
         try:
-            # One at a time: to begin, the whole device is waited for.
+            # One thread at a time: recording begins by waiting for the whole device.
             with _recording, torch.cuda.device(self.device), capture:
                 self.losses = self.step(self.index)
         except RuntimeError as error:
@@ -111,6 +133,7 @@ class CudaGraphStep:
             self.graph, self.held = graph, attributes(self.methods)
 
     def refuse(self, reason: str) -> None:
+        """Take plain steps from now on; warn once, with the reason."""
         if not self.reason:
             labels = ", ".join(sorted({method.label for method in self.methods}))
             warnings.warn(
@@ -124,7 +147,7 @@ _recording = Lock()
 
 
 def attributes(methods: Sequence[Method]) -> dict[str, object]:
-    """Every attribute that a step of the methods reads, itself, by name."""
+    """Collect the attributes that a step of `methods` reads, the objects themselves, by name."""
     return {
         f"{method.label}.{name}" + f" of model {m}" * (len(methods) > 1): value
         for m, method in enumerate(methods)
@@ -133,13 +156,13 @@ def attributes(methods: Sequence[Method]) -> dict[str, object]:
 
 
 def rebound(before: dict[str, object], after: dict[str, object]) -> list[str]:
-    """The names of attributes that are not the same objects any more."""
+    """List the names in `before` and `after` that do not stand for the same object."""
     return sorted(n for n in {*before, *after} if before.get(n) is not after.get(n))
 
 
 @contextmanager
 def _on(stream: torch.cuda.Stream) -> Iterator[None]:
-    """Work on `stream`, after what is under way and before what comes next."""
+    """Work on `stream`, after the work in progress and before what comes next."""
     current = torch.cuda.current_stream(stream.device)
     stream.wait_stream(current)
     with torch.cuda.stream(stream):

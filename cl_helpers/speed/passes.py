@@ -1,8 +1,9 @@
-"""What a training step costs, in passes through the network: counted, not timed.
+"""The cost of a training step, in passes through the network: counted, not timed.
 
-A pass forwards is what the model needs to answer a batch, a pass backwards what autograd needs to
-differentiate a plain loss on it. The unit is floating-point operations, so that a generator of
-another size than the model, or a batch joined by a few stored examples, counts for what it is.
+A forward pass is what the model needs to compute the outputs for a batch, a backward pass what
+autograd needs to differentiate a plain loss on it. Both are counted in floating-point operations.
+So a generator that is smaller than the model, or a batch with some more examples, counts in
+proportion.
 """
 
 from __future__ import annotations
@@ -22,12 +23,22 @@ from ..data.tasks import Task
 
 @dataclass
 class Passes:
+    """Cost of a step, in units of a plain step's forward and backward pass; 1 and 1 by default.
+
+    Args:
+        forward, backward: how many passes.
+    """
+
     forward: float = 1.0
     backward: float = 1.0
 
 
 class Operations(TorchDispatchMode):
-    """Counts the floating-point operations of matrix products and convolutions inside it."""
+    """Counts floating-point operations of matrix products and convolutions in its context.
+
+    Attributes:
+        forward, backward: operations so far, outside and inside of autograd's backward pass.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,19 +64,28 @@ class Operations(TorchDispatchMode):
         return out
 
     def in_passes(self, model: nn.Module, task: Task, index: Tensor) -> Passes:
-        """In units of a plain step of `model` on the examples of `task` at `index` (B,)."""
+        """Divide by the operations of a plain step of `model` on the examples at `index` (B,).
+
+        `task` has the examples and the loss.
+        """
         plain = Operations()
-        copy = deepcopy(model).eval()  # in which nothing is drawn or changed that matters
+        copy = deepcopy(model).eval()  # draws no random numbers, leaves the model unchanged
         x, y = task.train.batch(index)
         with plain:
             task.loss(copy(x), y).backward()
         if not plain.forward or not plain.backward:
-            return Passes()  # a model without any: nothing to count in
+            return Passes()  # a model without products: there is no unit
         return Passes(self.forward / plain.forward, self.backward / plain.backward)
 
 
 class CountedStep:
-    """Takes the steps of `take`; what the first of them took is written into `passes`."""
+    """Takes steps, and counts the passes of the first one.
+
+    Args:
+        take: takes the positions of a batch, returns the loss.
+        model, task: those of the step.
+        passes: the result is written into it.
+    """
 
     def __init__(
         self, take: Callable[[Tensor], Tensor], model: nn.Module, task: Task, passes: Passes

@@ -1,13 +1,14 @@
-"""Float32 matrix products as fast as the device can make them.
+"""Float32 matrix products as fast as the device can compute them.
 
-Most of a training step is matrix products, and PyTorch's default is not the fastest way to one:
+Most of a training step is matrix products, and PyTorch's default is not the fastest:
 
-* on CUDA, tensor cores (TF32) read 10 bits of each factor's fraction instead of 23 and add up in
-  float32: several times faster, and harmless to training. For convolutions that is PyTorch's
-  default too;
-* on a CPU with AVX-512, oneDNN's kernels can be twice as fast as the default's. They are asked for
-  as bfloat16 products; where the processor has none of those (no AMX), what runs is plain float32,
-  rounded as always. That is tried out first, and elsewhere they are left alone.
+* On CUDA, tensor cores (TF32) read 10 bits of each factor's fraction instead of 23 and add up in
+  float32. This is several times faster and harmless to training. For convolutions it is PyTorch's
+  default too.
+* On a CPU with AVX-512, oneDNN's kernels can be twice as fast as the default ones. PyTorch uses
+  them when bfloat16 products are allowed. If the processor has no bfloat16 products (no AMX), these
+  kernels compute plain float32, rounded as always. This is tested first; where the test fails, the
+  setting is left alone.
 """
 
 from __future__ import annotations
@@ -30,10 +31,14 @@ _before: dict[str, list[str]] = {}
 
 @contextmanager
 def products(precision: Precision, device: torch.device) -> Iterator[None]:
-    """Matrix products on `device` at this precision: "fast" as above, "full" plain float32.
+    """Compute matrix products at a given precision in this context.
 
-    PyTorch keeps one setting for the whole process: while anybody wants "full", all have it, and it
-    is put back when the last user has left.
+    PyTorch has one setting for the whole process. While any thread wants "full", all threads have
+    it; when the last context ends, the setting is what it was before.
+
+    Args:
+        precision: "fast" as described above, or "full", plain float32.
+        device: where the products are computed.
     """
     kind = device.type
     if kind == "cuda" or (kind == "cpu" and _onednn_is_exact()):
@@ -63,7 +68,7 @@ def _count(kind: str, precision: Precision, by: int) -> None:
 
 
 def _switches(kind: str) -> list[Any]:
-    """PyTorch's settings that are concerned."""
+    """The settings of PyTorch that decide it, for a `kind` of device."""
     backends: Any = torch.backends
     if kind == "cuda":
         return [backends.cuda.matmul, backends.cudnn.conv]
@@ -72,7 +77,7 @@ def _switches(kind: str) -> list[Any]:
 
 @cache
 def _onednn_is_exact() -> bool:
-    """Whether oneDNN's products in its bfloat16 mode are as good as float32 here."""
+    """Whether oneDNN's products in bfloat16 mode are as exact as float32 on this processor."""
     generator = torch.Generator().manual_seed(0)
     a, b = (torch.randn(256, 256, generator=generator) for _ in range(2))
     [switch] = _switches("cpu")

@@ -1,4 +1,4 @@
-"""How a model learns one task after the other: settings, the loop, and the run that is left.
+"""How a model learns one task after the other: settings, the loop, and the run that results.
 
 The loop is loop.py, a page; train.py puts speed, time and checkpoints around it.
 Imports speed and what is below it; scale, analysis, report and all above may import it.

@@ -1,4 +1,4 @@
-"""A run in training, on disk: written between tasks, taken up again to the same bits."""
+"""Checkpoints: a run is written to disk between tasks, and resumed to the same bits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,13 @@ from .loop import Learner
 def saving(
     events: Generator[Event, None, None], path: str | os.PathLike, learner: Learner
 ) -> Generator[Event, None, None]:
-    """The same events; `path` is written after every task, before anybody hears of it."""
+    """Pass `events` on; before each event that a task has ended, write a checkpoint to `path`.
+
+    Args:
+        events: from `training_loop`.
+        path: the file.
+        learner: the one that is in training.
+    """
     with closing(events):
         for event in events:
             if event.kind == "task":
@@ -26,7 +32,13 @@ def saving(
 
 
 def save(path: str | os.PathLike, learner: Learner, step: int) -> None:
-    """Write all that the rest of the run depends on, whole or not at all."""
+    """Write all that the rest of the run depends on to `path`, completely or not at all.
+
+    Args:
+        path: the file; an older one is replaced.
+        learner: between two tasks.
+        step: steps that are done.
+    """
     run, method = learner.run, learner.method
     content = {
         "config": run.config,
@@ -48,13 +60,17 @@ def save(path: str | os.PathLike, learner: Learner, step: int) -> None:
 
 
 def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
-    """Put everything back as `save` found it.
+    """Set a learner to the state that `save` has written.
+
+    Args:
+        path: the file.
+        learner: new, with the settings of the run that was saved.
 
     Returns:
-        The steps and the stages that are done.
+        The numbers of steps and of stages that are done.
 
     Raises:
-        ValueError: the file cannot be read, or belongs to another run.
+        ValueError: the file cannot be read, or belongs to another run; the message says which.
     """
     run, model, method = learner.run, learner.model, learner.method
     try:
@@ -64,7 +80,7 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
                 raise ValueError(f"{entry} is damaged")
         saved = torch.load(path, map_location=device, weights_only=True)
         config = saved["config"]
-    except Exception as error:  # whatever a damaged pickle or archive makes of itself
+    except Exception as error:  # a damaged pickle or archive can raise anything
         reason = (str(error).splitlines() or ["empty"])[0]
         raise ValueError(
             f"{path} is not a checkpoint that can be read ({reason}): delete it to start over"

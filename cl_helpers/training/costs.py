@@ -1,4 +1,4 @@
-"""What training costs, noted from outside the loop: seconds, passes through the network, bytes."""
+"""What training costs, measured from outside the loop: seconds, passes, bytes stored."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ from .step import Step
 
 @dataclass(eq=False)
 class TrackedLearner(Learner):
-    """A learner that notes in its run what every task costs.
+    """A learner that writes into its run what each task costs.
+
+    Args:
+        method, model, run, order, masks: as in `Learner`.
+        faster: turns a plain step into one that does the same in less time.
 
     Attributes:
-        faster: makes of a plain step one that does the same in less time.
-        passes: through the network, in a step of the task in training.
+        passes: through the network, in one step of the task in training.
     """
 
     faster: Callable[[Step], Callable[[Tensor], Tensor]]
@@ -47,9 +50,12 @@ class TrackedLearner(Learner):
 
 
 class Clock:
-    """Adds the seconds of work to the runs, shared evenly among them.
+    """Measures the seconds of work and writes them into the runs, shared evenly among them.
 
-    Every epoch of `run.history` and every task of `run.costs` gets its part.
+    Each entry of `run.history` and of `run.costs` gets the seconds of its epoch or task.
+
+    Args:
+        runs: those in training; `seconds` of a resumed run are counted on from.
     """
 
     def __init__(self, runs: tuple[Run, ...]):
@@ -58,7 +64,7 @@ class Clock:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Time counts inside."""
+        """Count the time spent inside this context."""
         began = time.perf_counter()
         try:
             yield
@@ -68,7 +74,7 @@ class Clock:
                 run.seconds += share
 
     def note(self, event: Event) -> None:
-        """Write down how long the epoch or the task that has just ended took."""
+        """Write down how long the epoch or the task took that `event` says has ended."""
         if event.kind == "step":
             return
         now = self.runs[0].seconds

@@ -1,4 +1,4 @@
-"""How many test examples a model gets right."""
+"""Metrics of a model on the test examples of a task: the accuracy, as a rule."""
 
 from __future__ import annotations
 
@@ -13,14 +13,22 @@ from ..data.tasks import Task
 from ..methods import Method
 from ..models.forward import evaluating
 
-# Large enough for full-speed matrix products, small enough for the memory: of a laptop, of a GPU.
+# Examples at a time: enough for full-speed matrix products, few enough for a laptop's memory.
 BATCH = {"cpu": 2_000, "cuda": 10_000}
 
 
 def evaluate(method: Method, model: nn.Module, task: Task) -> float:
-    """Share of the test examples of `task` that `method.predict` gets right.
+    """Compute the accuracy on the test examples of a task, in [0, 1].
 
-    With Class-IL the classes seen up to `task` compete: ask `as_of(now, task)` for all so far.
+    In Class-IL the classes seen up to `task` compete; use `as_of(now, task)` for all seen so far.
+
+    Args:
+        method: its `predict` makes the predictions.
+        model: the network; it is in eval mode meanwhile.
+        task: it may be on another device than the model.
+
+    Returns:
+        The mean of `task.score`, which is the accuracy in classification.
     """
     task = task.to(next(model.parameters()).device)
     return accuracies([(model, method)], [task])[0][0]
@@ -30,7 +38,15 @@ def evaluate(method: Method, model: nn.Module, task: Task) -> float:
 def accuracies(
     learners: Sequence[tuple[nn.Module, Method]], tasks: Sequence[Task]
 ) -> list[list[float]]:
-    """The metric of each model and method on each task; a GPU is waited for once, at the end."""
+    """Compute the metric of each learner on each task; a GPU is waited for once, at the end.
+
+    Args:
+        learners: S pairs of model and method, on one device.
+        tasks: T tasks on that device.
+
+    Returns:
+        S lists of T numbers, each the mean of `task.score` over the test examples.
+    """
     device = next(learners[0][0].parameters()).device
     totals = []
     with ExitStack() as stack:
@@ -49,5 +65,12 @@ def accuracies(
 
 
 def as_of(now: Task, task: Task) -> Task:
-    """`task` asked after `now` was learned: with Class-IL, all classes seen by then compete."""
+    """Return `task` as it is evaluated after `now` was learned.
+
+    In Class-IL all classes seen by then compete. In Task-IL and Domain-IL nothing changes.
+
+    Args:
+        now: the task learned last.
+        task: the task to evaluate.
+    """
     return replace(task, active=now.active) if task.scenario == "class" else task

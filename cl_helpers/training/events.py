@@ -1,4 +1,4 @@
-"""What the training loop tells to whoever drains it."""
+"""The events that the training loop yields."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ Kind: TypeAlias = Literal["start", "step", "epoch", "task"]
 
 @dataclass(frozen=True)
 class Event:
-    """What just happened in training.
+    """What just happened in training: the loop yields it, progress bars and widgets read it.
 
     Attributes:
-        kind: "start" (nothing trained yet), "step" (every few), "epoch" or "task" (one ended).
-        task, epoch: where training is, from 0; in a "start" event those that come next.
-        step, n_steps: steps done so far and in the whole run.
+        kind: "start" (nothing is trained yet), "step" (every few steps), "epoch" or "task" (one has
+            ended).
+        task, epoch: the current ones, counted from 0; in a "start" event the next ones.
+        step, n_steps: steps done so far, and in the whole run.
         runs: the run so far of each model in training, the same objects in every event.
-        losses: (S,) task loss of each in the latest batch, or None; reading it makes a GPU wait.
+        losses: (S,) task loss of each of S models on its latest batch, or None; reading it makes
+            the host wait for a GPU.
     """
 
     kind: Kind
@@ -34,10 +36,10 @@ class Event:
 
     @property
     def run(self) -> Run:
-        """The run, where one model is in training."""
+        """The run of the model in training; of the first, if there are several."""
         return self.runs[0]
 
     @property
     def loss(self) -> Tensor | None:
-        """Task loss of the latest batch, 0-dim."""
+        """Task loss of the latest batch, 0-dim, or None; of the first of several models."""
         return None if self.losses is None else self.losses[0]

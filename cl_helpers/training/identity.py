@@ -1,4 +1,4 @@
-"""What identifies a run: the digest of its initial weights, the name of its method."""
+"""What identifies a run: a digest of its initial weights, the full name of its method."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 
 def digest(model: nn.Module) -> str:
-    """16 characters that stand for its weights, and for its buffers if it has any."""
+    """Compute 16 hexadecimal digits that identify the weights and buffers of `model`."""
     content = hashlib.sha256()
     for value in model.state_dict().values():
         content.update(value.cpu().numpy().tobytes())
@@ -16,12 +16,15 @@ def digest(model: nn.Module) -> str:
 
 
 def qualified_name(thing: object) -> str:
-    """Of its class: two methods may share a name and knobs, and yet differ."""
+    """Return module and name of the class of `thing`: two classes may share a short name."""
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
 
 
 def public_name(model: nn.Module) -> str:
-    """The name of its class, by the room for one of the package's: files move, rooms stay."""
+    """Return the name of the class of `model`, with the room of this package that it is in.
+
+    The file is left out, so that a run is found again when a class moves within its room.
+    """
     module = type(model).__module__
     if module.startswith("cl_helpers."):
         module = ".".join(module.split(".")[:2])

@@ -1,8 +1,8 @@
 """The training loop: one model, one task after the other.
 
-Everything that trains in this course goes through `training_loop`: the progress bar, the widgets,
-the sweeps and the tests only drain it. Speed, time-keeping and checkpoints are put around it
-(`train.py`), several models at once are a learner of another kind (`scale/stacked.py`).
+All training of this course goes through `training_loop`; the progress bar, the widgets, the sweeps
+and the tests only read its events. Speed, time-keeping and checkpoints are put around it
+(`train.py`). Several models at once are another kind of learner (`scale/stacked.py`).
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ def training_loop(
     Args:
         learner: the model in training, with its method and its run.
         tasks: on the learner's device.
-        every: steps between two "step" events.
-        done: steps and stages that lie behind a learner that is taken up again.
+        settings: epochs, batch size, optimiser, learning rate.
+        every: steps between two "step" events. Default 10.
+        done: the numbers of steps and of stages that a resumed learner has behind it.
     """
     stages = learner.method.stages(tasks)  # the tasks; joint training has them all in one stage
     skipped = len(tasks) - len(stages)
@@ -70,11 +71,19 @@ def training_loop(
 
 @dataclass(eq=False)
 class Learner:
-    """One model in training: its method, its run, and what its random numbers come from.
+    """One model in training, with its method, its run and its random generators.
+
+    Args:
+        method, model: what protects the past, and what learns.
+        run: the record that is filled.
+        order: generator of the order of the examples.
+        masks: generator of dropout's masks, on the model's device.
 
     Attributes:
-        order, masks: what the shuffles of the examples and the masks of dropout are drawn from.
-        take_step: takes one step on the examples at the given positions; returns their loss.
+        task: the task in training.
+        taken: steps of this task so far.
+        plain_step: one training step of this task.
+        take_step: the same, perhaps made faster; takes the positions of a batch, returns its loss.
     """
 
     method: Method
@@ -83,38 +92,39 @@ class Learner:
     order: torch.Generator
     masks: torch.Generator
     task: Task = field(init=False)
-    taken: int = field(init=False)  # steps of this task so far
+    taken: int = field(init=False)
     plain_step: Step = field(init=False)
     take_step: Callable[[Tensor], Tensor] = field(init=False)
 
     @property
     def runs(self) -> tuple[Run, ...]:
+        """The run of each model in training: one."""
         return (self.run,)
 
     @property
     def generators(self) -> tuple[torch.Generator, ...]:
-        """All that its random numbers come from."""
+        """All generators of its random numbers, whose states a checkpoint needs."""
         assert self.method.rng is not None
         return self.order, self.masks, self.method.rng
 
     def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
-        """Before the first step of `task`, which is stage 0, 1, … of the run."""
+        """Prepare for the first step of `task`, which is stage 0, 1, … of the run."""
         self.method.begin_task(self.model, task)
         self.task, self.taken = task, 0
         self.take_step = self.plain_step = Step(self.method, self.model, task, settings, stage)
 
     def batches(self, size: int) -> Sequence[Tensor]:
-        """Positions of the task's examples in a new order, (B,) each."""
+        """Shuffle the positions of the task's examples and split them into batches, (B,) each."""
         return self.shuffled().split(size, -1)
 
     def shuffled(self) -> Tensor:
-        """All positions in a new order, (N,); the model is in training mode from now on."""
+        """Shuffle all positions, (N,), and put the model into training mode."""
         self.model.train()
         order = torch.randperm(len(self.task.train), generator=self.order)
         return order.to(self.task.train.device)
 
     def step(self, index: Tensor) -> Tensor:
-        """Take one step; returns the task loss of the batch, (1,)."""
+        """Take one step on the examples at `index` (B,); return their task loss, (1,)."""
         self.method.begin_step(self.model)
         self.plain_step.set_rate(self.taken)
         loss = self.take_step(index)
@@ -124,24 +134,27 @@ class Learner:
         return loss[None]
 
     def end_task(self) -> None:
-        """After the last step of the task: the method makes its Ω, or stores examples."""
+        """Let the method compute its Ω or store examples, after the last step of the task."""
         self.method.end_task(self.model, self.task)
 
     def evaluate(self, tasks: Sequence[Task]) -> Iterator[tuple[Run, list[float]]]:
-        """Each run, with the metric of its model on the test examples of each of `tasks`."""
+        """Pair each run with the metric of its model on the test examples of each of `tasks`."""
         rows = accuracies([run.learner for run in self.runs], tasks)
         return zip(self.runs, rows, strict=True)
 
     def record_initial(self, tasks: Sequence[Task]) -> None:
+        """Write the metric on each of `tasks` before any training into the run."""
         for run, row in self.evaluate(tasks):
             run.initial[:] = row
 
     def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task]) -> None:
+        """Write the metric on `tasks` after an epoch of task t into the run's history."""
         for run, row in self.evaluate(tasks):
             _, method = run.learner
             entry = {"task": t, "epoch": epoch, "lam": method.lam}
             run.history.append(entry | {"accuracy": row})
 
     def record_task(self, t: int, tasks: Sequence[Task]) -> None:
+        """Write the metric on `tasks` after task t into row t of the run's accuracy matrix."""
         for run, row in self.evaluate(tasks):
             run.accuracy[t, : len(tasks)] = row

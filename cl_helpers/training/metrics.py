@@ -1,8 +1,8 @@
 """The metrics of continual learning, from the accuracy matrix. NumPy only.
 
-Everywhere a[t, j] is the accuracy on task j after training on task t, counted from 0, NaN where it
-was not evaluated. A run that was stopped has only its first rows; the metrics are then those after
-the last complete one.
+Everywhere a[t, j] is the accuracy on task j after training on task t, in [0, 1]; NaN where it was
+not evaluated. In the formulas tasks are counted from 1 to T, in the arrays from 0. A run that was
+stopped has only its first rows; the metrics are then those after the last complete row.
 """
 
 from __future__ import annotations
@@ -14,19 +14,25 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def average_accuracy(a: ArrayLike) -> float:
-    """Mean accuracy on the tasks seen so far: 1/T Σ_j a[T, j]."""
+    """Compute the mean accuracy on all tasks seen so far, 1/T Σ_j a[T, j]; NaN if there is none.
+
+    `a` is (T, T).
+    """
     rows = _finished(a)
     return float(rows[-1, : len(rows)].mean()) if len(rows) else float("nan")
 
 
 def average_accuracies(a: ArrayLike) -> NDArray:
-    """(T,): the average accuracy after each task, 1/t Σ_{j≤t} a[t, j]."""
+    """Compute the average accuracy after each task t, 1/t Σ_{j≤t} a[t, j]: (T,) from `a` (T, T)."""
     a = np.asarray(a, dtype=float)
     return np.array([row[: t + 1].mean() for t, row in enumerate(a)])
 
 
 def forgettings(a: ArrayLike) -> NDArray:
-    """(T − 1,): max_{t<T} a[t, j] − a[T, j] for each task j before the last; negative is a gain."""
+    """Compute how much accuracy each task lost, max_{t<T} a[t, j] − a[T, j]: (T − 1,).
+
+    `a` is (T, T); the last task is left out. A negative number is a gain.
+    """
     rows = _finished(a)
     last = len(rows) - 1
     if last < 1:
@@ -35,36 +41,47 @@ def forgettings(a: ArrayLike) -> NDArray:
 
 
 def forgetting(a: ArrayLike) -> float:
-    """Mean of `forgettings` (Chaudhry et al. 2018, arXiv:1801.10112)."""
+    """Compute the mean of `forgettings` over the tasks before the last; NaN if there is none.
+
+    `a` is (T, T). Chaudhry et al. 2018, arXiv:1801.10112.
+    """
     return _mean(forgettings(a))
 
 
 def backward_transfer(a: ArrayLike) -> float:
-    """Mean over j < T of a[T, j] − a[j, j] (Lopez-Paz & Ranzato 2017, arXiv:1706.08840)."""
+    """Compute the mean over j < T of a[T, j] − a[j, j]; NaN if there is one task alone.
+
+    Negative: later tasks have lowered the accuracy on earlier ones. `a` is (T, T).
+    Lopez-Paz & Ranzato 2017, arXiv:1706.08840, eq. 3.
+    """
     rows = _finished(a)
     last = len(rows) - 1
     return _mean(rows[last, j] - rows[j, j] for j in range(last))
 
 
 def forward_transfer(a: ArrayLike, initial: ArrayLike) -> float:
-    """Mean over j > 1 of a[j−1, j] − initial[j]; `initial` (T,) is measured before any training."""
+    """Compute the mean over j > 1 of a[j−1, j] − initial[j]; NaN if there is one task alone.
+
+    Positive: earlier tasks help with a task before it is trained on. `a` is (T, T), `initial` (T,)
+    the accuracy before any training. Lopez-Paz & Ranzato 2017, arXiv:1706.08840, eq. 4.
+    """
     a, initial = np.asarray(a, dtype=float), np.asarray(initial, dtype=float)
     seen = len(_finished(a))
     return _mean(a[j - 1, j] - initial[j] for j in range(1, min(seen + 1, len(a))))
 
 
 def steps_to(target: float, steps: ArrayLike, accuracy: ArrayLike) -> float:
-    """The first of `steps` (N,) at which `accuracy` (N,) is `target` or more; ∞ if none is.
+    """Find the first of `steps` (N,) at which `accuracy` (N,) is `target` or more; ∞ if none is.
 
-    ∞ means "not within these steps". A median takes it as later than any step; to leave such runs
-    out of it would make the slowest setting look fast.
+    ∞ means "not within these steps". A median over runs counts it as later than any step; without
+    such runs the slowest setting would look fast.
     """
     reached = np.flatnonzero(np.asarray(accuracy) >= target)
     return float(np.asarray(steps)[reached[0]]) if len(reached) else float("inf")
 
 
 def _finished(a: ArrayLike) -> NDArray:
-    """The rows up to the last complete one."""
+    """The rows up to the last complete one; raises ValueError unless `a` is square."""
     a = np.asarray(a, dtype=float)
     if a.ndim != 2 or a.shape[0] != a.shape[1]:
         raise ValueError(f"an accuracy matrix is square, this is {a.shape}")

@@ -1,4 +1,4 @@
-"""What to train on, and how much: three streams of tasks, each in three sizes."""
+"""Streams of tasks (permuted, rotated, split), each in three sizes (quick, class, full)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from ..data.tasks import Scenario, Task, permuted, rotated, split
 
 @dataclass(frozen=True)
 class Stream:
-    """A kind of tasks.
+    """A way to make tasks from a data set.
 
-    Attributes:
-        make: data set, number of tasks at most, scenario -> the tasks.
-        parts: into how many tasks a data set is divided; 1 if every task shows all of it.
+    Args:
+        make: (data set, largest number of tasks, scenario) -> the tasks.
+        parts: data set -> the number of tasks that it is divided among. Default 1: every task shows
+            all of it.
     """
 
     make: Callable[[Dataset, int, Scenario], list[Task]]
@@ -28,7 +29,7 @@ class Stream:
 
 
 def _classes_a_task(dataset: Dataset) -> int:
-    """Two, as is usual with ten classes, but no more than 20 tasks: five of CIFAR-100's hundred."""
+    """Two, as is usual for ten classes; more if there would be over 20 tasks: 5 for CIFAR-100."""
     return max(2, len(dataset.class_names) // 20)
 
 
@@ -50,12 +51,13 @@ STREAMS = {
 
 @dataclass(frozen=True)
 class Preset:
-    """The size of an experiment: how many tasks and images, and how long to train.
+    """A size of experiment: how many tasks, how many examples, and how long to train.
 
-    Attributes:
-        n_tasks: tasks, or as many as the classes give.
-        n_train, n_test: images of each task, or as many as the data give.
-        epochs, batch_size, lr: as in `train`.
+    Args:
+        name: "quick", "class" or "full".
+        n_tasks: number of tasks, or as many as there are classes for.
+        n_train, n_test: examples of each task, or as many as there are.
+        epochs, batch_size, lr: as in `Settings`. Default batches of 128, learning rate 1e-4.
     """
 
     name: str
@@ -69,13 +71,23 @@ class Preset:
     def tasks(
         self, dataset: Dataset, stream: str = "permuted", scenario: Scenario = "domain"
     ) -> Sequence[Task]:
-        """Tasks of this size: `stream` is a name in STREAMS."""
+        """Make tasks of this size from `dataset`.
+
+        Args:
+            dataset: its first examples are used.
+            stream: "permuted", the default, "rotated" or "split".
+            scenario: "domain", the default, "task" or "class".
+        """
         parts = pick_stream(stream).parts(dataset)
         part = dataset.first(parts * self.n_train, parts * self.n_test)
         return STREAMS[stream].make(part, self.n_tasks, scenario)
 
     def settings(self, dataset: Dataset, stream: str = "permuted") -> dict[str, Any]:
-        """For `train`. Tasks with fewer images are passed over more often: about as many steps."""
+        """Choose epochs, batch_size and lr for `train`, as a dict.
+
+        Where tasks of `stream` have fewer examples than `n_train`, there are more epochs, so that
+        the number of steps is about the same.
+        """
         n_train = min(self.n_train, len(dataset.train_labels) // pick_stream(stream).parts(dataset))
         epochs = math.ceil(self.epochs * self.n_train / n_train)
         return {"epochs": epochs, "batch_size": self.batch_size, "lr": self.lr}
@@ -84,9 +96,9 @@ class Preset:
 PRESETS = {
     p.name: p
     for p in (
-        # A look whether everything works: seconds.
+        # To check that everything runs: seconds.
         Preset("quick", n_tasks=3, n_train=2_000, n_test=1_000, epochs=1, lr=1e-3),
-        # Forgetting and its cures on a laptop, a method in ten seconds or so: a fifth of the images
+        # Forgetting and its cures on a laptop, about ten seconds a method: a fifth of the images
         # and of the epochs, made up for by a learning rate ten times the homework's.
         Preset("class", n_tasks=5, n_train=12_800, n_test=2_000, epochs=2, lr=1e-3),
         # The homework.
@@ -96,10 +108,10 @@ PRESETS = {
 
 
 def pick_stream(name: str) -> Stream:
-    """The stream of that name.
+    """Look up the stream called `name`.
 
     Raises:
-        ValueError: there is no such stream.
+        ValueError: it is none of STREAMS.
     """
     if name not in STREAMS:
         raise ValueError(f"stream is {name!r}: choose {', '.join(STREAMS)}")
@@ -107,10 +119,13 @@ def pick_stream(name: str) -> Stream:
 
 
 def pick_preset(name: str | None = None) -> Preset:
-    """The preset of that name; None takes $CL_PRESET, else "full" on CUDA and "class" without.
+    """Look up the preset called `name`.
+
+    None, the default, takes $CL_PRESET if that is set, else "full" with a CUDA GPU and "class"
+    without.
 
     Raises:
-        ValueError: there is no such preset.
+        ValueError: it is none of PRESETS.
     """
     name = name or os.environ.get("CL_PRESET") or ("full" if torch.cuda.is_available() else "class")
     if name not in PRESETS:

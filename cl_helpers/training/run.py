@@ -1,4 +1,4 @@
-"""What a training run leaves behind."""
+"""The record of a training run: accuracies, history, costs and settings."""
 
 from __future__ import annotations
 
@@ -24,19 +24,20 @@ FORMAT = 1
 
 @dataclass(eq=False)
 class Run:
-    """One method's way through a sequence of tasks; figures, widgets and tables read nothing else.
+    """The record of one method on a sequence of tasks; plots, widgets and tables read only this.
 
     Attributes:
         config: the settings: method and its knobs, tasks, epochs, batch_size, lr, …, versions.
         accuracy: (T, T), a[t, j] on task j after training on task t, in [0, 1]. A row is filled up
             to the task after its own, which forward transfer needs; NaN where not evaluated.
         initial: (T,) accuracy on each task before any training.
-        history: one entry an epoch: task, epoch (both from 0), seconds, lam, and accuracy on every
-            task so far.
-        costs: one entry a task: task, seconds, what a step takes (forward and backward: passes
-            through the network), and what the method then stored (bytes, by kind).
-        seconds: spent in training and evaluation, and within it on `end_task` (Ω, memory).
-        model, method: as they ended; None in a run read from a file.
+        history: one entry for each epoch: task, epoch (both from 0), seconds, lam, and accuracy on
+            every task so far.
+        costs: one entry for each task: task, seconds, passes through the network in a step (forward
+            and backward), and what the method then stored (bytes, by kind).
+        seconds: spent on training and evaluation.
+        end_task_seconds: the part of them spent on `end_task` (Ω, memory).
+        model, method: after training; None in a run read from a file.
     """
 
     config: dict[str, Any]
@@ -51,12 +52,19 @@ class Run:
 
     @classmethod
     def empty(cls, config: dict[str, Any], n_tasks: int) -> Run:
-        """A run of which nothing has happened."""
+        """Make a run of `n_tasks` tasks in which nothing has happened yet.
+
+        `config` is its settings.
+        """
         return cls(config, np.full((n_tasks, n_tasks), np.nan), np.full(n_tasks, np.nan))
 
     @property
     def learner(self) -> tuple[nn.Module, Method]:
-        """The model and the method, of a run that was not read from a file."""
+        """Model and method after training.
+
+        Raises:
+            ValueError: the run was read from a file, which has neither.
+        """
         if self.model is None or self.method is None:
             raise ValueError("a run read from a file has no model and no method")
         return self.model, self.method
@@ -68,28 +76,35 @@ class Run:
 
     @property
     def average_accuracy(self) -> float:
-        """Mean accuracy over the tasks seen, after the last finished one."""
+        """Mean accuracy on the tasks seen, after the last finished one; see `cl.metrics`."""
         return metrics.average_accuracy(self.accuracy)
 
     @property
     def forgetting(self) -> float:
+        """Mean fall of accuracy from its best, over all tasks but the last; see `cl.metrics`."""
         return metrics.forgetting(self.accuracy)
 
     @property
     def backward_transfer(self) -> float:
+        """Mean change of accuracy since each task was learned; see `cl.metrics`."""
         return metrics.backward_transfer(self.accuracy)
 
     @property
     def forward_transfer(self) -> float:
+        """Mean gain of accuracy before each task is trained on; see `cl.metrics`."""
         return metrics.forward_transfer(self.accuracy, self.initial)
 
     def curve(self, task: int = -1) -> tuple[NDArray, NDArray]:
-        """How a task was learned: the steps since it began, and the accuracy on it after them.
+        """Return how a task was learned: steps since it began, and accuracy on it after them.
 
-        (E + 1,) each: before the first step, and after every epoch so far.
+        Args:
+            task: 0, 1, …; -1, the default, is the last one.
+
+        Returns:
+            Steps and accuracies, (E + 1,) each: before the first step and after each of E epochs.
 
         Raises:
-            ValueError: there is no such task, or joint training ran, whose one stage is the last.
+            ValueError: there is no such task, or it is not the last and training was joint.
         """
         n_tasks, n_train = len(self.accuracy), self.config["n_train"]
         t = task + n_tasks if task < 0 else task
@@ -103,14 +118,18 @@ class Run:
         return per_epoch * np.arange(1 + len(after)), np.array([before, *after])
 
     def steps_to(self, target: float, task: int = -1) -> float:
-        """Steps until the accuracy on a task first was `target` or more; ∞ if it never was.
+        """Return the steps until the accuracy on a task is `target` or more; ∞ if it never is.
 
-        It is looked at before the first step and after every epoch.
+        The accuracy is known before the first step and after every epoch.
+
+        Args:
+            target: accuracy in [0, 1].
+            task: as in `curve`.
         """
         return metrics.steps_to(target, *self.curve(task))
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write everything but the model and the method: a line of JSON, whole or not at all."""
+        """Write all but model and method to `path`: one line of JSON, completely or not at all."""
         content = {"format": FORMAT} | {
             k: v for k, v in vars(self).items() if k not in ("model", "method")
         }
@@ -121,7 +140,7 @@ class Run:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Run:
-        """Read what `save` wrote.
+        """Read a run that `save` has written to `path`; it has no model and no method.
 
         Raises:
             ValueError: the file is not a run; the message names it.

@@ -1,7 +1,7 @@
-"""The learning rate within a task: each schedule is a curve from progress to a factor of lr.
+"""The learning rate within a task: each schedule maps progress to a factor of lr.
 
-Progress u runs from 0 at the first step to 1 at the last. All begin at lr but the one that climbs
-there, and all but the constant one end at lr · `final`: what differs is the way in between.
+Progress u (N,) runs from 0 at the first step to 1 at the last. All schedules begin at lr, except
+"one-cycle", which climbs to it. All end at lr · `final`, except "constant". They differ in between.
 """
 
 from __future__ import annotations
@@ -14,34 +14,47 @@ import torch
 from torch import Tensor
 
 PLATEAUS = 3  # of "step"
-CLIMB, BOTTOM = 0.3, 1 / 25  # of "one-cycle": the part of the steps that climbs, and from where
+CLIMB, BOTTOM = 0.3, 1 / 25  # of "one-cycle": the part of the steps that climbs, and its start
 
 
 def constant(u: Tensor, final: float) -> Tensor:
+    """Keep the factor at 1 for all `u`; `final` is not used."""
     return torch.ones_like(u)
 
 
 def step(u: Tensor, final: float) -> Tensor:
-    """Equally long plateaus, each lower than the last by the same factor."""
+    """Take three equally long plateaus, each lower than the last by the same factor.
+
+    `u` is progress, `final` the factor of the last plateau.
+    """
     plateau = (PLATEAUS * u).floor().clamp(max=PLATEAUS - 1)
     return final ** (plateau / (PLATEAUS - 1))
 
 
 def exponential(u: Tensor, final: float) -> Tensor:
-    """The same factor from each step to the next."""
+    """Multiply by the same factor from each step to the next: final^u.
+
+    `u` is progress, `final` the factor at the last step.
+    """
     return final**u
 
 
 def cosine(u: Tensor, final: float) -> Tensor:
-    """Half a wave (Loshchilov & Hutter 2017, arXiv:1608.03983, without restarts)."""
+    """Follow half a cosine wave: final + (1 − final) · (1 + cos πu) / 2.
+
+    `u` is progress, `final` the factor at the last step. Loshchilov & Hutter 2017,
+    arXiv:1608.03983, eq. 5, without restarts.
+    """
     return final + (1 - final) * (1 + torch.cos(math.pi * u)) / 2
 
 
 def one_cycle(u: Tensor, final: float) -> Tensor:
-    """Up, then down (Smith & Topin 2018, arXiv:1708.07120).
+    """Climb for the first 30 % of the steps, then fall: half a cosine wave each.
 
-    Each half a wave, where theirs is straight; and lr alone moves, where they move momentum too.
-    One step or two are too few to climb: they are the way down.
+    `u` is progress, `final` the factor at the last step; the first has 1/25. One or two steps are
+    too few to climb and only fall. Smith & Topin 2018, arXiv:1708.07120.
+
+    Departs from the paper: there both parts are straight lines, and momentum changes too.
     """
     if len(u) < 3:
         return cosine(u, final)
@@ -59,17 +72,18 @@ SCHEDULES: dict[str, Callable[[Tensor, float], Tensor]] = {
 
 
 def factors(schedule: str, n_steps: int, *, warm_up: float = 0.0, final: float = 0.01) -> Tensor:
-    """What lr is multiplied by at each step of a task: (n_steps,) float64, at most 1.
+    """Compute the factor of lr at each step of a task: (n_steps,) float64, at most 1.
 
     Args:
-        schedule: a name in SCHEDULES.
+        schedule: "constant", "step", "exponential", "cosine" or "one-cycle".
+        n_steps: steps of the task.
         warm_up: the part of the steps, 0 ≤ warm_up < 1, in which the factor first rises to 1 in
-            equal portions; the schedule has the rest, one step at least (Goyal et al. 2017,
-            arXiv:1706.02677).
-        final: where a schedule that decays ends, as a part of lr.
+            equal portions; the schedule has the rest, at least one step. Default 0. Goyal et al.
+            2017, arXiv:1706.02677.
+        final: factor at the last step of a schedule that decays, 0 < final ≤ 1. Default 0.01.
 
     Raises:
-        ValueError: as `check`.
+        ValueError: these do not make a schedule, see `check`.
     """
     check(schedule, warm_up, final)
     if not (isinstance(n_steps, numbers.Integral) and n_steps > 0):
@@ -81,7 +95,10 @@ def factors(schedule: str, n_steps: int, *, warm_up: float = 0.0, final: float =
 
 
 def check(schedule: str, warm_up: float, lr_final: float) -> None:
-    """Raise ValueError unless these make a schedule; the message says what would."""
+    """Raise ValueError unless `schedule`, `warm_up` and `lr_final` make a schedule.
+
+    The message says what would.
+    """
     if not isinstance(schedule, str) or schedule not in SCHEDULES:
         raise ValueError(f"schedule is {schedule!r}: choose {', '.join(SCHEDULES)}")
     if not 0 <= warm_up < 1:

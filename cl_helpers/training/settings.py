@@ -1,4 +1,4 @@
-"""How to train: the arguments that `train`, `train_steps` and `sweep` have in common."""
+"""Settings of training, which `train`, `train_steps` and `sweep` have in common."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from .schedules import check, factors
 
 @dataclass(frozen=True)
 class Settings:
-    """How to train: the arguments of `train` but the method, the tasks and the model.
+    """Settings of training, apart from method, tasks and model.
 
     Args:
-        epochs: passes over each task's training data.
-        batch_size: examples a step.
-        lr: learning rate of the first task; the default is the homework's.
-        optimizer: "adam" or "sgd"; a fresh one for every task.
-        momentum: of SGD; Adam has its own.
-        lr_decay: the learning rate of task t (from 0) is lr · lr_decayᵗ.
-        schedule: how it goes on within a task: "constant", "step", "exponential", "cosine" or
-            "one-cycle" (`schedules.py`).
-        warm_up: part of each task's steps, 0 to below 1, in which it first rises to its height.
-        lr_final: what a schedule that decays ends at, as a part of where it began.
-        dropout: the probability of all `models.Dropout` layers; None leaves the model as it is.
-        seed: fixes initial weights, order of data, dropout (of `models.Dropout`, not `nn.Dropout`,
-            which draws from torch's global generator): same seed and device, same bits.
-        device: "cpu", "cuda", …; "auto" takes CUDA when there is one.
-        precision: "fast" lets CUDA's tensor cores make the matrix products (TF32), and a CPU take
-            its fastest float32 kernels; "full" is plain float32.
-        cuda_graph: record the training step and replay it, where the device is CUDA.
+        epochs: passes over each task's training data. Default 10, the homework's.
+        batch_size: examples in a step. Default 128, the homework's.
+        lr: learning rate of the first task. Default 1e-4, the homework's.
+        optimizer: "adam", the default, or "sgd"; a fresh one for every task.
+        momentum: of SGD, 0 to below 1. Default 0. Adam has its own.
+        lr_decay: the learning rate of task t, counted from 0, is lr · lr_decayᵗ. Default 1.
+        schedule: the learning rate within a task: "constant", the default, "step", "exponential",
+            "cosine" or "one-cycle" (`cl.schedules`).
+        warm_up: part of each task's steps, 0 to below 1, in which the rate first rises to its full
+            value. Default 0.
+        lr_final: last learning rate of a schedule that decays, as a part of lr. Default 0.01.
+        dropout: probability of all `models.Dropout` layers, 0 to below 1. None, the default, leaves
+            the model as it is.
+        seed: fixes initial weights, order of data, and dropout: same seed and device, same bits.
+            (`nn.Dropout` draws from torch's global generator instead.) Default 0.
+        device: "cpu", "cuda", …; "auto", the default, takes CUDA where there is a GPU.
+        precision: "fast", the default, lets CUDA's tensor cores compute the matrix products (TF32)
+            and a CPU use its fastest float32 kernels; "full" is plain float32.
+        cuda_graph: whether a CUDA GPU records the training step and replays it. Default True.
 
     Raises:
         ValueError: a setting makes no sense; the message says which, and what would.
@@ -58,7 +60,11 @@ class Settings:
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Settings:
-        """The settings given, the others at their defaults."""
+        """Make settings from the dict `given`, the others at their defaults.
+
+        Raises:
+            ValueError: there is no setting of that name, or it makes no sense.
+        """
         names = [field.name for field in fields(cls)]
         for name in given:
             if name not in names:
@@ -90,24 +96,27 @@ class Settings:
             raise ValueError(f"dropout is {self.dropout}: choose 0 ≤ dropout < 1, or None")
 
     def n_steps(self, n_examples: int) -> int:
-        """Steps of a task with so many examples; the last batch of an epoch may be smaller."""
+        """Count the steps of a task of `n_examples`; the last batch of an epoch may be smaller."""
         return self.epochs * -(-n_examples // self.batch_size)
 
     def lr_of(self, stage: int) -> float:
-        """The learning rate of stage 0, 1, …, before its schedule."""
+        """Compute the learning rate of `stage` 0, 1, …, before its schedule."""
         return self.lr * self.lr_decay**stage
 
     def rates(self, stage: int, n_steps: int) -> Tensor | None:
-        """(n_steps,) float32, the learning rate of each step; None if it does not change."""
+        """Compute the learning rate of each step of a task, (n_steps,) float32.
+
+        None if it does not change. Args: `stage` 0, 1, …, and `n_steps` of the task.
+        """
         if self.schedule == "constant" and not self.warm_up:
             return None
         curve = factors(self.schedule, n_steps, warm_up=self.warm_up, final=self.lr_final)
         return (self.lr_of(stage) * curve).float()
 
     def optimizer_of(self, theta: torch.nn.Parameter, stage: int) -> torch.optim.Optimizer:
-        """For the parameters `theta`, in stage 0, 1, …
+        """Make a fresh optimiser of the parameters `theta` for a `stage` 0, 1, … of the run.
 
-        The learning rate is a tensor beside them, so that a recorded step reads it anew.
+        Its learning rate is a tensor on their device, so that a recorded step sees its changes.
         """
         lr = torch.tensor(self.lr_of(stage)).float().to(theta.device)
         if self.optimizer == "adam":
@@ -116,7 +125,15 @@ class Settings:
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """The device meant, with its number: "auto" is CUDA when there is one, else the CPU."""
+    """Find the device that is meant, with its number, and check that it works.
+
+    Args:
+        device: "cpu", "cuda", "cuda:1", …; "auto", the default, is CUDA where there is a GPU, else
+            the CPU.
+
+    Raises:
+        ValueError: it cannot be used.
+    """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -20,9 +20,9 @@ class Step:
     operations however many layers there are.
 
     Args:
-        method, model, task: what holds on to the past, what learns, and what is learned.
-        settings: say which optimiser, and its learning rate.
-        stage: 0, 1, …: how many tasks were trained on before.
+        method, model, task: what protects the past, what learns, and what is learned.
+        settings: which optimiser, and its learning rate.
+        stage: how many tasks were trained on before. Default 0.
     """
 
     def __init__(
@@ -33,7 +33,10 @@ class Step:
         self.optimize(self.flat.theta, self.flat.grad, settings, stage)
 
     def optimize(self, theta: Tensor, grad: Tensor, settings: Settings, stage: int) -> None:
-        """Make the optimiser of `theta`, whose gradient will be in `grad`."""
+        """Make the optimiser of `theta` (P,), whose gradient will be in `grad` (P,).
+
+        `settings` and `stage` are those of the class.
+        """
         parameter = nn.Parameter(theta)
         parameter.grad = grad
         self.optimizer = settings.optimizer_of(parameter, stage)
@@ -42,12 +45,12 @@ class Step:
         self.rates = None if self.rates is None else self.rates.to(theta.device)
 
     def set_rate(self, n: int) -> None:
-        """Set the learning rate of the task's step 0, 1, …, if it has a schedule."""
+        """Set the learning rate of the task's step n = 0, 1, …, if it has a schedule."""
         if self.rates is not None:
             self.lr.copy_(self.rates[n])
 
     def __call__(self, index: Tensor) -> Tensor:
-        """Step on the examples at `index` (B,); returns their loss, a 0-dim tensor."""
+        """Take a step on the examples at `index` (B,); return their loss, a 0-dim tensor."""
         self.flat.grad.zero_()
         x, y = self.task.train.batch(index)
         loss = self.method.traced_loss(self.model, x, y)

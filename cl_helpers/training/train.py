@@ -1,4 +1,4 @@
-"""`train` and `train_steps`: the loop, made fast, timed, and resumed after an interruption."""
+"""`train` and `train_steps`: the loop, made fast, timed, and resumed from a checkpoint."""
 
 from __future__ import annotations
 
@@ -41,19 +41,25 @@ def train(
     progress: bool = True,
     **settings: Any,
 ) -> Run:
-    """Train `model` on one task after the other and say how it did.
+    """Train a model on one task after the other and return its accuracies.
 
-    Ctrl-C ends training early; the run returned then holds what was finished.
+    Ctrl-C ends training early; the run returned then has what was finished.
 
     Args:
-        method: what is done against forgetting, e.g. `cl.EWC(lam=100)`.
+        method: what is done against forgetting, such as `cl.EWC(lam=100)`.
         tasks: from `permuted`, `rotated` or `split`.
-        model: trained in place, from the weights it has. None, or an `MLP()` or `ResNet18()` as it
-            was made, takes its initial weights from `seed`.
-        progress: show a progress bar with the time left.
-        settings: those of `Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay,
+        model: trained in place, from the weights it has. A new `MLP()` or `ResNet18()` takes its
+            initial weights from `seed`. None, the default, is the homework's MLP.
+        progress: whether to show a progress bar with the time left. Default True.
+        settings: those of `cl.Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay,
             schedule, warm_up, lr_final, dropout, seed, device, precision, cuda_graph), and
             `checkpoint` and `every` of `train_steps`.
+
+    Returns:
+        The run; `run.accuracy` (T, T), `run.average_accuracy`, `run.forgetting`, … are in [0, 1].
+
+    Raises:
+        ValueError: a setting makes no sense, or the method cannot be trained on these tasks.
     """
     events = train_steps(method, tasks, model, **settings)
     start = next(events)
@@ -86,15 +92,20 @@ def train_steps(
     every: int = 10,
     **settings: Any,
 ) -> Generator[Event, None, None]:
-    """Train, one event at a time. Between events `method.lam` may be changed: the next step obeys.
+    """Train like `train`, but yield an event at a time: "start", "step", "epoch", "task".
+
+    `method.lam` may be changed between events and acts from the next step on.
 
     Args:
         method, tasks, model: as in `train`.
-        checkpoint: a file written after every task. If it is there already, training goes on
-            from it and ends with the same bits as if it had never stopped.
-        every: steps between two "step" events.
-        settings: those of `Settings`: epochs, batch_size, lr, optimizer, momentum, lr_decay,
+        checkpoint: a file that is written after every task. If it exists, training goes on from it
+            and ends with the same bits as without interruption. None, the default, writes none.
+        every: steps between two "step" events. Default 10.
+        settings: those of `cl.Settings`: epochs, batch_size, lr, optimizer, momentum, lr_decay,
             schedule, warm_up, lr_final, dropout, seed, device, precision, cuda_graph.
+
+    Returns:
+        A generator of `cl.Event`.
 
     Raises:
         ValueError: a setting makes no sense; the message says which, and what would.
@@ -109,10 +120,16 @@ def train_steps(
 def prepared(
     methods: Sequence[Method], tasks: Sequence[Task], settings: Settings
 ) -> tuple[list[Task], Settings]:
-    """The tasks on the device that is meant, and the settings with its name.
+    """Check methods and tasks; move the tasks to the device, which the settings then name.
+
+    Args:
+        methods: those that will be trained.
+        tasks: what they will be trained on.
+        settings: `device` may still be "auto".
 
     Raises:
-        ValueError: a method does not serve the scenario of a task, or there is nothing to learn.
+        ValueError: a method cannot be trained in the scenario of a task, there are no examples, or
+            the device cannot be used.
     """
     check_tasks(tasks)
     for method in methods:
@@ -131,17 +148,19 @@ def new_learner(
     tasks_digest: str,
     together: int = 1,
 ) -> TrackedLearner:
-    """A model as training begins, with its method, an empty run, and generators from the seed.
+    """Make a learner: a model with its method, an empty run, and generators from the seed.
 
     Args:
-        tasks, settings: as `prepared` gives them.
-        together: how many models take their steps together with it.
+        method, model: as in `train`.
+        tasks, settings: as `prepared` returns them.
+        tasks_digest: `fingerprint` of the tasks.
+        together: how many models take their steps together, this one included. Default 1.
     """
     device, seed = torch.device(settings.device), settings.seed
     model = with_initial_weights(method, model, tasks, seed).to(device)
     masks = torch.Generator(device).manual_seed(seed)
     set_dropout(model, settings.dropout, masks)
-    method.rng = torch.Generator().manual_seed(~seed)  # and not the numbers of `order` again
+    method.rng = torch.Generator().manual_seed(~seed)  # other numbers than those of `order`
     some = tasks[0].train
     x, _ = some.batch(torch.zeros(1, dtype=torch.long, device=some.device))
     check_forward(model, x, tasks[0].name)
@@ -175,7 +194,11 @@ def new_learner(
 def with_initial_weights(
     method: Method, model: nn.Module | None, tasks: Sequence[Task], seed: int
 ) -> nn.Module:
-    """The model with weights from the seed, unless it has its own."""
+    """Draw the weights of `model` from `seed`, unless it has its own; None is an MLP for `tasks`.
+
+    Raises:
+        ValueError: the weights would be new, but the `method` protects those of another run.
+    """
     model = mlp_for(tasks) if model is None else model
     if isinstance(model, Seeded) and model.is_untouched():
         if method.kept and method.task is not None:
@@ -194,7 +217,13 @@ def events_of(
     checkpoint: str | Path | None = None,
     every: int = 10,
 ) -> Generator[Event, None, None]:
-    """The events of the training loop, timed, and with a checkpoint after every task."""
+    """Run the training loop, timed, and with a checkpoint after every task.
+
+    Args:
+        learner: from `new_learner`.
+        tasks, settings: as `prepared` returns them.
+        checkpoint, every: as in `train_steps`.
+    """
     done = (0, 0)
     if checkpoint is not None:
         writable(Path(checkpoint).parent)
@@ -207,7 +236,7 @@ def events_of(
 def _at_work(
     events: Generator[Event, None, None], learner: Learner, settings: Settings
 ) -> Generator[Event, None, None]:
-    """The same events. Time counts, and products have their precision, only between them."""
+    """The same events. Only between them time is counted and products have their precision."""
     clock, device = Clock(learner.runs), torch.device(settings.device)
     with closing(events):
         while True:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import ipywidgets as widgets
 from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from .canvas import Canvas
+if TYPE_CHECKING:
+    from .canvas import Canvas
 
 
 class CourseWidget:

@@ -12,6 +12,7 @@ from nbgrader.utils import determine_grade
 from quizzes import toy_bank
 
 import cl_helpers as cl
+from cl_helpers.answers.sheet import read_answers, receipt
 
 BANK = toy_bank()
 
@@ -106,8 +107,8 @@ def test_the_receipt_is_that_of_the_saved_file(quiz, folder):
     assert "Due 2099-01-01 12:00." in text
     assert "basics-1, basics-2" in text
     code = re.search(r"Receipt (\w{4}-\w{4})$", text.splitlines()[0]).group(1)
-    reading = cl.answers.read_answers(folder / "answers.json", quiz.questions)
-    assert code == cl.answers.receipt(quiz.questions, reading.choices)
+    reading = read_answers(folder / "answers.json", quiz.questions)
+    assert code == receipt(quiz.questions, reading.choices)
     cl.widgets.Quiz(student="alice").answer("ewc-1", "b")  # another kernel
     assert code not in repr(quiz.receipt())
     for question in quiz.questions.options:

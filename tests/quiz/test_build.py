@@ -10,14 +10,14 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from quizzes import ToyCourse, forking, toy_bank
+from quizzes import ToyCourse, in_process, toy_bank
 from setuptools import find_packages
 
 from cl_helpers.answers.sheet import Questions
 from quiz import build
 from quiz.bank import Bank
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def with_another_key(bank: Bank) -> Bank:
@@ -47,7 +47,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
-    with forking():
+    with in_process():
         yield ToyCourse(tmp_path_factory.mktemp("built"))
 
 

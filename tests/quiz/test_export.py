@@ -2,10 +2,7 @@
 
 import csv
 import io
-import os
 import shutil
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -14,11 +11,11 @@ import pandas as pd
 import pytest
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import CsvExportPlugin
+from quizzes import in_process
 
+from quiz import course as courses
 from quiz.export import Csv, Grade, canvas_csv, grades, harmless, moodle_csv, registrar_csv
 
-ROOT = Path(__file__).parents[1]
-BIN = Path(sys.executable).parent
 N = 25
 SUBMITTED = datetime(2031, 5, 4, 21, 59, 30)  # UTC, as nbgrader keeps it
 
@@ -33,8 +30,7 @@ def filled(tmp_path_factory) -> Path:
     gave two more by hand. eve: names and an address that a file could choke on.
     """
     file = tmp_path_factory.mktemp("book") / "gradebook.db"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", str(BIN), prepend=os.pathsep)  # nbgrader calls the program alembic
+    with in_process():
         book = Gradebook(f"sqlite:///{file}")
     with book:
         book.add_student("alice", last_name="A", first_name="Zoë", email="alice@example.org")
@@ -298,13 +294,12 @@ def test_export_is_exact_and_quoted(book, tmp_path):
 
 def test_the_command(book, tmp_path):
     """`nbgrader export`, with the options that people know."""
-    command = [
-        *(sys.executable, "-m", "nbgrader", "export", "--exporter=quiz.export.Csv"),
-        *(f"--db=sqlite:///{tmp_path / 'gradebook.db'}", "--to=mine.csv"),
+    options = [
+        *("--exporter=quiz.export.Csv", "--to=mine.csv"),
         *('--student=["bob", "carol"]', '--assignment=["quiz"]'),
     ]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    with in_process():
+        courses.nbgrader(tmp_path, "export", *options)
     with (tmp_path / "mine.csv").open(encoding="utf-8", newline="") as file:
         found = [(row["student_id"], row["score"]) for row in csv.DictReader(file)]
     assert sorted(found) == [("bob", "2.4"), ("carol", "0")]

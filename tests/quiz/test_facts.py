@@ -840,12 +840,13 @@ def generative_replay() -> Truth:
     how: dict = {"epochs": 40, "batch_size": 20, "lr": 1e-3}
     dreams, stored, missed = [], [], []
     first = tasks[0].train.x
-    for t in (1, 2):
-        method, model = cl.DGR(hidden=64, latent=8), cl.MLP((784, 32, 10), seed=0)
-        trained(method, tasks[:t], model, **how)
-        dreams.append(method.dreams)
-        stored.append(sum(method.stored.values()))
-        missed.append(method.generator.loss(first, torch.Generator().manual_seed(0)).item())
+    method, model = cl.DGR(hidden=64, latent=8), cl.MLP((784, 32, 10), seed=0)
+    for event in cl.train_steps(method, tasks[:2], model, device="cpu", **how):
+        if event.kind == "task":
+            dreams.append(method.dreams)
+            stored.append(sum(method.stored.values()))
+            loss = method.generator.loss(first, torch.Generator().manual_seed(0))
+            missed.append(loss.item())
 
     # The third task: what is replayed, and what it is called.
     method.begin_task(model, tasks[2])

@@ -22,7 +22,7 @@ from scipy.stats import pointbiserialr
 import quiz.bank
 from cl_helpers.report.plots import alt_text
 from quiz import figures, report
-from quiz.grading import Paper
+from quiz.grading import Paper, copies
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -262,7 +262,7 @@ def test_copies_share_a_sheet_but_not_a_student():
         Paper("s1"),
         Paper("s2"),
     ]
-    assert report.copies(papers) == [["alice", "carol"]]
+    assert copies(papers) == [["alice", "carol"]]
 
 
 # The page ------------------------------------------------------------------------------------

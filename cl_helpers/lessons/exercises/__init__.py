@@ -1,8 +1,8 @@
-"""The exercises of the notebooks, and a check that says which mistake it sees.
+"""The exercises of the notebooks, and a check that recognises the usual mistakes.
 
-Each exercise is a few small problems, an oracle, and the functions that the usual mistakes amount
-to. An answer that has a mistake's numbers has made that mistake. So a new diagnosis is one line: a
-message and the wrong function.
+An exercise has a few small problems, an oracle, and for each usual mistake the function that makes
+it. An answer with the same numbers as a mistake has made that mistake. So a new diagnosis is one
+line: a message and the wrong function.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ __all__ = ["EXERCISES", "Exercise", "Verdict", "check"]
 
 
 def check(exercise: str, answer: Callable) -> Verdict:
-    """Compare a function with what the exercise asks for, and name the mistake.
+    """Check your solution of an exercise, and name the mistake if it is a usual one.
 
-    Nothing that the function does is raised, and torch's global generator stays as it was.
+    Errors in the function are part of the verdict and are not raised. Torch's global generator
+    stays as it was.
 
     Args:
         exercise: its name, such as "ewc".
-        answer: the function itself. As long as a `...` stands in it, the verdict is "not yet".
+        answer: the function itself. As long as there is a `...` in it, the verdict is "not yet".
 
     Raises:
         ValueError: there is no such exercise.

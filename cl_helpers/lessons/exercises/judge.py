@@ -1,4 +1,4 @@
-"""How an answer is judged: by its numbers, beside the oracle's and those of the usual mistakes."""
+"""Judging an answer: its numbers are compared with the oracle's and those of usual mistakes."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ Answer = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `check` found.
+    """The result of `cl.check`.
 
     Attributes:
-        status: "right", "not yet" (nothing was written so far) or "wrong".
+        status: "right", "not yet" (nothing is written so far) or "wrong".
         message: what to know or to do, in one to three sentences.
     """
 
@@ -47,18 +47,18 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Exercise:
-    """An exercise: the function asked for, its oracle, and the usual mistakes.
+    """An exercise: the function that is asked for, its oracle, and the usual mistakes.
 
-    Attributes:
-        signature: the function asked for.
+    Args:
+        signature: of the function that is asked for.
         ask: what it returns, as one sentence.
         problems: makes the arguments of a few calls, new objects each time.
         right: the oracle.
-        mistakes: what to say -> the functions (one, or variants) that make this mistake.
-        moral: what to say when it is right.
-        look: sees a mistake that has no numbers of its own: (arguments, outcome or error) -> what
-            to say, or None. The outcome has the shape asked for.
-        unstable: what to say when the same call gives two answers.
+        mistakes: message -> the functions (one, or variants) that make this mistake.
+        moral: message when the answer is right.
+        look: (arguments, outcome or error) -> message, or None. It recognises mistakes that have no
+            function in `mistakes`; the outcome has the right shape.
+        unstable: message when the same call returns different numbers.
     """
 
     signature: str
@@ -75,19 +75,21 @@ class Exercise:
 
     @property
     def name(self) -> str:
+        """Name of the function that is asked for."""
         return self.signature.partition("(")[0]
 
     @property
     def arguments(self) -> list[str]:
+        """Names of its arguments."""
         return self.signature.partition("(")[2].rstrip(")").split(", ")
 
     def calls(self) -> list[Args]:
-        """The problems, and the first once more: what is drawn at random, or kept, shows then."""
+        """Make the problems, and the first one again: random or remembered numbers then differ."""
         return [*self.problems(), self.problems()[0]]
 
 
 def judge(asked: Exercise, answer: Answer) -> Verdict:
-    """The verdict on a function."""
+    """Judge the function `answer` to the exercise `asked`."""
     if _has_a_gap(answer):
         return not_yet(asked)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -95,6 +97,7 @@ def judge(asked: Exercise, answer: Answer) -> Verdict:
 
 
 def not_yet(asked: Exercise) -> Verdict:
+    """Make the verdict on an exercise `asked` that was not attempted."""
     return Verdict("not yet", f"not attempted yet: write `{asked.signature}`, {asked.ask}")
 
 
@@ -123,7 +126,7 @@ def _judge(asked: Exercise, answer: Answer) -> Verdict:
 
 
 def _outcome(asked: Exercise, answer: Answer, args: Args, names: list[str]) -> Numbers | Verdict:
-    """What one call gave, or the verdict if it was no numbers."""
+    """The numbers that one call returned, or the verdict if there are none."""
     if message := _other_arguments(asked, answer, args):
         return Verdict("wrong", message)
     try:
@@ -133,9 +136,7 @@ def _outcome(asked: Exercise, answer: Answer, args: Args, names: list[str]) -> N
     except NotImplementedError:
         return not_yet(asked)
     except (Exception, SystemExit) as error:
-        if "ellipsis" in format_error(
-            error
-        ):  # it stands in a sum, say, of a function without source
+        if "ellipsis" in format_error(error):  # a `...` in a sum, say, of a function without source
             return not_yet(asked)
         cure = asked.look(args, error) or f"Asked for is {asked.ask}"
         return Verdict("wrong", f"{_describe_failure(error, answer)} {cure}")
@@ -150,7 +151,7 @@ def _outcome(asked: Exercise, answer: Answer, args: Args, names: list[str]) -> N
 
 
 def _known_mistake(asked: Exercise, came: list[Numbers], right: list[Numbers]) -> str | None:
-    """The message of the mistake with just these numbers."""
+    """The message of the mistake that has these numbers; None if there is none."""
     for message, functions in asked.mistakes.items():
         for function in functions:
             theirs = [Numbers.of(function(*args)) for args in asked.problems()]
@@ -165,7 +166,7 @@ def _known_mistake(asked: Exercise, came: list[Numbers], right: list[Numbers]) -
 
 
 def _changed_argument(asked: Exercise, calls: list[Args]) -> str | None:
-    """What to say if a call has left an argument other than it was."""
+    """The message if a call has changed an argument; None if not."""
 
     def contents(argument: Any) -> Numbers:
         is_model = isinstance(argument, nn.Module)
@@ -182,7 +183,7 @@ def _changed_argument(asked: Exercise, calls: list[Args]) -> str | None:
 
 
 def _help(asked: Exercise, came: list[Numbers], right: list[Numbers], of_model: bool) -> str:
-    """What can be said of numbers that are wrong in no known way."""
+    """The message on numbers that are wrong and match no known mistake."""
     c, r = next((c, r) for c, r in zip(came, right, strict=True) if not c.equal(r))
     size = len(r.values)
     if len(c.values) != size:
@@ -216,13 +217,13 @@ def _help(asked: Exercise, came: list[Numbers], right: list[Numbers], of_model: 
 
 
 def _factors(came: list[Numbers], right: list[Numbers]) -> list[str]:
-    """By how much each is too large, in words; empty if they are not multiples."""
+    """The factor by which each is too large, in words; [] if they are not multiples."""
     pairs = [(c.values, r.values) for c, r in zip(came, right, strict=True)]
     if any(len(c) != len(r) for c, r in pairs):
         return []
     factors = [(c @ r / (r @ r)).item() for c, r in pairs]
     one = all(math.isclose(f, factors[0], rel_tol=1e-3) for f in factors)
-    alone = all(len(r) == 1 for _, r in pairs)  # any number is a multiple of any other
+    alone = all(len(r) == 1 for _, r in pairs)  # a single number is a multiple of any other
     if not all(map(Numbers.equal, came, right, factors)) or (alone and not one):
         return []
     return [_as_fraction(f) for f in factors]
@@ -234,7 +235,7 @@ def _as_fraction(x: float) -> str:
 
 
 def _has_a_gap(answer: Answer) -> bool:
-    """True if a `...` stands in the source that is no index; False where there is no source."""
+    """Whether there is a `...` in the source, except in an index; False if there is no source."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
     except (OSError, TypeError, SyntaxError):
@@ -250,7 +251,7 @@ def _has_a_gap(answer: Answer) -> bool:
 def _other_arguments(asked: Exercise, answer: Answer, args: Args) -> str | None:
     try:
         signature = inspect.signature(answer)
-    except (TypeError, ValueError):  # a function in C may not tell
+    except (TypeError, ValueError):  # a function in C may have no signature
         return None
     try:
         signature.bind(*args)

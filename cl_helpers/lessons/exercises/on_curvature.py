@@ -9,7 +9,7 @@ from .judge import Args, Exercise
 
 
 def _minima() -> list[Args]:
-    """Two saddles, and a bowl: the steepest way is down in the first, up in the others."""
+    """Two saddles and a bowl; the largest |λ| is negative in the first, positive in the others."""
     generator = torch.Generator().manual_seed(0)
     problems: list[Args] = []
     for eigenvalues in ([-6.0, -0.4, 0.3, 2.5], [-1.0, 0.2, 4.0], [0.3, 0.7, 1.6, 2.2, 3.1]):

@@ -1,4 +1,4 @@
-"""Exercises on an Ω that is made from the model at the end of a task: EWC, MAS, SCP."""
+"""Exercises on an Ω that is computed from the model at the end of a task: EWC, MAS, SCP."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def _samples(n: int, seed: int) -> tuple[nn.Module, Tensor, Tensor]:
 
 
 def _grads(model: nn.Module, scores: Tensor) -> Tensor:
-    """(S, P): the gradient of each of `scores` (S,); of one sample each, these are per sample."""
+    """(S, P): the gradient of each of `scores` (S,); per sample if each score is of one sample."""
     rows = [torch.autograd.grad(s, list(model.parameters()), retain_graph=True) for s in scores]
     return torch.stack([torch.cat([g.reshape(-1) for g in row]) for row in rows])
 
 
 def _then(first: Answer, *steps: Callable[[Tensor], Tensor]) -> tuple[Answer, ...]:
-    """Functions that go on from what `first` gives, each in its own way."""
+    """Functions that apply one of `steps` each to the result of `first`."""
     return tuple(lambda *args, step=step: step(first(*args)) for step in steps)
 
 

@@ -9,7 +9,7 @@ from .judge import Args, Exercise
 
 
 def _complete() -> list[Args]:
-    """Complete matrices in which task 1 is at its best neither at first nor at the end."""
+    """Complete matrices in which task 1 is best neither after the first task nor at the end."""
     rng = np.random.default_rng(0)
     matrices = [rng.uniform(0.3, 0.8, (n, n)) for n in (4, 3)]
     for a in matrices:

@@ -1,4 +1,4 @@
-"""Exercises on an Ω that is made from the path of the weights: SI, RWalk."""
+"""Exercises on an Ω that is computed from the path of the weights: SI, RWalk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .judge import Args, Exercise
 
 
 def _path(steps: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Gradients (S, 6) and places (S + 1, 6): mostly downhill, with weights that go uphill."""
+    """Gradients (S, 6) and weights (S + 1, 6): mostly downhill, but some weights go uphill."""
     generator = torch.Generator().manual_seed(seed)
     g = torch.randn(steps, 6, generator=generator, dtype=torch.float64)
     noise = torch.randn(steps, 6, generator=generator, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""An exercise on a gradient and what it may not contradict: A-GEM."""
+"""An exercise on a gradient that must not raise the old loss: A-GEM."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .judge import Args, Exercise
 
 
 def _gradients() -> list[Args]:
-    """Pairs of which the first and the last contradict each other; no length is near 1."""
+    """Pairs of gradients: ⟨g, r⟩ < 0 in the first and the last; no length is near 1."""
     generator = torch.Generator().manual_seed(0)
     problems: list[Args] = []
     for n, along in ((6, -1.0), (4, 1.0), (5, -0.4)):
@@ -21,7 +21,7 @@ def _gradients() -> list[Args]:
 
 
 def _taken(g: Tensor, r: Tensor, part: float | Tensor) -> Tensor:
-    """`part` of r taken from g, where they contradict each other."""
+    """g − part · r where ⟨g, r⟩ < 0, else g."""
     return g - part * r if g @ r < 0 else g
 
 

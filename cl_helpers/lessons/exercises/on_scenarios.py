@@ -1,4 +1,4 @@
-"""An exercise on the three scenarios: which outputs compete for an answer."""
+"""An exercise on the three scenarios: the outputs that compete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from .judge import Answer, Exercise
 
 Outputs = list[int]
-# Of an image of task `task`, counted from 0, when `learned` tasks of `n` classes are learned.
+# For an image of task `task`, counted from 0, when `learned` tasks of `n` classes are learned.
 Rule = Callable[[int, int, int], Outputs]
 
 
@@ -28,7 +28,7 @@ def _all_ten(task: int, learned: int, n: int) -> Outputs:
 
 
 def _competing(**wrong: Rule) -> Answer:
-    """The right answer, but for the scenarios named."""
+    """The right answer, with other rules for the scenarios named."""
     by_scenario = {"task": _own, "domain": _shared, "class": _seen} | wrong
     return lambda task, learned, scenario, n: by_scenario[scenario](task, learned, n)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .judge import Answer, Exercise
 
-# The factor of lr at step i of n: of a warm-up, and of what follows it.
+# The factor of lr at step i of n: in a warm-up, and in the schedule after it.
 Rise = Callable[[int, int], float]
 Fall = Callable[[int, int, float], float]
 

@@ -46,7 +46,7 @@ def _look(args: Args, outcome: Tensor | BaseException) -> str | None:
         return torch.equal(a.flatten(1).sort().values, b.flatten(1).sort().values)
 
     def same_lines(dim: int) -> bool:
-        # No value comes twice, so a line's smallest and largest pixel give it away.
+        # No value comes twice, so the smallest and the largest pixel identify a row or column.
         return same_pixels(outcome.amin(dim), images.amin(dim)) and same_pixels(
             outcome.amax(dim), images.amax(dim)
         )

@@ -1,4 +1,4 @@
-"""What a function returned, read as numbers, whatever the container."""
+"""The value of a function, read as numbers from any container."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Numbers:
-    """
+    """The numbers that a function returned, whether as tensors, arrays, lists or dicts.
+
     Attributes:
-        values: (M,) all of it, in float64.
-        shape: None where there are tensors of several shapes.
-        eps: that of the coarsest dtype in it.
+        values: (M,) all numbers, in float64.
+        shape: of the value; None where it has tensors of several shapes.
+        eps: machine epsilon of its coarsest dtype; 0 if there are no numbers.
     """
 
     values: Tensor
@@ -26,10 +27,10 @@ class Numbers:
 
     @classmethod
     def of(cls, outcome: Any, names: Sequence[str] = ()) -> Numbers:
-        """A dict by parameter name is read in the order of `names`.
+        """Read the numbers in `outcome`; a dict by parameter name in the order of `names`.
 
         Raises:
-            TypeError, ValueError, RuntimeError: these are no numbers.
+            TypeError, ValueError, RuntimeError: it cannot be read as numbers.
         """
         if isinstance(outcome, Mapping):
             known = set(outcome) == set(names)
@@ -42,7 +43,10 @@ class Numbers:
         )
 
     def equal(self, other: Numbers, factor: float = 1.0) -> bool:
-        """The same up to rounding, NaN where there is NaN; the shapes may differ."""
+        """Whether these are `factor` times the numbers of `other`, up to rounding.
+
+        NaN equals NaN; the shapes may differ.
+        """
         expected = factor * other.values
         if len(self.values) != len(expected):
             return False
@@ -58,7 +62,7 @@ class Numbers:
 
 
 def _leaves(outcome: Any) -> list[Tensor]:
-    """The tensors in it, as floats; those of one shape are stacked."""
+    """The tensors in `outcome`, as floats; tensors of one shape are stacked."""
     if isinstance(outcome, str | bytes):
         raise TypeError("text")
     if isinstance(outcome, Iterable) and not hasattr(outcome, "__array__"):

@@ -1,7 +1,7 @@
-"""One title figure for each notebook: the idea of a method, before anything is read.
+"""Title figures: one for each notebook, which shows the idea of a method before the text.
 
-Every function computes what it draws, in a second or two at most, and returns a figure as those of
-`plots` are. Blue is the first task, vermillion the second, green what serves both.
+Each function computes what it draws, in a second or two at most, and returns a chart like those of
+`plots`. Blue is the first task, vermillion the second, green what serves both.
 
 The figures further down in a notebook are called by their module, such as `landscapes.bounds`.
 """

@@ -1,4 +1,4 @@
-"""A gradient beside those of old tasks, in the plane: what GEM and A-GEM make of it."""
+"""A gradient and those of two old tasks, in the plane, and how GEM and A-GEM correct it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AVERAGED = "#E69F00"
 
 
 class Arrow(NamedTuple):
-    """From the origin; its name stands at `at`."""
+    """An arrow from the origin to `tip`, with its name at `at`."""
 
     name: str
     tip: tuple[float, float]
@@ -38,6 +38,7 @@ class Arrow(NamedTuple):
 
     @classmethod
     def to(cls, tip: Sequence[float] | NDArray, name: str, *look: Any) -> Arrow:
+        """Make an arrow to `tip`, with its name just beyond."""
         x, y = map(float, tip)
         length = max(np.hypot(x, y), TINY)
         off = 1 + (0.2 + 0.06 * len(name) * abs(x) / length) / length
@@ -45,17 +46,20 @@ class Arrow(NamedTuple):
 
 
 class Region(NamedTuple):
+    """A part of the plane, a polygon in one colour."""
+
     corners: list[tuple[float, float]]
     colour: str
 
 
 @dataclass(frozen=True)
 class Gradients:
-    """
+    """The gradient of a task in training, those of two old tasks, and what the methods make of it.
+
     Args:
-        g: (2,) of the task in training.
-        old: (2, 2), of two old tasks on their stored examples.
-        margin: GEM's γ.
+        g: (2,) gradient of the task in training.
+        old: (2, 2) gradients of two old tasks on their stored examples.
+        margin: GEM's γ. Default 0.
     """
 
     g: Sequence[float]
@@ -64,20 +68,22 @@ class Gradients:
 
     @property
     def r(self) -> NDArray:
-        """Of the mean of the old losses."""
+        """Gradient (2,) of the mean of the old losses."""
         return self.old.mean(0)
 
     @cached_property
     def gem(self) -> NDArray:
+        """The gradient (2,) that GEM steps along."""
         return projected(_tensor(self.g), _tensor(self.old), self.margin).numpy()
 
     @cached_property
     def agem(self) -> NDArray:
+        """The gradient (2,) that A-GEM steps along."""
         return averaged(_tensor(self.g), _tensor(self.r)).numpy()
 
     @property
     def arrows(self) -> list[Arrow]:
-        """All of them; what falls on another has its name there."""
+        """All arrows; arrows that coincide share one name."""
         gem, agem, g = "g̃ GEM", "g̃ A-GEM", "g"
         if np.allclose(self.gem, self.agem, atol=TINY):
             gem, agem = "g̃ of both", ""
@@ -96,7 +102,7 @@ class Gradients:
 
     @property
     def regions(self) -> list[Region]:
-        """Where the first old loss does not rise, where the second, and where neither."""
+        """Parts of the plane where the first old loss does not rise, the second, and neither."""
         units = self.old / np.linalg.norm(self.old, axis=1, keepdims=True)
         corners, edges = [], []
         for unit, other in (units, units[::-1]):
@@ -111,11 +117,11 @@ class Gradients:
         ]
 
     def rises(self, v: Sequence[float] | NDArray) -> list[int]:
-        """Which old losses grow with a step along −v, from 1."""
+        """List the old losses, 1 and 2, that a step along −v raises."""
         return [k for k, along in enumerate(self._along(v), 1) if along < -TINY]
 
     def binds(self, v: NDArray) -> list[int]:
-        """Which conditions hold with nothing to spare."""
+        """List the conditions, 1 and 2, that `v` fulfils with equality."""
         return [k for k, along in enumerate(self._along(v), 1) if abs(along) <= TINY]
 
     def _along(self, v: Sequence[float] | NDArray) -> NDArray:
@@ -123,7 +129,7 @@ class Gradients:
 
     @property
     def words(self) -> str:
-        """What becomes of g, in a few sentences."""
+        """Describe in a few sentences how g is corrected."""
         if not (hurt := self.rises(self.g)):
             return "g raises no old loss: GEM and A-GEM leave it as it is."
         texts = [f"g raises the loss of {_tasks(hurt)}."]
@@ -142,7 +148,7 @@ class Gradients:
         return " ".join(texts)
 
     def draw(self, ax: Axes, names: bool = True) -> None:
-        """Regions and arrows, as the widget shows them."""
+        """Draw regions and arrows into `ax`, as the widget shows them."""
         for corners, colour in self.regions:
             shade, edge = to_rgba(colour, 0.13), "none" if colour == GOOD else colour
             ax.add_patch(Polygon(corners, facecolor=shade, edgecolor=edge, linestyle=":"))

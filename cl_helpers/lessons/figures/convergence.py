@@ -1,7 +1,7 @@
-"""Learning rates and the runs they give: notebook 12.
+"""The figures of notebook 12: learning rates and the runs they lead to.
 
-What is drawn of several runs is their median and the range of all of them. A run that does not
-reach its target counts as later than any that does, and stands beyond the axis.
+Several runs are drawn as their median and their range. A run that does not reach its target counts
+as later than any that does, and is drawn beyond the end of the axis.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ STYLE = dict(
     zip(NAMES, [LOOK[m] for m in ("baseline", "scp", "si", "ewc", "mas", "rwalk")], strict=True)
 )
 
-BEYOND = 1.35  # where what never comes is drawn, in parts of the axis
+BEYOND = 1.35  # place of "never" on the axis, in parts of its length
 
 
 def schedules() -> Figure:
-    """Five learning rates on the same steps, and the runs that they give.
+    """Draw five schedules of the learning rate, and the runs they lead to.
 
     A small MLP that has learned the embedded digits 0 to 4 learns the others from 200 images.
     """
@@ -76,7 +76,7 @@ def schedules() -> Figure:
 
 
 def fine_tuned() -> list[Run]:
-    """The runs of the title figure, one for each schedule."""
+    """Train the runs of the title figure, one for each schedule."""
     old, new = split(load("digits").first(1_400, 360), 5, "task")
     how: dict[str, Any] = {"device": "cpu", "progress": False, "batch_size": 40}
     before = train(Baseline(), [old], MLP((784, 48, 10)), epochs=5, lr=1e-3, **how)
@@ -89,10 +89,14 @@ def fine_tuned() -> list[Run]:
 
 
 def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
-    """Accuracy as the last task is learned: a panel a group, its seeds as a band.
+    """Draw accuracy while the last task is learned: a panel for each group, with a band of seeds.
 
-    The other groups stand behind it in grey; a tick on the axis is where the median run reached
+    The other groups are drawn behind it in grey. A tick on the axis is where the median run reaches
     the target.
+
+    Args:
+        groups: name -> runs.
+        target: accuracy in [0, 1].
     """
     n_rows = -(-len(groups) // 3)
     n_columns = -(-len(groups) // n_rows)
@@ -131,10 +135,14 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
 
 
 def by_lr(grid: Mapping[str, Mapping[float, Sequence[Run]]], target: float) -> Figure:
-    """What each learning rate gives, a line a schedule: steps to the target, accuracy at the end.
+    """Draw steps to the target and final accuracy against lr, one line for each schedule.
 
-    Medians over seeds, at the end with their range. "never" is for a median run that does not
-    reach the target.
+    Lines are medians over seeds; the final accuracy has its range too. "never" is a median run that
+    does not reach the target.
+
+    Args:
+        grid: schedule -> learning rate -> runs.
+        target: accuracy in [0, 1].
     """
     figure = blank(9.4, 3.8)
     speed, end = figure.subplots(1, 2)
@@ -145,7 +153,7 @@ def by_lr(grid: Mapping[str, Mapping[float, Sequence[Run]]], target: float) -> F
     for k, (name, line) in enumerate(grid.items()):
         colour, marker, dash = STYLE.get(name, OTHER)
         lrs = np.array(list(line))
-        shifted = lrs * 1.03 ** (k - (len(grid) - 1) / 2)  # or the bars would hide each other
+        shifted = lrs * 1.03 ** (k - (len(grid) - 1) / 2)  # so that no bar hides another
         steps = np.array([median_steps(runs, target) for runs in line.values()])
         ends = np.array([[run.average_accuracy for run in runs] for runs in line.values()])
         look = {"color": colour, "marker": marker, "linestyle": dash, "label": name}
@@ -178,11 +186,11 @@ def by_lr(grid: Mapping[str, Mapping[float, Sequence[Run]]], target: float) -> F
 
 
 def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
-    """What makes how much of a difference: a row a cause, a dot for each thing that was tried.
+    """Draw how much each cause changes the steps to the target: a row for each, a dot a choice.
 
     Args:
-        rows: cause -> what was tried -> its steps to the target, ∞ if it was not reached.
-        n_steps: that there were.
+        rows: cause -> choice -> its steps to the target, ∞ if it was not reached.
+        n_steps: steps of training in all.
     """
     figure = blank(8.2, 0.6 * len(rows) + 0.9)
     ax = figure.subplots()
@@ -224,11 +232,11 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
 
 
 def kept(groups: Mapping[str, Sequence[float]], before: Sequence[float]) -> Figure:
-    """Accuracy on what was learned first, after the rest was: a row a group, a dot a seed.
+    """Draw the accuracy on the first task after the last: a row for each group, a dot a seed.
 
     Args:
-        groups: name -> accuracies, a seed each.
-        before: accuracies before the rest was learned.
+        groups: name -> accuracies, one for each seed.
+        before: accuracies before the last task was learned.
     """
     figure = blank(7.4, 0.36 * len(groups) + 0.9)
     ax = figure.subplots()
@@ -254,11 +262,11 @@ def kept(groups: Mapping[str, Sequence[float]], before: Sequence[float]) -> Figu
 
 
 def in_steps(steps: float, n_steps: int) -> str:
-    """In words."""
+    """Say in words after how many `steps` of `n_steps` something came, if at all."""
     return f"in {steps:.0f} steps" if np.isfinite(steps) else f"not in {n_steps} steps"
 
 
 def beyond(steps: ArrayLike, n_steps: int) -> NDArray:
-    """Where `steps` are drawn: those that are ∞ beyond the last."""
+    """Compute where `steps` are drawn on an axis of `n_steps`: ∞ is beyond its end."""
     steps = np.asarray(steps, dtype=float)
     return np.where(np.isfinite(steps), np.maximum(steps, 1), BEYOND * n_steps)

@@ -1,4 +1,4 @@
-"""What the figures share: colours, and functions that draw."""
+"""What the title figures share: colours, paths, texts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INK, QUIET, FAINT = "#222222", "#666666", "#d5d5d5"
 
 
 def walk(ax: Axes, path: NDArray, colour: str, dots: bool = False) -> None:
-    """A path, a dot at its end; `dots` for its steps too."""
+    """Draw `path` (N, 2) in `colour` into `ax`, a dot at its end; with `dots`, at each step."""
     ax.plot(*path.T, color="white", linewidth=4.5, solid_capstyle="round", zorder=3)
     ax.plot(*path.T, color=colour, linewidth=2.2, solid_capstyle="round", zorder=4)
     if dots:
@@ -24,13 +24,21 @@ def walk(ax: Axes, path: NDArray, colour: str, dots: bool = False) -> None:
 
 
 def say(ax: Axes, x: float, y: float, text: str, colour: str, size: float = 10, **how: Any) -> None:
-    """Text on a white halo, legible on lines too."""
+    """Write text with a white halo, legible on lines too.
+
+    Args:
+        ax: the axes.
+        x, y: position, in data coordinates.
+        text, colour: what to write.
+        size: of the font, in points. Default 10.
+        how: other arguments of `Axes.text`.
+    """
     halo = [withStroke(linewidth=3, foreground="white")]
     ax.text(x, y, text, color=colour, fontsize=size, path_effects=halo, zorder=8, **how)
 
 
 def bare(ax: Axes, frame: bool = True) -> None:
-    """No ticks: what is to be seen is a shape, not a number."""
+    """Remove the ticks of `ax`, which shows shapes, not numbers; its frame too unless `frame`."""
     ax.set_xticks([])
     ax.set_yticks([])
     for side in ax.spines.values():

@@ -24,7 +24,13 @@ TERMS = {  # of a Bound: text, colour, marker, dashes
 
 
 def bounds(trajectories: Mapping[str, Trajectory]) -> Chart:
-    """F₁, its approximations and the bound as tasks go by, a panel a regime, on one log axis."""
+    """Draw F₁, its approximations and the bound after each task, a panel for each regime.
+
+    All panels have the same logarithmic axis.
+
+    Args:
+        trajectories: regime -> its trajectory.
+    """
     _check_two_tasks(trajectories)
     figure = blank(4.1 * len(trajectories) + 1.9, 3.9)
     panels = _panels(figure, len(trajectories))
@@ -64,12 +70,12 @@ def _check_two_tasks(trajectories: Mapping[str, Trajectory]) -> None:
 
 
 def _panels(figure: Chart, n: int) -> NDArray:
-    """n of them in a row, on one vertical axis."""
+    """`n` panels in a row, with one vertical axis."""
     return figure.subplots(1, n, sharey=True, squeeze=False)[0]
 
 
 def _legend_beside(panels: NDArray) -> None:
-    """Of the last panel, which stands for all."""
+    """Draw the legend of the last panel, the same for all, beside it."""
     panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
 
 
@@ -81,7 +87,11 @@ def _describe_bound(b: Bound) -> str:
 
 
 def line(trajectories: Mapping[str, Trajectory]) -> Chart:
-    """Both losses on the way from w₁* to w₂*, and task 1's as slope and curvature predict it."""
+    """Draw both losses on the line from w₁* to w₂*, and task 1's Taylor approximation.
+
+    Args:
+        trajectories: regime -> its trajectory.
+    """
     _check_two_tasks(trajectories)
     figure = blank(4.1 * len(trajectories) + 1.9, 3.7)
     panels = _panels(figure, len(trajectories))
@@ -120,13 +130,16 @@ def plane(
     good: float,
     n: int = 13,
 ) -> Chart:
-    """Where each task's loss is below `good`, in the plane of w₁*, w₂* and the joint solution.
+    """Draw where each task's loss is low, in the plane of w₁*, w₂* and the joint solution.
 
     Args:
-        planes: by regime: the plane, L₁ and L₂.
-        points: by regime: their names and weights, w₁* first, then w₂*, then the joint solution.
-        good: a task counts as solved where its loss is below.
-        n: points on each axis, 4 or more; in between, a cubic spline.
+        planes: regime -> (the plane, L₁, L₂).
+        points: regime -> name -> weights: w₁* first, then w₂*, then the joint solution.
+        good: a task counts as solved where its loss is below this, in nats.
+        n: points on each axis, 4 or more; a cubic spline interpolates. Default 13.
+
+    Raises:
+        ValueError: `n` is less than 4.
     """
     if n < 4:
         raise ValueError(f"n is {n}: choose 4 or more points on an axis")
@@ -167,14 +180,14 @@ def _places(flat: Plane, points: Mapping[str, Any]) -> dict[str, NDArray]:
 
 
 def _around(places: Mapping[str, NDArray], half: float, n: int) -> NDArray:
-    """(2, n): the axes of a square with the points in its middle."""
+    """(2, n): the axes of a square with the points at its centre."""
     every = np.array(list(places.values()))
     middle = (every.min(0) + every.max(0)) / 2
     return np.array([np.linspace(m - half, m + half, n) for m in middle])
 
 
 def _regions(ax: Axes, x: NDArray, y: NDArray, l1: NDArray, l2: NDArray, good: float) -> None:
-    from scipy.interpolate import RectBivariateSpline  # half a second, for this figure alone
+    from scipy.interpolate import RectBivariateSpline  # half a second, only this figure needs it
 
     between = [np.linspace(v[0], v[-1], 150) for v in (y, x)]
     tiny = np.finfo(float).tiny  # a loss of 0 has no logarithm
@@ -193,7 +206,11 @@ def _regions(ax: Axes, x: NDArray, y: NDArray, l1: NDArray, l2: NDArray, good: f
 
 
 def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Chart:
-    """Average accuracy (%) after each task: rows of `load_results("table2")` by stream."""
+    """Draw the average accuracy (%) after each task, one line for each row of a table.
+
+    Args:
+        streams: stream -> rows of `cl.load_results("table2")`.
+    """
     figure = blank(4.1 * len(streams) + 2.0, 3.9)
     panels = _panels(figure, len(streams))
     texts = []

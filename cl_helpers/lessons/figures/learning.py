@@ -1,4 +1,4 @@
-"""What a permutation does, what the model is, and what it forgets: notebooks 00 to 02."""
+"""Title figures of notebooks 00 to 02: forgetting, a permutation, the model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .drawing import INK, QUIET, A, B, bare, say
 
 
 def start() -> Figure:
-    """Forgetting: five permuted tasks learned one after the other, and what becomes of the first.
+    """Draw forgetting: five permuted tasks are learned in turn, and the first one is lost.
 
     A run of a small MLP on 400 embedded digits.
     """
@@ -66,7 +66,7 @@ def start() -> Figure:
 
 
 def permutation() -> Figure:
-    """A digit, and the same pixels in other places; the ink coloured by the row it comes from."""
+    """Draw a digit and its permuted pixels, coloured by the row they come from."""
     image = load("digits").train_images[64, 0]
     height, width = image.shape
     order = torch.randperm(image.numel(), generator=torch.Generator().manual_seed(0))
@@ -111,7 +111,7 @@ def permutation() -> Figure:
 
 
 def model() -> Figure:
-    """The fixed MLP, layer by layer: units as bars, weights between them, and where most sit."""
+    """Draw the fixed MLP layer by layer: units as bars, and the weights between them."""
     mlp = MLP()
     layers = [m for m in mlp.children() if isinstance(m, torch.nn.Linear)]
     weights = [layer.weight.numel() for layer in layers]

@@ -1,4 +1,4 @@
-"""One network, three questions: notebook 10."""
+"""Title figure of notebook 10: one network in the three scenarios."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ QUESTIONS = {
 
 
 def answers() -> tuple[Tensor, dict[str, tuple[Tensor, tuple[int, ...]]]]:
-    """An image of a 1 (28, 28), and by scenario the softmax (10,) and the outputs that compete.
+    """Compute an image of a 1 (28, 28), and by scenario the softmax (10,) and competing outputs.
 
-    A small MLP was shown five pairs of embedded digits, one after the other, plainly trained. In
-    every scenario the right output is 1.
+    A small MLP is trained on five pairs of embedded digits, one after the other, with no method
+    against forgetting. In every scenario the right output is 1.
     """
     data = load("digits").first(500, 360)
     found: dict[str, tuple[Tensor, tuple[int, ...]]] = {}
@@ -46,7 +46,7 @@ def answers() -> tuple[Tensor, dict[str, tuple[Tensor, tuple[int, ...]]]]:
 
 
 def scenarios() -> Figure:
-    """The same image and the same ten outputs; which of them compete, and what they then say."""
+    """Draw which of ten outputs compete for the same image in each scenario, and the prediction."""
     image, found = answers()
     figure = blank(8, 3.4)
     axes = figure.subplot_mosaic(
@@ -86,7 +86,7 @@ def scenarios() -> Figure:
 
 
 def _draw_answer(ax: Axes, p: np.ndarray, competing: tuple[int, ...], words: list[str]) -> None:
-    """Ten outputs as glasses; those that compete are blue, and as full as they are probable."""
+    """Draw ten outputs as glasses: those that compete are blue, filled by their probability."""
     for k in range(10):
         edge, face = (A, f"{A}22") if k in competing else (FAINT, "none")
         ax.add_patch(Rectangle((k + 0.08, 0), 0.84, 1, facecolor=face, edgecolor=edge))

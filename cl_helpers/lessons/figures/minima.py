@@ -1,4 +1,4 @@
-"""Why wide minima forget less: notebook 11, after Figure 2 of arXiv:2006.06958."""
+"""Title figure of notebook 11: wide minima forget less (after Figure 2 of arXiv:2006.06958)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ OPTIMUM = 4.0  # of task 2, in the right panel
 
 
 def reach(curvature: float) -> float:
-    """From w₁* = 0, where a walk towards task 2's optimum first finds it learned."""
+    """Compute the distance from w₁* = 0 to where a task 2 of this `curvature` is learned."""
     return OPTIMUM - (2 * LEARNED / curvature) ** 0.5
 
 
 def regimes() -> Figure:
-    """The same Δw in a sharp bowl and in a wide one; and what makes Δw short."""
+    """Draw the same Δw in a sharp and in a wide minimum, and what makes Δw short."""
     figure = blank(8, 3.4)
     left, right = figure.subplots(1, 2)
     _first(left)

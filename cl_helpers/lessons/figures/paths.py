@@ -1,4 +1,4 @@
-"""Two walks down a valley: notebooks 06 and 07."""
+"""Title figures of notebooks 06 and 07: SI and RWalk on one path down a valley."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ WEIGHTS = ("#56B4E9", "#E69F00")  # θ₁, θ₂
 
 
 def descent_path(lr: float = 0.0025, n_steps: int = 4000) -> tuple[NDArray, NDArray]:
-    """θ (n_steps + 1, 2) of gradient descent on L = ½ θᵀ H θ, and the gradient at each."""
+    """Run gradient descent on L = ½ θᵀ H θ, with learning rate `lr`, for `n_steps`.
+
+    Returns:
+        θ and the gradients there, (n_steps + 1, 2) each.
+    """
     path = [START]
     for _ in range(n_steps):
         path.append(path[-1] - lr * H_PATH @ path[-1])
@@ -29,14 +33,20 @@ def descent_path(lr: float = 0.0025, n_steps: int = 4000) -> tuple[NDArray, NDAr
 
 
 def credits_of(theta: NDArray, g: NDArray) -> NDArray:
-    """(2,) ω_i = −Σ g_i Δθ_i, as SI adds it up step by step."""
+    """Compute ω_i = −Σ g_i Δθ_i (2,), as SI sums it up step by step.
+
+    `theta` and `g` are those of `descent_path`.
+    """
     return -(g[:-1] * np.diff(theta, axis=0)).sum(0)
 
 
 def scores_of(
     theta: NDArray, g: NDArray, interval: int = 200, alpha: float = 0.995, epsilon: float = 0.01
 ) -> tuple[NDArray, NDArray]:
-    """RWalk's moving F (n_steps, 2), and the score of each stretch (n_steps / interval, 2)."""
+    """Compute RWalk's moving F (n_steps, 2), and each stretch's score (n_steps / interval, 2).
+
+    `theta` and `g` are those of `descent_path`; `interval`, `alpha` and `epsilon` as in `cl.RWalk`.
+    """
     fisher, fall, fishers, scores = np.zeros(2), np.zeros(2), [], []
     for k, step in enumerate(np.diff(theta, axis=0)):
         fisher = alpha * fisher + (1 - alpha) * g[k] ** 2
@@ -50,7 +60,7 @@ def scores_of(
 
 
 def si() -> Figure:
-    """The fall of the loss along the path, shared out among the two weights."""
+    """Draw the fall of the loss along the path, divided between the two weights."""
     theta, g = descent_path()
     omega = credits_of(theta, g)
     losses = quadratic(theta, H_PATH)
@@ -60,7 +70,7 @@ def si() -> Figure:
     figure = blank(8, 3.1)
     ax, bars = figure.subplots(1, 2, width_ratios=[2.1, 1])
     _valley(ax)
-    # The path as stairs: what θ₁ did and what θ₂ did, a tread and a riser for equal lengths.
+    # The path as stairs: a tread for θ₁ and a riser for θ₂, on equal lengths of the path.
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(theta, axis=0), axis=1))])
     corners = theta[[*np.searchsorted(length, np.linspace(0, length[-1], 8)[:-1]), -1]]
     for (x, y), (to_x, to_y) in pairwise(corners):
@@ -97,7 +107,7 @@ def si() -> Figure:
 
 
 def rwalk() -> Figure:
-    """The same path in stretches, each with its score, beside the moving Fisher."""
+    """Draw the same path in stretches, each with its score, beside the moving Fisher."""
     theta, g = descent_path()
     interval = 200
     fisher, score = (v[:, 0] for v in scores_of(theta, g, interval))
@@ -143,7 +153,7 @@ def rwalk() -> Figure:
 
 
 def _valley(ax: Axes) -> None:
-    """The loss over θ₁ and θ₂ that the figures of SI and RWalk walk down."""
+    """Draw the loss over θ₁ and θ₂ that both title figures descend."""
     x, y = np.meshgrid(np.linspace(-4.3, 1.3, 300), np.linspace(-0.7, 2.1, 200))
     loss = quadratic(np.stack([x, y], -1), H_PATH)
     levels = np.square(np.arange(0, 3.6, 0.3))

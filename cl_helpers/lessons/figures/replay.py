@@ -1,6 +1,6 @@
-"""What can be kept of the past but an Ω: notebook 09.
+"""The figures of notebook 09: what can be stored of the past, apart from an Ω.
 
-`past` is its title figure, made from one run on embedded digits. The others draw what is given.
+`past` is the title figure, made from one run on embedded digits. The others draw what is given.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CHOSEN, WARM = LOOK["icarl"][0], "#9ecae1"
 
 
 def learned() -> tuple[Run, list[Task]]:
-    """A small MLP and a generator that have learned the embedded digits 0 to 4; both tasks."""
+    """Train a small MLP and a generator on the embedded digits 0 to 4; return run and tasks."""
     tasks = split(load("digits"), 5)
     method, model = DGR(hidden=64, latent=8, lr=5e-3), MLP((784, 64, 10))
     run = train(
@@ -40,7 +40,7 @@ def learned() -> tuple[Run, list[Task]]:
 
 
 def past() -> Figure:
-    """Four things to keep: the network as it was, a few examples, their gradients, a generator."""
+    """Draw what can be stored: the old network, a few examples, their gradients, a generator."""
     run, (old, new) = learned()
     model, dgr = cast("tuple[MLP, DGR]", run.learner)
     rng = torch.Generator().manual_seed(9)
@@ -83,11 +83,13 @@ def past() -> Figure:
 def soft_targets(
     images: Tensor, z: Tensor, classes: Sequence[int], temperatures: Sequence[float] = (1, 2)
 ) -> Figure:
-    """What the old network says of new images.
+    """Draw the old network's predictions on new images, at several temperatures.
 
     Args:
-        images: (n, C, H, W), of classes that it never saw.
-        z: (n, K), its logits of the K `classes` that it knew.
+        images: (n, C, H, W), of classes that the network has never seen.
+        z: (n, K), its logits of the K classes that it knows.
+        classes: the labels of these K classes.
+        temperatures: T of the softmax. Default 1 and 2.
     """
     figure = blank(8, 3)
     axes = figure.subplots(2, len(images), height_ratios=[1, 1.25], squeeze=False)
@@ -110,11 +112,12 @@ def soft_targets(
 
 
 def herding(features: Tensor, n: int = 10, draws: int = 200) -> Figure:
-    """The first `n` exemplars of a class by herding, and how near their mean is to that of all.
+    """Draw the exemplars that herding chooses, and how close their mean is to that of the class.
 
     Args:
-        features: (N, d) of all images of the class.
-        draws: random choices that it is compared with.
+        features: (N, d) of all examples of the class.
+        n: how many exemplars. Default 10.
+        draws: random choices that herding is compared with. Default 200.
     """
     rng = torch.Generator().manual_seed(0)
     features = features.cpu()
@@ -152,13 +155,18 @@ def herding(features: Tensor, n: int = 10, draws: int = 200) -> Figure:
 
 
 def distances(features: Tensor, chosen: Tensor) -> NDArray:
-    """(m,): from the mean of `features` (N, d) to that of the first 1, 2, … m chosen."""
+    """Compute how far the mean of the first 1, 2, …, m chosen is from the mean of all: (m,).
+
+    Args:
+        features: (N, d) of all examples.
+        chosen: (m,) positions.
+    """
     means = features[chosen].cumsum(0) / torch.arange(1, len(chosen) + 1)[:, None]
     return (means - features.mean(0)).norm(dim=1).numpy()
 
 
 def reservoir(n: int = 1_000, size: int = 100, draws: int = 300) -> Figure:
-    """How often each of `n` examples is still in a memory of `size` at the end."""
+    """Draw how often each of `n` examples ends in a reservoir of `size`, in `draws` runs."""
     rng = torch.Generator().manual_seed(0)
     kept = np.zeros(n)
     for _ in range(draws):
@@ -190,7 +198,7 @@ def reservoir(n: int = 1_000, size: int = 100, draws: int = 300) -> Figure:
 
 
 def dreams(rows: Mapping[str, Tensor]) -> Figure:
-    """Images (n, 1, H, W) in rows, by what is said of each row; each row has n."""
+    """Draw images in `rows`: title of the row -> (n, 1, H, W), the same n for each."""
     every = list(rows.values())
     figure = blank(8, 6.6 / len(every[0]) * len(rows) + 0.1)
     ax = figure.subplots()
@@ -202,7 +210,10 @@ def dreams(rows: Mapping[str, Tensor]) -> Figure:
 
 
 def tiles(ax: Axes, images: Tensor, columns: int) -> None:
-    """Images (n, 1, H, W) as one, each from its darkest value to its lightest."""
+    """Draw `images` (n, 1, H, W) into `ax` as a table with so many `columns`.
+
+    Each is scaled from its darkest value to its lightest.
+    """
     flat = images.detach().cpu().flatten(1)
     low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
     shown = F.pad(((flat - low) / (high - low)).view(images.shape)[:, 0], (1, 1, 1, 1), value=1)
@@ -212,7 +223,7 @@ def tiles(ax: Axes, images: Tensor, columns: int) -> None:
 
 
 def say_what(ax: Axes, answers: Mapping[str, Tensor], classes: Sequence[int]) -> None:
-    """Probabilities (K,) of `classes` as groups of bars, one of each group for every answer."""
+    """Draw probabilities (K,) of `classes` into `ax`, as groups of a bar for each of `answers`."""
     width = 0.8 / len(answers)
     for i, (name, p) in enumerate(answers.items()):
         x = np.arange(len(classes)) + (i - (len(answers) - 1) / 2) * width
@@ -224,7 +235,14 @@ def say_what(ax: Axes, answers: Mapping[str, Tensor], classes: Sequence[int]) ->
 
 
 def draw_herd(ax: Axes, features: Tensor, chosen: Tensor, numbered: bool = False) -> None:
-    """Features (N, d) on their two main axes, their mean a cross, the chosen ones dots."""
+    """Draw features on their two main axes: the mean as a cross, the chosen ones as dots.
+
+    Args:
+        ax: the axes.
+        features: (N, d).
+        chosen: (m,) positions of exemplars.
+        numbered: whether to write the order of choice beside them. Default False.
+    """
     centred = features - features.mean(0)
     points = (centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].T).numpy()
     ax.plot(*points.T, "o", color=FAINT, markersize=4)

@@ -1,4 +1,4 @@
-"""How fast the function moves: notebook 05."""
+"""Title figure of notebook 05: how much a weight moves the learned function."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ X_MAS = np.linspace(-3, 3, 241)
 
 
 def function_of(theta: torch.Tensor) -> torch.Tensor:
-    """f(x; θ) (N,) on `X_MAS` of an MLP 1-5-1 with tanh, θ (16,)."""
+    """Compute f(x; θ) (N,) on `X_MAS`, an MLP 1-5-1 with tanh and weights `theta` (16,)."""
     w, b, v = theta[:15].view(3, 5)
     return torch.tanh(torch.from_numpy(X_MAS)[:, None] * w + b) @ v + theta[15]
 
 
 def fitted() -> torch.Tensor:
-    """(16,) weights: the hidden units spread over x, the output fitted by least squares."""
+    """Compute weights (16,): hidden units spread over x, the output fitted by least squares."""
     x = torch.from_numpy(X_MAS)
     w = torch.tensor([1.6, 2.2, 1.8, 2.4, 1.5], dtype=torch.float64)
     b = -w * torch.tensor([-2.4, -1.1, 0.1, 1.2, 2.3], dtype=torch.float64)
@@ -30,16 +30,16 @@ def fitted() -> torch.Tensor:
 
 
 def mas_importance(theta: torch.Tensor) -> torch.Tensor:
-    """(16,) Ω_i: mean over x of |∂ f(x)² / ∂θ_i|."""
+    """Compute MAS's Ω (16,) at `theta` (16,), the mean over x of |∂ f(x)² / ∂θ_i|."""
     slope = torch.func.jacrev(lambda t: function_of(t).square())(theta)
     return slope.abs().mean(0)
 
 
 def mas() -> Figure:
-    """The same small move of two weights: one moves the function much, one hardly."""
+    """Draw the same small change of two weights: one moves the function much, one hardly."""
     theta, delta = fitted(), 0.5
     omega = mas_importance(theta).numpy()
-    # The last is the output's bias: it would shift all of f, which is no surprise.
+    # Not the last weight, the output's bias: it obviously shifts all of f.
     chosen = {int(omega[:-1].argmax()): ("large", B), int(omega[:5].argmin()): ("small", GOOD)}
     before = function_of(theta).numpy()
 

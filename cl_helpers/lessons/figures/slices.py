@@ -1,4 +1,4 @@
-"""What a direction sees of the outputs: notebook 08."""
+"""Title figure of notebook 08: the outputs, seen from a few directions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .drawing import INK, A, B, bare, say
 
 
 def outputs_before_and_after() -> tuple[NDArray, NDArray]:
-    """(N, 2) each: two outputs for the zeros of task 1, before and after task 2 is learned."""
+    """Compute two outputs for the zeros of task 1, before and after task 2: (N, 2) each."""
     data = load("digits")
     tasks = permuted(data.first(400, 100), 2)
     mlp = MLP((784, 64, 10), seed=0)
@@ -34,7 +34,7 @@ def outputs_before_and_after() -> tuple[NDArray, NDArray]:
 
 
 def scp() -> Figure:
-    """Two clouds of outputs, and what a few directions ξ see of them."""
+    """Draw two clouds of outputs, and their projections on a few directions ξ."""
     before, after = outputs_before_and_after()
     clouds = ((before, before.mean(0), A), (after, after.mean(0), B))
     both = np.vstack([before, after])
@@ -96,7 +96,7 @@ def scp() -> Figure:
 
 
 def _density(values: NDArray, at: NDArray) -> NDArray:
-    """A Gaussian bump for each of `values` (N,), their mean at the places `at` (M,)."""
+    """A kernel density estimate of `values` (N,) at the places `at` (M,)."""
     width = 1.06 * values.std() * len(values) ** -0.2
     z = (at[:, None] - values) / width
     return np.exp(-0.5 * z**2).mean(1) / (width * np.sqrt(2 * np.pi))

@@ -1,4 +1,4 @@
-"""Two tasks, two weights: notebooks 03 and 04."""
+"""Title figures of notebooks 03 and 04: two tasks and two weights."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .. import bowls
 from ..bowls import Bowl
 from .drawing import GOOD, INK, QUIET, A, B, bare, say, walk
 
-# L = 1 on the rim of the region where a task works. A does not mind θ₁.
+# L = 1 on the edge of the region where a task works. A hardly depends on θ₁.
 TASK_A = Bowl((-0.8, -0.5), curvature=36)
 TASK_B = Bowl((2.1, 1.3), curvature=9, degrees=105)
 
 
 def ends() -> dict[str, tuple[str, float, NDArray]]:
-    """Penalty, λ and where training on B ends, for no penalty, L2 and EWC.
+    """Compute penalty, λ and the end of training on B, for no penalty, L2 and EWC.
 
-    Ω of EWC is the diagonal of H_A, here all of it. L2 gets the λ that is best for L_A + L_B.
+    EWC's Ω is the diagonal of H_A, which here is all of H_A. L2 has the best λ for L_A + L_B.
     """
 
     def total(lam: float) -> float:
@@ -33,7 +33,7 @@ def ends() -> dict[str, tuple[str, float, NDArray]]:
 
 
 def _two_bowls() -> tuple[Chart, Axes, Axes]:
-    """Both losses as contours, where each is low, and where both are; and empty axes beside."""
+    """Draw both losses as contours, and where each or both are low; with empty axes beside."""
     figure = blank(8, 3.2)
     ax, beside = figure.subplots(1, 2, width_ratios=[2.4, 1])
     x, y = np.meshgrid(np.linspace(-4.7, 4.5, 500), np.linspace(-1.9, 3.9, 400))
@@ -69,7 +69,7 @@ def _two_bowls() -> tuple[Chart, Axes, Axes]:
 
 
 def baseline() -> Figure:
-    """Gradient descent on task B leaves the region where task A works."""
+    """Draw gradient descent on task B: it leaves the region where task A works."""
     steps = [np.array(TASK_A.optimum)]
     for _ in range(100):
         steps.append(steps[-1] - 0.08 * TASK_B.hessian @ (steps[-1] - TASK_B.optimum))
@@ -103,7 +103,7 @@ def baseline() -> Figure:
 
 
 def ewc() -> Figure:
-    """Three paths from θ*_A: no penalty, the same pull on every weight, and a pull by Ω."""
+    """Draw three paths from θ*_A: no penalty, the same pull on every weight, a pull by Ω."""
     figure, ax, beside = _two_bowls()
     colours = {"no penalty": B, "L2": INK, "EWC": GOOD}
     results = ends()
