@@ -50,13 +50,14 @@ def test_from_release_to_the_gradebook(tmp_path):
     student = tmp_path / "student"
     student.mkdir()
     (student / "nbgrader_config.py").write_text(f"c = get_config()\n{settings}")
-    courses.nbgrader(student, "fetch_assignment", "quiz")
+    own = {"JUPYTER_DATA_DIR": str(student / "jupyter")}
+    courses.nbgrader(student, "fetch_assignment", "quiz", **own)
     questions = Questions.read(student / "quiz" / "questions.json")
     assert questions.due.startswith("2099-01-01 12:00")
     sheet = AnswerSheet(student / "quiz" / "answers.json", questions, "somebody")
     for question in list(bank.key)[1:]:
         sheet.choose(question, bank.key[question])
-    courses.nbgrader(student, "submit", "quiz")
+    courses.nbgrader(student, "submit", "quiz", **own)
 
     assert "1 submissions" in done("collect", "--course", folder)
     assert "9.6" in done("grade", "--course", folder)
