@@ -26,11 +26,13 @@ handout:
 	git archive --prefix=continual-learning/ -o build/continual-learning.zip HEAD -- . \
 		':(exclude)quiz' ':(exclude)tests'
 
-# Every notebook executed, as pages: build/site/index.html. Results are kept in build/site-cache.
+# Every notebook executed, and the API reference: build/site/index.html. Results of the notebooks
+# are kept in build/site-cache.
 site: .venv/ready
 	rm -rf build/site build/site-source
 	mkdir -p build/site-source
 	cp site/index.md notebooks/*.ipynb build/site-source
+	python site/api.py build/site-source/api
 	$(preset_env) sphinx-build -q -W --keep-going -E -d build/site-doctrees -c site \
 		build/site-source build/site
 

@@ -6,6 +6,7 @@ Nothing is loaded from other hosts: MathJax and the theme's files are copied int
 import hashlib
 import os
 import re
+import sys
 from pathlib import Path
 
 from docutils import nodes
@@ -16,7 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 project = html_title = "Continual learning, to read and to run"
 html_theme = "furo"
 html_show_copyright = html_show_sphinx = html_show_sourcelink = False
-extensions = ["myst_nb", "sphinx-mathjax-offline"]
+extensions = [
+    "myst_nb",
+    "sphinx-mathjax-offline",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+]
 myst_enable_extensions = ["amsmath", "dollarmath", "html_image"]
 myst_heading_anchors = 3  # a link to a section of a notebook works here as it does in JupyterLab
 
@@ -29,6 +36,18 @@ nb_merge_streams = True
 nb_render_markdown_format = "myst"
 nb_mime_priority_overrides = [("html", "image/png", 1)]
 nb_ipywidgets_js: dict[str, dict] = {}
+
+# The API reference, from the docstrings; api.py writes its pages.
+sys.path.insert(0, str(ROOT))
+default_role = "code"  # `x` in a docstring is code
+add_module_names = False
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+autosummary_generate = False
+napoleon_numpy_docstring = False
+SECTIONS = ("Args:", "Attributes:", "Raises:", "Returns:", "Yields:")
+# Code and *emphasis* are passed over (\1); a sign of reStructuredText (\2) gets a backslash.
+MARKUP = re.compile(r"(`[^`]*`|(?<!\w)\*\w+\*(?!\w))|([\\*|_])")
 
 
 def cache_folder() -> Path:
@@ -67,5 +86,23 @@ def maths_in_html(app, doctree):
             html[:] = [nodes.Text(marked)]
 
 
+def plain_text(app, what, name, obj, options, lines):
+    """A docstring is plain text: its indented blocks stay as they are, its signs are no markup.
+
+    Arguments and the like are left to napoleon, code between backticks to `default_role`.
+    """
+    written, in_section, literal = [], False, False
+    for before, line in zip(["", *lines], list(lines), strict=False):
+        indented = line.startswith(" ")
+        if line and not indented:
+            in_section, literal = line in SECTIONS, False
+        if indented and not before and not in_section and not literal:
+            written += ["::", ""]
+            literal = True
+        written.append(line if literal else MARKUP.sub(lambda m: m[1] or f"\\{m[2]}", line))
+    lines[:] = written
+
+
 def setup(app):
+    app.connect("autodoc-process-docstring", plain_text, priority=400)  # before napoleon
     app.connect("doctree-read", maths_in_html)

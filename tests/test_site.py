@@ -1,15 +1,21 @@
 """What `make site` publishes: one small notebook, built with the site's own settings."""
 
+import html
 import importlib.util
+import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
+from runpy import run_path
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import cl_helpers as cl
 
 SITE = Path(__file__).parent.parent / "site"
 NEEDED = ("sphinx", "myst_nb", "furo", "sphinx-mathjax-offline")
@@ -49,6 +55,9 @@ display(Markdown("```python\\ndef omega():\\n    return 0\\n```"))
 """
 
 
+PRE = r"<pre>(.*?)</pre>"
+
+
 class Elements(HTMLParser):
     """Every element of a page: (tag, attributes)."""
 
@@ -61,14 +70,22 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-def build(folder: Path, *cells, strict: bool = True) -> subprocess.CompletedProcess:
+def build(
+    folder: Path, *cells, strict: bool = True, rooms: Sequence[str] = ()
+) -> subprocess.CompletedProcess:
     """Build the site of one notebook of these cells, from folder/in to folder/out.
 
     strict: a warning is a failure, as for `make site`.
+    rooms: which pages of the API reference it has; without any, the front page has no link to it.
     """
     source = folder / "in"
     source.mkdir()
-    (source / "index.md").write_text((SITE / "index.md").read_text())
+    front = (SITE / "index.md").read_text()
+    if rooms:
+        subprocess.run([sys.executable, SITE / "api.py", source / "api", *rooms], check=True)
+    else:
+        front = front.replace("api/index\n", "")
+    (source / "index.md").write_text(front)
     nbformat.write(new_notebook(cells=list(cells), metadata=KERNEL), source / "page.ipynb")
     cache = f"nb_execution_cache_path={folder / 'cache'}"
     command = [sys.executable, "-m", "sphinx", "-q", "-c", SITE, "-D", cache]
@@ -79,7 +96,8 @@ def build(folder: Path, *cells, strict: bool = True) -> subprocess.CompletedProc
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")
-    built = build(folder, new_markdown_cell(MARKDOWN), new_code_cell(PICTURE))
+    cells = new_markdown_cell(MARKDOWN), new_code_cell(PICTURE)
+    built = build(folder, *cells, rooms=["methods"])
     assert built.returncode == 0, built.stderr
     return folder
 
@@ -124,6 +142,63 @@ def test_maths_is_there_and_nothing_comes_from_other_hosts(site, page):
     assert any("mathjax" in address for address in loaded)
     for address in loaded:
         assert (site / "out" / address.split("?")[0].split("#")[0]).exists(), address
+
+
+@pytest.fixture(scope="module")
+def methods(site) -> str:
+    return (site / "out" / "api" / "methods.html").read_text()
+
+
+def test_the_reference_has_every_method_and_the_summary_links_to_it(site, methods):
+    index = (site / "out" / "api" / "index.html").read_text()
+    for kind in cl.METHODS.values():
+        place = f"{kind.__module__}.{kind.__name__}"
+        assert f'id="{place}"' in methods
+        assert f'href="methods.html#{place}"' in index
+
+
+def test_the_equation_of_every_method_is_shown_as_it_is_written(methods):
+    shown = [html.unescape(re.sub("<.*?>", "", e)) for e in re.findall(PRE, methods, re.DOTALL)]
+    for kind in cl.METHODS.values():
+        summary = inspect.getdoc(kind).partition("Args:")[0]
+        for equation in re.findall(r"^ {4}(.+)$", summary, re.MULTILINE):
+            assert any(equation in block for block in shown), equation
+
+
+DOCSTRING = """\
+θ*_i and |x|, not *all* of `a_b`.
+
+    |θ*_i|
+
+Args:
+    x: θ*.
+
+        More on x.
+"""
+IN_RST = r"""
+θ\*\_i and \|x\|, not *all* of `a_b`.
+
+::
+
+    |θ*_i|
+
+Args:
+    x: θ\*.
+
+        More on x.
+"""
+
+
+def test_signs_of_a_docstring_are_no_markup():
+    lines = DOCSTRING.splitlines()
+    run_path(str(SITE / "conf.py"))["plain_text"](None, "function", "f", None, None, lines)
+    assert lines == IN_RST.strip().splitlines()
+
+
+def test_every_room_has_its_page():
+    rooms = run_path(str(SITE / "api.py"))["ROOMS"]
+    folders = [path.parent.name for path in SITE.parent.glob("cl_helpers/*/__init__.py")]
+    assert sorted(rooms) == sorted(folders)
 
 
 def test_the_source_is_left_alone(site):
