@@ -1,5 +1,7 @@
 """Small things with known answers."""
 
+import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -83,7 +85,17 @@ def one_by_one(model: nn.Module, task: Task, score: Callable, size_of: Callable)
     ).mean(0)
 
 
-def wait_until(true: Callable, timeout: float = 20.0) -> None:
+# Seconds to wait for what must come, however busy the machine is.
+PATIENCE = 300.0
+
+
+def stands_still(run) -> bool:
+    """Whether the thread of a run that was paused waits to go on, no step under way."""
+    frame = sys._current_frames()[run._thread.ident]
+    return frame.f_code is threading.Condition.wait.__code__
+
+
+def wait_until(true: Callable, timeout: float = PATIENCE) -> None:
     end = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < end, "it never came true"
