@@ -173,8 +173,8 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(tmp_path, here)
     """A process of its own is interrupted as its second method begins its second task."""
     arguments = [*QUICK, "--epochs", "3", "--engine", "1"]  # one after the other
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED]
-        + [*arguments, "--methods", "baseline,ewc", "--out", str(tmp_path)],
+        [sys.executable, "-c", INTERRUPTED, *arguments]
+        + ["--methods", "baseline,ewc", "--out", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
