@@ -30,6 +30,19 @@ runs = [cl.train(m, tasks, epochs=2, lr=1e-3, progress=False) for m in (cl.EWC()
 importance = cl.widgets.Importance(runs, tasks)
 importance
 """
+SCHEDULE = """
+import cl_helpers as cl
+[task] = cl.permuted(cl.load("digits").first(600, 200), 1)
+how = {"epochs": 2, "batch_size": 50, "optimizer": "sgd"}
+schedule = cl.widgets.Schedule(task, {"from scratch": cl.MLP((784, 32, 10))}, target=0.3, **how)
+schedule
+"""
+CURVATURE = """
+import cl_helpers as cl
+tasks = cl.permuted(cl.load("digits").first(600, 200), 2)
+curvature = cl.widgets.Curvature(tasks, epochs=1)
+curvature
+"""
 PROJECTION = "import cl_helpers as cl\nprojection = cl.widgets.Projection()\nprojection"
 
 
@@ -129,6 +142,38 @@ def test_importance(notebook):
     text = changes(page, lambda: page.widget("combobox", "Method").select_option(index=1))
     assert text.startswith("mas")
     page.screenshot("importance-fc3")
+
+
+def test_schedule(notebook):
+    page = opened(notebook, [SCHEDULE])
+    page.wait_until(lambda: "Press Run" in status(page))
+    text = changes(page, lambda: page.widget("combobox", "Schedule").select_option("one-cycle"))
+    assert "one-cycle" in text
+    text = changes(page, lambda: page.widget("slider", "lr").press("ArrowRight"))
+    before = picture(page)
+    page.press("Run")
+    page.wait_until(lambda: "after 24" in status(page) and picture(page) != before)
+    page.wait_until(lambda: page.widget("button", "Keep").is_enabled())
+    page.press("Keep")
+    page.wait_until(lambda: "Kept: one-cycle" in page.pictures(0)[0].alt)
+    page.press("Clear")
+    page.wait_until(lambda: "Kept" not in page.pictures(0)[0].alt)
+
+
+def test_curvature(notebook):
+    page = opened(notebook, [CURVATURE])
+    page.wait_until(lambda: "No point yet" in page.pictures(0)[0].alt)
+    page.widget("slider", "Learning rate").press("End")
+    page.press("Train on two tasks")
+    page.wait_until(lambda: status(page).startswith("1: lr 0.2"))
+    told = page.ask(
+        "b = curvature.ways[0].bounds[0]\n"
+        "print(f'sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, bound {b.bound:.0f}')"
+    ).text.strip()
+    assert told in status(page)
+    page.wait_until(lambda: told in page.pictures(0)[0].alt)
+    page.press("Clear")
+    page.wait_until(lambda: "No point yet" in page.pictures(0)[0].alt)
 
 
 def test_projection(notebook):
