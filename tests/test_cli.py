@@ -172,9 +172,9 @@ cli.main()
 def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(tmp_path, here):
     """A process of its own is interrupted as its second method begins its second task."""
     arguments = [*QUICK, "--epochs", "3", "--engine", "1"]  # one after the other
+    both = [*arguments, "--methods", "baseline,ewc", "--out", str(tmp_path)]
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED, *arguments]
-        + ["--methods", "baseline,ewc", "--out", str(tmp_path)],
+        [sys.executable, "-c", INTERRUPTED, *both],
         capture_output=True,
         text=True,
         check=False,
@@ -185,7 +185,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(tmp_path, here)
     assert [p.name.split("-")[0] for p in tmp_path.glob("*.json")] == ["baseline"]
     (checkpoint,) = tmp_path.glob("ewc*.checkpoint")
 
-    assert here(*arguments, "--methods", "baseline,ewc", "--out", tmp_path).returncode == 0
+    assert here(*both).returncode == 0
     assert not checkpoint.exists()
     (path,) = tmp_path.glob("ewc*.json")
     whole = here(*arguments, "--methods", "ewc", "--out", tmp_path / "whole")
