@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -83,6 +84,11 @@ def one_by_one(model: nn.Module, task: Task, score: Callable, size_of: Callable)
             for n in range(len(data))
         ]
     ).mean(0)
+
+
+def full_but(names, *fast):
+    """Parameters of which only the `fast` ones are in `make test`."""
+    return [n if n in fast else pytest.param(n, marks=pytest.mark.full) for n in names]
 
 
 # Seconds to wait for what must come, however busy the machine is.
