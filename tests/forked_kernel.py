@@ -9,6 +9,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 
 
 def serve(address: str) -> None:
@@ -34,6 +35,12 @@ def serve(address: str) -> None:
                 break
             asking.close()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+    def end_with_who_asked() -> None:
+        asking.recv(1)
+        os._exit(1)
+
+    threading.Thread(target=end_with_who_asked, daemon=True).start()
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
