@@ -298,15 +298,15 @@ def forks():
     ("name", "knobs"),
     [
         ("ewc", {"lam": 20.0}),
-        ("si", {"lam": 2.0}),
-        ("rwalk", {"lam": 2.0}),
-        ("baseline", {}),
-        ("lwf", {}),
         ("icarl", {"memory": 20}),
-        ("gem", {"memory": 20}),
-        ("agem", {"memory": 20}),
         ("er", {"memory": 20}),
-        ("dgr", {"hidden": 20}),
+        pytest.param("si", {"lam": 2.0}, marks=pytest.mark.full),
+        pytest.param("rwalk", {"lam": 2.0}, marks=pytest.mark.full),
+        pytest.param("baseline", {}, marks=pytest.mark.full),
+        pytest.param("lwf", {}, marks=pytest.mark.full),
+        pytest.param("gem", {"memory": 20}, marks=pytest.mark.full),
+        pytest.param("agem", {"memory": 20}, marks=pytest.mark.full),
+        pytest.param("dgr", {"hidden": 20}, marks=pytest.mark.full),
     ],
 )
 def test_resuming_after_kill_9_gives_the_uninterrupted_bits(few, tmp_path, forks, name, knobs):
@@ -623,6 +623,7 @@ def test_cuda_agrees_with_the_cpu(few, name):
 # --- on real data ---
 
 
+@pytest.mark.full
 def test_methods_remember_real_mnist_better_than_the_baseline(mnist):
     tasks = cl.permuted(mnist.first(6000, 1000), 4)
     runs = {
@@ -648,7 +649,11 @@ def test_methods_remember_real_mnist_better_than_the_baseline(mnist):
 
 @pytest.mark.parametrize(
     ("scenario", "baseline", "er"),
-    [("task", (0.95, 1.0), 0.95), ("domain", (0.6, 0.93), 0.85), ("class", (0.1, 0.25), 0.8)],
+    [
+        pytest.param("task", (0.95, 1.0), 0.95, marks=pytest.mark.full),
+        pytest.param("domain", (0.6, 0.93), 0.85, marks=pytest.mark.full),
+        ("class", (0.1, 0.25), 0.8),
+    ],
 )
 def test_split_digits_in_three_scenarios(digits, scenario, baseline, er):
     """Easy, harder, hopeless without the past: with Class-IL only the last two of ten remain."""

@@ -378,6 +378,7 @@ def test_runs_leave_nothing_behind(brief):
     assert len([t for t in threading.enumerate() if t.name in ("training", "drawing")]) <= 2
 
 
+@pytest.mark.full
 def test_twenty_runs_need_no_more_memory_than_a_few(brief):
     def megabytes():
         gc.collect()
