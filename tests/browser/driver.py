@@ -176,7 +176,9 @@ class Notebook:
             shutil.copy(source, self.path)
         else:
             nbformat.write(_of_cells(source), self.path)
-        page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
+        context = browser.new_context(viewport={"width": 1280, "height": 1000})
+        context.set_default_timeout(1000 * PATIENCE)
+        page = context.new_page()
         self._address = server.url(
             f"lab/workspaces/{secrets.token_hex(3)}/tree/{self.path.relative_to(server.root)}"
         )
