@@ -52,6 +52,18 @@ def reach(notebook, step):
     notebook.wait_until(lambda: state(notebook)["step"] >= step)
 
 
+def come_to_rest(notebook):
+    """Until the step and the picture that were under way are there."""
+
+    def seen():
+        now = state(notebook)
+        return now["step"], now["drawn"], live(notebook).digest
+
+    before = None
+    while before != (before := seen()):
+        notebook.page.wait_for_timeout(2000)
+
+
 def says(notebook, text):
     """Is `text` in the Lab's line of status?"""
     return notebook.page.get_by_role("status").filter(has_text=text).first.is_visible
@@ -106,7 +118,7 @@ def test_a_lecture(lab):
 
     lab.press("Pause")
     lab.wait_until(says(lab, "paused at task"))
-    lab.page.wait_for_timeout(1500)  # the frame that was under way
+    come_to_rest(lab)
     still, step = live(lab).digest, state(lab)["step"]
     assert lab.ask("print(6 * 7)").text == "42\n"  # the kernel is free
     lab.run_cell(1)
