@@ -137,9 +137,11 @@ def test_reload_finds_the_running_training_again(notebook):
 
 @pytest.mark.full
 def test_errors_and_interrupts_are_seen(notebook):
-    probe = notebook(["import time; time.sleep(60)", "1 / 0", "never = True"])
+    probe = notebook(
+        ["import time; print('begun', flush=True); time.sleep(600)", "1 / 0", "never = True"]
+    )
     probe.run_cell(0, wait=False)
-    probe.page.wait_for_timeout(500)
+    probe.wait_until(lambda: "begun" in str(probe.outputs(0)))
     probe.interrupt_kernel()
     probe.wait_until(lambda: probe.errors() == ["KeyboardInterrupt: "])
     probe.ask("")  # answered once the kernel takes cells again

@@ -305,6 +305,20 @@ def test_processes_that_die_again_and_again_are_given_up(tasks, tmp_path):
         sweep(tasks, mortal(tmp_path / "lives", 99), lam=[5.0], engine=2, together=1)
 
 
+def test_processes_that_die_with_something_finished_in_between_are_not_given_up(monkeypatch):
+    """Six times in all, but never with nothing finished since the last."""
+
+    def one_and_then_death(executor, left):
+        i = min(left)
+        yield i, [f"run {i}"]
+        raise TerminatedWorkerError
+
+    monkeypatch.setattr(engines, "_finished", one_and_then_death)
+    workers = engines.Workers(2, lambda n: None, local=True)
+    done = workers.each([["a job"]] * 6, lambda part: None)
+    assert list(done) == [(i, [f"run {i}"]) for i in range(6)]
+
+
 class Unsendable(Exception):
     def __init__(self, a, b):
         super().__init__(f"{a} and {b}")
