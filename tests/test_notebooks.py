@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from toys import wait_until
+from toys import PATIENCE, wait_until
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -63,7 +63,8 @@ def test_runs_from_top_to_bottom(path, kernels, tmp_path, monkeypatch):
     monkeypatch.setenv("CL_PRESET", "quick")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=1200, resources={"metadata": {"path": tmp_path}}).execute()
+    patience = {"timeout": PATIENCE, "startup_timeout": PATIENCE, "iopub_timeout": PATIENCE}
+    NotebookClient(notebook, resources={"metadata": {"path": tmp_path}}, **patience).execute()
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", ())]
     assert not [o for o in outputs if o.output_type == "error"]
     pictures = [o for o in outputs if "image/png" in o.get("data", {})]

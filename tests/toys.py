@@ -92,7 +92,7 @@ def full_but(names, *fast):
 
 
 # Seconds to wait for what must come, however busy the machine is.
-PATIENCE = 300.0
+PATIENCE = 600
 
 
 def stands_still(run) -> bool:
