@@ -428,9 +428,14 @@ def opened(notebook, source):
     return page
 
 
-def changes(page, act, i=0):
-    """Do `act`; return what the text says once picture and text are others."""
+def changes(page, act, i=0, until=lambda text: True):
+    """Do `act`; return what the text says once picture and text are others, and `until` it is so.
+
+    A slow machine may still be at a picture from before `act`.
+    """
     text, before = status(page, i), picture(page, i)
     act()
-    page.wait_until(lambda: status(page, i) != text and picture(page, i) != before)
+    page.wait_until(
+        lambda: status(page, i) != text and picture(page, i) != before and until(status(page, i))
+    )
     return status(page, i)
