@@ -4,9 +4,10 @@ PRESET ?=
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 preset = $(if $(PRESET),--preset $(PRESET))
+pytest = OMP_NUM_THREADS=1 python -m pytest -n logical --dist worksteal
 preset_env = $(if $(PRESET),CL_PRESET=$(PRESET))
 
-.PHONY: lab demo course handout site wheel test compare bench lint results clean
+.PHONY: lab demo course handout site wheel test test-full compare bench lint results clean
 
 lab: .venv/ready
 	jupyter lab --notebook-dir=notebooks
@@ -41,12 +42,16 @@ wheel: .venv/ready
 	rm -rf build/lib dist
 	pip wheel --quiet --no-deps --wheel-dir dist .
 
-# A process a core, a thread each, and files in their order: by number of tests, a long one of few
-# would come last. Then what needs a browser, alone on the machine.
+# A process a core, a thread each; a process that has no tests left takes some from another. Then
+# what needs a browser, alone on the machine. At most six minutes on two cores.
 test: .venv/ready
-	OMP_NUM_THREADS=1 python -m pytest -n logical --dist loadfile --no-loadscope-reorder \
-		--ignore=tests/browser
-	python -m pytest tests/browser
+	$(pytest) -m "not full" --ignore=tests/browser
+	python -m pytest -m "not full" tests/browser
+
+# What `make test` leaves out: dearer tests of the same things.
+test-full: .venv/ready
+	$(pytest) -m full --ignore=tests/browser
+	python -m pytest -m full tests/browser
 
 compare: .venv/ready
 	python -m cl_helpers compare $(preset)

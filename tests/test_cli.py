@@ -2,10 +2,8 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -30,10 +28,24 @@ def command(*arguments, **environment):
     )
 
 
+@pytest.fixture
+def here(monkeypatch, capsys):
+    """The same in this process, where the imports have been paid for."""
+
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["cl_helpers", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        out, err = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, stopped.value.code or 0, out, err)
+
+    return command
+
+
 QUICK = ("compare", "--data", "digits", "--preset", "quick")
 
 
-def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path):
+def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path, here):
     first = command(*QUICK, "--seeds", "0,1", "--methods", "baseline,ewc,joint", "--out", tmp_path)
     assert first.returncode == 0, first.stderr
     assert "6.0/6 runs" in first.stderr  # the progress bar
@@ -57,13 +69,14 @@ def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path):
     ]  # fmt: skip
 
     times = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")}
-    again = command(*QUICK, "--seeds", "0,1", "--methods", "baseline,ewc,joint", "--out", tmp_path)
+    again = here(*QUICK, "--seeds", "0,1", "--methods", "baseline,ewc,joint", "--out", tmp_path)
     assert again.returncode == 0
     assert "0.0/6 runs" not in again.stderr
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*.json")} == times
     assert (tmp_path / "table.md").read_text() == markdown
 
-    other = command(*QUICK, "--methods", "ewc", "--lam", "3", "--epochs", "2", "--out", tmp_path)
+    changed = ("--methods", "ewc", "--lam", "3", "--epochs", "2", "--engine", "1")
+    other = here(*QUICK, *changed, "--out", tmp_path)
     assert other.returncode == 0
     assert set(times) < set(tmp_path.glob("*.json"))  # other settings, another file
     assert "lam=3" in other.stdout
@@ -87,9 +100,9 @@ def test_all_methods_are_those_that_serve_the_scenario(tmp_path, monkeypatch, sc
     assert [(len(t.classes), t.scenario) for t in asked["tasks"]] == [(2, scenario)] * 3
 
 
-def test_split_tasks_with_class_il_are_compared(tmp_path):
+def test_split_tasks_with_class_il_are_compared(tmp_path, here):
     split = ("--stream", "split", "--scenario", "class", "--engine", "1")
-    done = command(*QUICK, *split, "--methods", "baseline,icarl", "--out", tmp_path)
+    done = here(*QUICK, *split, "--methods", "baseline,icarl", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     runs = {r.config["method"]: r for r in map(cl.Run.load, tmp_path.glob("*.json"))}
     assert runs["baseline"].accuracy[2, 0] < 0.1 < runs["icarl"].accuracy[2, 0]
@@ -97,11 +110,10 @@ def test_split_tasks_with_class_il_are_compared(tmp_path):
 
 
 def test_a_mistake_is_one_line_and_exit_2_in_a_real_shell(tmp_path):
-    for arguments in ((*QUICK, "--lam", "nan", "--out", tmp_path), ("comprae",)):
-        done = command(*arguments)
-        assert done.returncode == 2
-        assert done.stderr.startswith("error: ")
-        assert done.stderr.count("\n") == 1
+    done = command(*QUICK, "--lam", "nan", "--out", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -128,6 +140,7 @@ def test_a_mistake_is_one_line_and_exit_2_in_a_real_shell(tmp_path):
         (("--out", "/proc/nowhere"), "/proc/nowhere cannot be written to"),
         (("--out", __file__), "cannot be written to"),
         (("--colour", "red"), "--colour"),
+        (("comprae",), "comprae"),
     ],
 )
 def test_what_the_user_got_wrong_is_one_line(tmp_path, monkeypatch, capsys, arguments, message):
@@ -139,32 +152,46 @@ def test_what_the_user_got_wrong_is_one_line(tmp_path, monkeypatch, capsys, argu
     assert message in line
 
 
-def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(tmp_path):
-    arguments = [sys.executable, "-m", "cl_helpers", *QUICK, "--epochs", "9", "--out", tmp_path]
-    arguments += ["--engine", "1"]  # one after the other
-    child = subprocess.Popen(
-        [*arguments, "--methods", "baseline,ewc"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("ewc*.checkpoint")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    child.send_signal(signal.SIGINT)
-    out, err = child.communicate(timeout=60)
-    assert child.returncode == 130, err.decode()
-    assert b"Traceback" not in err
-    assert b"baseline" in out  # the table of what is finished
-    assert [p.name.split("-")[0] for p in tmp_path.glob("*.json")] == ["baseline"]
+INTERRUPTED = """
+import os, signal
+import cl_helpers as cl
+from cl_helpers import cli
 
-    done = command(*QUICK, "--epochs", 9, "--methods", "baseline,ewc", "--out", tmp_path)
-    assert done.returncode == 0
+begin_task = cl.EWC.begin_task
+
+def interrupted(self, model, task):
+    if self.tasks_held == 1:
+        os.kill(os.getpid(), signal.SIGINT)
+    begin_task(self, model, task)
+
+cl.EWC.begin_task = interrupted
+cli.main()
+"""
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(tmp_path, here):
+    """A process of its own is interrupted as its second method begins its second task."""
+    arguments = [*QUICK, "--engine", "1"]  # one after the other
+    both = [*arguments, "--methods", "baseline,ewc", "--out", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *both],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "baseline" in done.stdout  # the table of what is finished
+    assert [p.name.split("-")[0] for p in tmp_path.glob("*.json")] == ["baseline"]
+    (checkpoint,) = tmp_path.glob("ewc*.checkpoint")
+
+    assert here(*both).returncode == 0
+    assert not checkpoint.exists()
     (path,) = tmp_path.glob("ewc*.json")
-    resumed = cl.Run.load(path)
-    whole = command(*QUICK, "--epochs", 9, "--methods", "ewc", "--out", tmp_path / "whole")
+    whole = here(*arguments, "--methods", "ewc", "--out", tmp_path / "whole")
     assert whole.returncode == 0
     (other,) = (tmp_path / "whole").glob("ewc*.json")
-    np.testing.assert_array_equal(resumed.accuracy, cl.Run.load(other).accuracy)
+    np.testing.assert_array_equal(cl.Run.load(path).accuracy, cl.Run.load(other).accuracy)
 
 
 def test_info_says_what_machine_and_times_to_expect(tmp_path):
@@ -174,9 +201,11 @@ def test_info_says_what_machine_and_times_to_expect(tmp_path):
         assert word in done.stdout
 
 
-def test_info_names_damaged_data(tmp_path):
+def test_info_names_damaged_data(tmp_path, monkeypatch, here):
+    monkeypatch.setattr(cli, "seconds_a_step", lambda: 0.001)
+    monkeypatch.setenv("CL_DATA", str(tmp_path))
     (tmp_path / "MNIST" / "raw").mkdir(parents=True)
-    done = command("info", CL_DATA=str(tmp_path))
+    done = here("info")
     assert done.returncode == 0, done.stderr
     assert "damaged" in done.stdout
 
@@ -274,8 +303,8 @@ def test_ctrl_c_ends_the_tuning(few, tmp_path, monkeypatch):
     assert [r.config["knobs"]["lam"] for r in runs] == [1.0]
 
 
-def test_joint_alone_has_a_table_and_no_forgetting(tmp_path):
-    done = command(*QUICK, "--methods", "joint", "--seeds", "0,0", "--out", tmp_path)
+def test_joint_alone_has_a_table_and_no_forgetting(tmp_path, here):
+    done = here(*QUICK, "--engine", "1", "--methods", "joint", "--seeds", "0,0", "--out", tmp_path)
     assert done.returncode == 0, done.stderr
     assert "1 runs" in done.stdout
     assert not (tmp_path / "forgetting.png").exists()

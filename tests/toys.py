@@ -1,10 +1,13 @@
 """Small things with known answers."""
 
+import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -83,7 +86,22 @@ def one_by_one(model: nn.Module, task: Task, score: Callable, size_of: Callable)
     ).mean(0)
 
 
-def wait_until(true: Callable, timeout: float = 20.0) -> None:
+def full_but(names, *fast):
+    """Parameters of which only the `fast` ones are in `make test`."""
+    return [n if n in fast else pytest.param(n, marks=pytest.mark.full) for n in names]
+
+
+# Seconds to wait for what must come, however busy the machine is.
+PATIENCE = 600
+
+
+def stands_still(run) -> bool:
+    """Whether the thread of a run that was paused waits to go on, no step under way."""
+    frame = sys._current_frames()[run._thread.ident]
+    return frame.f_code is threading.Condition.wait.__code__
+
+
+def wait_until(true: Callable, timeout: float = PATIENCE) -> None:
     end = time.monotonic() + timeout
     while not true():
         assert time.monotonic() < end, "it never came true"

@@ -215,14 +215,13 @@ def split(
 def joined(tasks: Sequence[Task]) -> Task:
     """Join `tasks` into one that has all their data: what joint training trains on."""
     active = {c for t in tasks for c in (t.active or ())}
-    return Task(
+    return replace(
+        tasks[0],  # its loss and its metric, if they are its own
         name=" + ".join(t.name for t in tasks),
-        data=tasks[0].data,
         train=JoinedView(tuple(t.train for t in tasks)),
         test=JoinedView(tuple(t.test for t in tasks)),
         classes=tuple(sorted({c for t in tasks for c in t.classes})),
         active=tuple(sorted(active)) or None,
-        scenario=tasks[0].scenario,
     )
 
 

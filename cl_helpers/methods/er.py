@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from .memory import Memory
 
@@ -38,17 +37,18 @@ class ER(Memory):
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         self.batch = x, y
-        now = torch.full_like(y, len(self.competed))
         if not self.competed:  # the memory holds examples of this task alone
             return self.task_loss(model, x, y)
         index = self.drawn(len(y))
+        of = torch.cat([self.of.new_full((len(y),), len(self.competed)), self.of[index]])
         x, y = torch.cat([x, self.x[index]]), torch.cat([y, self.y[index]])
-        return F.cross_entropy(self.mask_of(model(x), torch.cat([now, self.of[index]])), y)
+        return self.loss_of(model, x, y, of)
 
     def after_step(self, model: nn.Module) -> None:
         x, y = self.batch
         if not self.seen:
-            self.x, self.y, self.of = (v.new_empty(self.memory, *v.shape[1:]) for v in (x, y, y))
+            self.x, self.y = (v.new_empty(self.memory, *v.shape[1:]) for v in (x, y))
+            self.of = torch.empty(self.memory, dtype=torch.long, device=y.device)
         taken = reservoir(self.seen, len(y), self.memory, self.rng)
         slots, items = (torch.tensor(v, device=y.device) for v in (list(taken), [*taken.values()]))
         if taken:

@@ -44,18 +44,29 @@ class Memory(OldOutputs):
         return torch.randperm(self.n_stored, generator=self.rng)[:n].to(self.y.device)
 
     def mask_of(self, z: Tensor, of: Tensor) -> Tensor:
-        """Set the logits in `z` (B, K) that did not compete in the tasks `of` (B,) to −∞."""
-        if self.task is None or self.task.scenario != "task":
-            return self.mask(z)
+        """Set the logits in `z` (B, K) that did not compete in the tasks `of` (B,) to −∞.
+
+        For Task-IL, where each task has outputs of its own.
+        """
+        assert self.task is not None
         competing = [
             masked(z.new_zeros(1, z.shape[1]), each) for each in (*self.competed, self.task.active)
         ]
         return z + torch.cat(competing)[of]
 
+    def loss_of(self, model: nn.Module, x: Tensor, y: Tensor, of: Tensor) -> Tensor:
+        """Compute the loss on examples of the tasks `of` (B,), a 0-dim tensor, in nats.
+
+        It is the loss of the task in training; with Task-IL the cross-entropy over the outputs of
+        each example's own task.
+        """
+        if self.task is None or self.task.scenario != "task":
+            return self.task_loss(model, x, y)
+        return F.cross_entropy(self.mask_of(model(x), of), y)
+
     def memory_loss(self, model: nn.Module, index: Tensor) -> Tensor:
-        """Compute the cross-entropy on the stored examples at `index`, a 0-dim tensor, in nats."""
-        z = self.mask_of(model(self.x[index]), self.of[index])
-        return F.cross_entropy(z, self.y[index])
+        """Compute the loss on the stored examples at `index`, a 0-dim tensor, in nats."""
+        return self.loss_of(model, self.x[index], self.y[index], self.of[index])
 
 
 class TaskMemory(Memory):

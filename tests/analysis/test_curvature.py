@@ -78,6 +78,17 @@ def test_trace_is_within_its_own_error(net):
     assert error == pytest.approx(float(variance) ** 0.5 / 20, rel=0.2)
 
 
+def test_the_error_of_the_trace_of_two_vectors_is_half_their_difference(net):
+    """The standard error of a mean of two, √(Σ (s − s̄)² / 1) / √2."""
+    model, x, y, _ = net
+    loss, w = curvature.Loss(model, x, y), curvature.weights(model)
+    first, none = curvature.trace(loss, w, n_vectors=1)
+    mean, error = curvature.trace(loss, w, n_vectors=2)
+    second = 2 * mean - first
+    assert error == pytest.approx(abs(first - second) / 2, rel=1e-6)
+    assert np.isnan(none)
+
+
 def test_trace_of_a_diagonal_hessian_has_no_error():
     """±1 squared is 1, so one vector is enough."""
     model, loss = quadratic_loss()

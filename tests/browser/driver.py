@@ -23,6 +23,8 @@ import nbformat
 import psutil
 from playwright.sync_api import Browser, Locator, Page
 
+PATIENCE = 300.0  # seconds to wait for what must come, however busy the machine is
+
 ARTEFACTS = Path(__file__).parent / "artefacts"
 
 # No question about news, no check for updates: either would lie over the notebook.
@@ -111,7 +113,7 @@ class Server:
     def url(self, path: str) -> str:
         return f"{self._address}/{path}?token={self._token}"
 
-    def wait_until_ready(self, timeout: float = 60) -> None:
+    def wait_until_ready(self, timeout: float = PATIENCE) -> None:
         """Raises RuntimeError, with the log, if it does not answer in `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline and self._process.poll() is None:
@@ -174,7 +176,9 @@ class Notebook:
             shutil.copy(source, self.path)
         else:
             nbformat.write(_of_cells(source), self.path)
-        page = browser.new_context(viewport={"width": 1280, "height": 1000}).new_page()
+        context = browser.new_context(viewport={"width": 1280, "height": 1000})
+        context.set_default_timeout(1000 * PATIENCE)
+        page = context.new_page()
         self._address = server.url(
             f"lab/workspaces/{secrets.token_hex(3)}/tree/{self.path.relative_to(server.root)}"
         )
@@ -197,7 +201,7 @@ class Notebook:
 
     # ---- the notebook
 
-    def run_all(self, timeout: float = 60) -> None:
+    def run_all(self, timeout: float = PATIENCE) -> None:
         """Run All, until it has ended and every code cell has its number or one has failed.
 
         Raises:
@@ -217,7 +221,7 @@ class Notebook:
         except TimeoutError:
             raise TimeoutError(f"not run after {timeout} s: cells {self._not_run()}") from None
 
-    def run_cell(self, i: int, *, wait: bool = True, timeout: float = 60) -> None:
+    def run_cell(self, i: int, *, wait: bool = True, timeout: float = PATIENCE) -> None:
         """Run cell `i`; without `wait`, return while it runs."""
         self._script(
             """
@@ -276,7 +280,7 @@ class Notebook:
     def shut_down_kernel(self) -> None:
         self._script("await session.shutdown()")
 
-    def ask(self, code: str, timeout: float = 60) -> Answer:
+    def ask(self, code: str, timeout: float = PATIENCE) -> Answer:
         """Run `code` in the kernel behind the notebook's back; it waits for a cell that runs.
 
         A kernel drops what comes right behind an error or an interrupt: then it is asked again.
@@ -356,7 +360,7 @@ class Notebook:
             found.append(Picture(base64.b64decode(png), alt))
         return found
 
-    def wait_until(self, predicate: Callable[[], Any], timeout: float = 20) -> Any:
+    def wait_until(self, predicate: Callable[[], Any], timeout: float = PATIENCE) -> Any:
         """What `predicate` returns as soon as that is true.
 
         Raises:
@@ -392,7 +396,7 @@ class Notebook:
             "await session.session.kernel.info;"
         )
 
-    def _script(self, script: str, timeout: float = 60, **values: Any) -> Any:
+    def _script(self, script: str, timeout: float = PATIENCE, **values: Any) -> Any:
         """Run JavaScript in the page, with `values` as its variables; fails after `timeout` s."""
         names = f"const {{{', '.join(values)}}} = values;" if values else ""
         return self.page.evaluate(
@@ -416,17 +420,22 @@ def picture(notebook, i=0):
     return shown.digest
 
 
-def opened(notebook, source, timeout=60):
+def opened(notebook, source):
     """A notebook, by path or cells, run from top to bottom."""
     page = notebook(source)
-    page.run_all(timeout)
+    page.run_all()
     assert page.errors() == []
     return page
 
 
-def changes(page, act, i=0):
-    """Do `act`; return what the text says once picture and text are others."""
+def changes(page, act, i=0, until=lambda text: True):
+    """Do `act`; return what the text says once picture and text are others, and `until` it is so.
+
+    A slow machine may still be at a picture from before `act`.
+    """
     text, before = status(page, i), picture(page, i)
     act()
-    page.wait_until(lambda: status(page, i) != text and picture(page, i) != before, timeout=10)
+    page.wait_until(
+        lambda: status(page, i) != text and picture(page, i) != before and until(status(page, i))
+    )
     return status(page, i)

@@ -30,6 +30,19 @@ runs = [cl.train(m, tasks, epochs=2, lr=1e-3, progress=False) for m in (cl.EWC()
 importance = cl.widgets.Importance(runs, tasks)
 importance
 """
+SCHEDULE = """
+import cl_helpers as cl
+[task] = cl.permuted(cl.load("digits").first(600, 200), 1)
+how = {"epochs": 2, "batch_size": 50, "optimizer": "sgd"}
+schedule = cl.widgets.Schedule(task, {"from scratch": cl.MLP((784, 32, 10))}, target=0.3, **how)
+schedule
+"""
+CURVATURE = """
+import cl_helpers as cl
+tasks = cl.permuted(cl.load("digits").first(600, 200), 2)
+curvature = cl.widgets.Curvature(tasks, epochs=1)
+curvature
+"""
 PROJECTION = "import cl_helpers as cl\nprojection = cl.widgets.Projection()\nprojection"
 
 
@@ -45,30 +58,44 @@ def test_bowls(notebook):
     )
     assert "both tasks are solved" in status(page)
     page.screenshot("bowls-diagonal")
-    text = changes(page, lambda: page.widget("slider", "λ").press("End"))
-    assert end(text) == pytest.approx(a, abs=0.03)  # λ → ∞ stays at A's optimum
-    text = changes(page, lambda: page.widget("slider", "λ").press("Home"))
-    assert end(text) == pytest.approx(b, abs=0.011)  # λ = 0 ends at B's
-    assert "A is forgotten" in text
+    lam = page.widget("slider", "λ")
+
+    def ends_at(optimum, error):
+        return lambda text: end(text) == pytest.approx(optimum, abs=error)
+
+    changes(page, lambda: lam.press("End"), until=ends_at(a, 0.03))  # λ → ∞ stays at A's
+    changes(page, lambda: lam.press("Home"), until=ends_at(b, 0.011))  # λ = 0 ends at B's
+    assert "A is forgotten" in status(page)
 
     page.ask("bowls.lam.value = 1.0")
     page.wait_until(lambda: "both tasks are solved" in status(page))
-    text = changes(page, lambda: page.press("L2"))
-    assert "both tasks are solved" not in text
-    text = changes(page, lambda: page.press("diagonal"))
-    text = changes(page, lambda: page.drag_slider("Rotation of A (°)", 0.75))  # to 45°
-    assert float(page.ask("print(bowls.rotation.value)").text) == 45
-    assert "both tasks are solved" not in text
+    solved, unsolved = (
+        lambda text: "both tasks are solved" in text,
+        lambda text: "both tasks are solved" not in text,
+    )
+    changes(page, lambda: page.press("L2"), until=unsolved)
+    changes(page, lambda: page.press("diagonal"), until=solved)
+    changes(page, lambda: page.drag_slider("Rotation of A (°)", 0.75), until=unsolved)
+    page.wait_until(lambda: float(page.ask("print(bowls.rotation.value)").text) == 45)
     page.screenshot("bowls-rotated")
-    text = changes(page, lambda: page.press("exact"))
-    together, best = re.search(r"together ([\d.]+) \(at best ([\d.]+)\)", text).groups()
-    assert together == best
+
+    def best_is_reached(text):
+        together, best = re.search(r"together ([\d.]+) \(at best ([\d.]+)\)", text).groups()
+        return together == best
+
+    changes(page, lambda: page.press("exact"), until=best_is_reached)
     changes(page, lambda: page.widget("slider", "Curvature").press("ArrowRight"))
-    text = changes(page, lambda: page.widget("slider", "Distance").press("Home"))
-    assert "on A 0.00, on B 0.00" in text
+    changes(
+        page,
+        lambda: page.widget("slider", "Distance").press("Home"),
+        until=lambda text: "on A 0.00, on B 0.00" in text,
+    )
     figure = page.widget("combobox", "Figure")
-    text = changes(page, lambda: figure.select_option(index=0))
-    assert "task A is solved" in text
+    changes(
+        page,
+        lambda: figure.select_option(index=0),
+        until=lambda text: "task A is solved" in text,
+    )
     page.screenshot("bowls-one-task")
 
 
@@ -123,12 +150,53 @@ def test_importance(notebook):
     before = picture(page)
     page.widget("combobox", "Pixels as seen by").select_option("permutation 2")
     page.wait_until(lambda: picture(page) != before)
-    text = changes(page, lambda: page.widget("combobox", "Layer").select_option("fc3"))
-    assert "131,072 weights" in text
+    changes(
+        page,
+        lambda: page.widget("combobox", "Layer").select_option("fc3"),
+        until=lambda text: "131,072 weights" in text,
+    )
     assert page.widget("combobox", "Pixels as seen by").is_disabled()
-    text = changes(page, lambda: page.widget("combobox", "Method").select_option(index=1))
-    assert text.startswith("mas")
+    changes(
+        page,
+        lambda: page.widget("combobox", "Method").select_option(index=1),
+        until=lambda text: text.startswith("mas"),
+    )
     page.screenshot("importance-fc3")
+
+
+def test_schedule(notebook):
+    page = opened(notebook, [SCHEDULE])
+    page.wait_until(lambda: "Press Run" in status(page))
+    changes(
+        page,
+        lambda: page.widget("combobox", "Schedule").select_option("one-cycle"),
+        until=lambda text: "one-cycle" in text,
+    )
+    changes(page, lambda: page.widget("slider", "lr").press("ArrowRight"))
+    before = picture(page)
+    page.press("Run")
+    page.wait_until(lambda: "after 24" in status(page) and picture(page) != before)
+    page.wait_until(lambda: page.widget("button", "Keep").is_enabled())
+    page.press("Keep")
+    page.wait_until(lambda: "Kept: one-cycle" in page.pictures(0)[0].alt)
+    page.press("Clear")
+    page.wait_until(lambda: "Kept" not in page.pictures(0)[0].alt)
+
+
+def test_curvature(notebook):
+    page = opened(notebook, [CURVATURE])
+    page.wait_until(lambda: "No point yet" in page.pictures(0)[0].alt)
+    page.widget("slider", "Learning rate").press("End")
+    page.press("Train on two tasks")
+    page.wait_until(lambda: status(page).startswith("1: lr 0.2"))
+    told = page.ask(
+        "b = curvature.ways[0].bounds[0]\n"
+        "print(f'sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, bound {b.bound:.0f}')"
+    ).text.strip()
+    assert told in status(page)
+    page.wait_until(lambda: told in page.pictures(0)[0].alt)
+    page.press("Clear")
+    page.wait_until(lambda: "No point yet" in page.pictures(0)[0].alt)
 
 
 def test_projection(notebook):

@@ -44,12 +44,24 @@ def start(notebook):
 
 
 def finish(notebook):
-    notebook.wait_until(lambda: state(notebook)["state"] == "done", timeout=120)
+    notebook.wait_until(lambda: state(notebook)["state"] == "done")
     notebook.wait_until(says(notebook, "done in"))
 
 
 def reach(notebook, step):
-    notebook.wait_until(lambda: state(notebook)["step"] >= step, timeout=60)
+    notebook.wait_until(lambda: state(notebook)["step"] >= step)
+
+
+def come_to_rest(notebook):
+    """Until the step and the picture that were under way are there."""
+
+    def seen():
+        now = state(notebook)
+        return now["step"], now["drawn"], live(notebook).digest
+
+    before = None
+    while before != (before := seen()):
+        notebook.page.wait_for_timeout(2000)
 
 
 def says(notebook, text):
@@ -77,7 +89,7 @@ def test_other_tasks(lab):
     assert "iCaRL" not in method.locator("option").all_inner_texts()
     lab.widget("combobox", "Stream").select_option("split")
     lab.widget("combobox", "Scenario").select_option("class")
-    lab.wait_until(lambda: "iCaRL" in method.locator("option").all_inner_texts(), timeout=5)
+    lab.wait_until(lambda: "iCaRL" in method.locator("option").all_inner_texts())
     assert method.locator("option:checked").inner_text() == "EWC"
     lab.screenshot("lab-tasks")
     method.select_option("iCaRL")
@@ -88,24 +100,25 @@ def test_other_tasks(lab):
     lab.wait_until(says(lab, "ended early: stopped"))
 
 
+@pytest.mark.full
 def test_a_lecture(lab):
     assert "Nothing has been trained" in live(lab).alt
     lab.ask("lab.epochs.value = 9")  # 108 steps a task
     start(lab)
     reach(lab, 110)
     lab.move_slider_by_keyboard("λ", "ArrowRight", "ArrowRight")
-    lab.wait_until(lambda: [lam for _, lam in state(lab)["moved"]][-1:] == [1_000], timeout=5)
+    lab.wait_until(lambda: [lam for _, lam in state(lab)["moved"]][-1:] == [1_000])
     by_keyboard = state(lab)["moved"][-1]
     lab.drag_slider("λ", 0.2)
-    lab.wait_until(lambda: state(lab)["moved"][-1][1] < 1, timeout=5)
-    lab.wait_until(lambda: "λ was set to 1,000 after step" in live(lab).alt, timeout=5)
+    lab.wait_until(lambda: state(lab)["moved"][-1][1] < 1)
+    lab.wait_until(lambda: "λ was set to 1,000 after step" in live(lab).alt)
     first = live(lab).digest
-    lab.wait_until(lambda: live(lab).digest != first, timeout=5)  # it goes on
+    lab.wait_until(lambda: live(lab).digest != first)  # it goes on
     lab.screenshot("lab-running")
 
     lab.press("Pause")
     lab.wait_until(says(lab, "paused at task"))
-    lab.page.wait_for_timeout(1500)  # the frame that was under way
+    come_to_rest(lab)
     still, step = live(lab).digest, state(lab)["step"]
     assert lab.ask("print(6 * 7)").text == "42\n"  # the kernel is free
     lab.run_cell(1)
@@ -114,7 +127,7 @@ def test_a_lecture(lab):
     assert (live(lab).digest, state(lab)["step"]) == (still, step)
     lab.press("Resume")
     finish(lab)
-    lab.wait_until(lambda: "Average" in live(lab).alt, timeout=5)
+    lab.wait_until(lambda: "Average" in live(lab).alt)
     disturbed = state(lab)["accuracy"]
 
     lab.press("Keep")
@@ -151,6 +164,7 @@ def test_a_lecture(lab):
     assert lab.path.stat().st_size < 1_000_000
 
 
+@pytest.mark.full
 def test_reload_restart_and_run_again(lab):
     start(lab)
     reach(lab, 50)
@@ -159,7 +173,7 @@ def test_reload_restart_and_run_again(lab):
     lab.wait_until(says(lab, "of 5"))  # the same Lab, still training
     step = state(lab)["step"]
     lab.move_slider_by_keyboard("λ", "ArrowRight")
-    lab.wait_until(lambda: state(lab)["moved"], timeout=5)
+    lab.wait_until(lambda: state(lab)["moved"])
     assert state(lab)["step"] > step
     before = live(lab).digest
     lab.wait_until(lambda: live(lab).digest != before)
@@ -172,6 +186,7 @@ def test_reload_restart_and_run_again(lab):
     lab.wait_until(says(lab, "ended early"))
 
 
+@pytest.mark.full
 def test_two_labs_and_a_cell_that_is_run_again(notebook):
     lab = notebook([*CELLS, OTHER])
     lab.run_all()
@@ -183,7 +198,7 @@ def test_two_labs_and_a_cell_that_is_run_again(notebook):
     threads = "import threading; print([t.name for t in threading.enumerate()].count('training'))"
     lab.wait_until(lambda: lab.ask(threads).text == "1\n")
     lab.run_cell(2)  # in the middle of its run
-    lab.wait_until(lambda: lab.ask(threads).text == "0\n", timeout=30)
+    lab.wait_until(lambda: lab.ask(threads).text == "0\n")
     assert len(lab.pictures(2)) == 1
     lab.wait_until(lambda: "Nothing has been trained" in live(lab, 2).alt)
     assert lab.errors() == []
@@ -202,6 +217,7 @@ def test_an_interrupt_ends_the_run_with_one_message(lab):
     lab.wait_until(says(lab, "ended early: stopped"))
 
 
+@pytest.mark.full
 def test_an_error_in_training_is_shown_with_its_cause(lab):
     lab.ask(
         "sound = cl.EWC.end_task\n"
@@ -212,7 +228,7 @@ def test_an_error_in_training_is_shown_with_its_cause(lab):
     )
     start(lab)
     alert = lab.page.get_by_role("alert")
-    lab.wait_until(alert.is_visible, timeout=60)
+    lab.wait_until(alert.is_visible)
     assert "RuntimeError: no Ω today" in alert.inner_text()
     assert "because of KeyError: 'Ω'" in alert.inner_text()
     lab.screenshot("lab-error")

@@ -105,7 +105,7 @@ def test_from_release_to_export(notebook, student, course):
     quiz.restart_kernel()  # the kernel is new: old widgets reach nothing
     tick(quiz, course, {"scp-1": key["scp-1"]})
     alarm = quiz.page.get_by_role("alert").filter(has_text=re.compile("NOT SAVED: .*scp-1"))
-    quiz.wait_until(alarm.is_visible, timeout=30)
+    quiz.wait_until(alarm.is_visible)
     assert "run this cell again" in alarm.inner_text()
     assert "scp-1" not in student.saved()
     quiz.screenshot("quiz-no-kernel")
@@ -163,6 +163,7 @@ def test_from_release_to_export(notebook, student, course):
     feedback.close()
 
 
+@pytest.mark.full
 def test_the_same_answers_on_another_machine(notebook, student, course, server):
     quiz = notebook(student.path)
     quiz.run_all()
@@ -179,6 +180,7 @@ def test_the_same_answers_on_another_machine(notebook, student, course, server):
     assert there.page.locator(".cl-quiz label").all_inner_texts() == order
 
 
+@pytest.mark.full
 def test_by_keyboard_and_by_name(notebook, student, course):
     quiz = notebook(student.path)
     quiz.run_all()
@@ -199,6 +201,7 @@ def test_by_keyboard_and_by_name(notebook, student, course):
     assert len(quiz.save().cells) == 30  # nothing was deleted
 
 
+@pytest.mark.full
 def test_two_tabs_and_two_hundred_fast_clicks(notebook, student, course):
     quiz = notebook(student.path)
     quiz.run_all()
@@ -240,6 +243,7 @@ def test_two_tabs_and_two_hundred_fast_clicks(notebook, student, course):
     one.close()
 
 
+@pytest.mark.full
 def test_killed_at_random_moments_the_file_is_whole_and_one_click_at_most_is_gone(
     notebook, student, course
 ):
@@ -265,6 +269,7 @@ def test_killed_at_random_moments_the_file_is_whole_and_one_click_at_most_is_gon
         quiz.wait_until(lambda now=now: student.saved() == now)
 
 
+@pytest.mark.full
 def test_without_a_kernel_the_page_says_what_to_do(notebook, student, course):
     quiz = notebook(student.path)
     quiz.run_all()

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 from driver import opened, picture, status
 
+pytestmark = pytest.mark.full
 PATH = Path(__file__).parents[2] / "notebooks" / "11_training_regimes.ipynb"
 
 
 @pytest.fixture
 def page(notebook):
-    return opened(notebook, PATH, timeout=240)
+    return opened(notebook, PATH)
 
 
 def test_regimes(page):
@@ -35,7 +36,7 @@ def test_regimes(page):
     page.widget("slider", "Decay per task").press("Home")
     before = picture(page, i)
     page.press("Train on two tasks")
-    page.wait_until(lambda: status(page, i).startswith("7: "), timeout=60)
+    page.wait_until(lambda: status(page, i).startswith("7: "))
     page.wait_until(lambda: picture(page, i) != before)
     assert status(page, i).startswith("7: lr 0.2, batch 128, dropout 0, decay 0.2: sharpness")
     same = page.ask(

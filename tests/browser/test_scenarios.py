@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from driver import changes, opened, picture, status
 
+pytestmark = pytest.mark.full
 PATH = Path(__file__).parents[2] / "notebooks" / "10_scenarios.ipynb"
 
 
@@ -17,7 +18,7 @@ def right(text):
 
 @pytest.fixture
 def page(notebook):
-    return opened(notebook, PATH, timeout=240)
+    return opened(notebook, PATH)
 
 
 def test_scenarios(page):

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from driver import changes, opened, picture, status
 
+pytestmark = pytest.mark.full
 PATH = Path(__file__).parents[2] / "notebooks" / "12_lr_schedules.ipynb"
 
 
 @pytest.fixture
 def page(notebook):
-    return opened(notebook, PATH, timeout=300)
+    return opened(notebook, PATH)
 
 
 def test_schedules(page):
@@ -40,7 +41,7 @@ def test_schedules(page):
 
     page.press("Run")
     done = re.compile(r"one-cycle, lr 0.02 to 0.0002, pretrained: 80% .*, ([\d.]+)% after 60")
-    first = page.wait_until(lambda: done.search(status(page, w)), timeout=60).group(1)
+    first = page.wait_until(lambda: done.search(status(page, w))).group(1)
     page.wait_until(lambda: picture(page, w) != before)
     page.wait_until(lambda: page.widget("button", "Keep").is_enabled())
     page.press("Keep")
@@ -51,7 +52,7 @@ def test_schedules(page):
     page.wait_until(lambda: page.widget("slider", "lr_final").is_disabled())
     page.press("Run")
     done = re.compile(r"constant, lr 0.02, from scratch: 80% .*, ([\d.]+)% after 60")
-    page.wait_until(lambda: done.search(status(page, w)), timeout=60)
+    page.wait_until(lambda: done.search(status(page, w)))
     alt = page.wait_until(lambda: "Kept" in page.pictures(w)[0].alt and page.pictures(w)[0].alt)
     assert f"{first}% after 60" in alt  # the first run still lies under the second
     page.screenshot("schedules", cell=w)

@@ -11,7 +11,7 @@ from scipy.stats import binom
 from torch import nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 from torch.nn import functional as F
-from toys import InMemory, gradient, mlp, random_
+from toys import InMemory, full_but, gradient, mlp, random_
 
 import cl_helpers as cl
 from cl_helpers.data.tasks import Task
@@ -29,10 +29,10 @@ def normal(*shape, seed=0):
     return torch.randn(*shape, generator=rng(seed), dtype=torch.float64)
 
 
-def two_tasks(scenario, n=40) -> list[Task]:
-    """Two classes each, in float64; six inputs, four outputs at most."""
+def two_tasks(scenario, n=40, n_tasks=2) -> list[Task]:
+    """Two classes each, in float64; six inputs, two outputs a task at most."""
     tasks = []
-    for t in range(2):
+    for t in range(n_tasks):
         y = torch.arange(n) % 2 + (0 if scenario == "domain" else 2 * t)
         active = {"task": (2 * t, 2 * t + 1), "domain": (0, 1), "class": tuple(range(2 * t + 2))}
         data = InMemory(normal(n, 6, seed=t), y)
@@ -339,7 +339,7 @@ class Watched(cl.GEM):
         self.n_projected += not torch.equal(g, before)
 
 
-@pytest.mark.parametrize("margin", [0.0, 0.5])
+@pytest.mark.parametrize("margin", full_but([0.0, 0.5], 0.5))
 def test_no_step_of_a_real_run_contradicts_an_old_task(mnist, margin):
     method = Watched(memory=50, margin=margin)
     tasks = cl.permuted(mnist.first(2000, 200), 5)
@@ -408,6 +408,27 @@ def test_the_loss_on_the_memory_lets_compete_what_competed(scenario):
     then = first if scenario == "task" else task
     expected = F.cross_entropy(then.mask(model(method.x)), method.y)
     torch.testing.assert_close(method.memory_loss(model, index), expected)
+
+
+@pytest.mark.parametrize("method", [cl.ER(memory=12), cl.AGEM(memory=12), cl.GEM(memory=12)])
+def test_every_stored_example_of_many_tasks_is_asked_with_the_outputs_of_its_own(method):
+    tasks, model = two_tasks("task", n_tasks=4), mlp((6, 5, 8))
+    method.rng = rng()
+    for task in tasks:
+        method.begin_task(model, task)
+        x, y = task.train.batch(torch.arange(30))
+        method.traced_loss(model, x, y)
+        method.after_step(model)
+        if task is not tasks[-1]:
+            method.end_task(model, task)
+    assert {0, 1, 2} <= set(method.of.tolist())
+    losses = [
+        F.cross_entropy(tasks[of].mask(model(x[None])), y[None])
+        for x, y, of in zip(method.x, method.y, method.of, strict=True)
+    ]
+    torch.testing.assert_close(
+        method.memory_loss(model, torch.arange(len(losses))), torch.stack(losses).mean()
+    )
 
 
 @pytest.mark.parametrize("n", [1, 4, 10, 11])

@@ -67,6 +67,22 @@ def test_forgetting_bars():
     assert "baseline 25.0, ewc 0.0" in plots.alt_text(figure)
 
 
+def test_forgetting_bars_reach_from_the_least_of_the_seeds_to_the_most():
+    last = [[0.5, 0.7, 0.8], [0.6, 0.4, 0.8], [0.55, 0.75, 0.8]]  # a seed each
+    best = [0.9, 0.85]  # of the first task and of the second, right after them
+    accuracies = [((best[0], 0.1, 0.1), (0.6, best[1], 0.1), row) for row in last]
+    runs = [a_run("ewc", seed, accuracy=a) for seed, a in enumerate(accuracies)]
+    ax = plots.forgetting([a_run("baseline", accuracy=accuracies[0]), *runs]).axes[0]
+    lost = 100 * (np.array(best) - np.array(last)[:, :2])
+    alone, several = ax.containers[0], [c for c in ax.containers if hasattr(c, "errorbar")][1]
+    np.testing.assert_allclose([bar.get_height() for bar in several], lost.mean(0))
+    lines = several.errorbar[2][0].get_segments()
+    for line, bar, of_task in zip(lines, several, lost.T, strict=True):
+        np.testing.assert_allclose(line[:, 0], bar.get_x() + bar.get_width() / 2)
+        np.testing.assert_allclose(line[:, 1], [of_task.min(), of_task.max()])
+    assert alone.errorbar is None  # one seed
+
+
 def test_tasks_side_by_side(few):
     tasks = cl.permuted(few, 3)
     figure = plots.tasks(tasks)

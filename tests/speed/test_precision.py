@@ -4,6 +4,7 @@ import threading
 
 import pytest
 import torch
+from toys import PATIENCE
 
 from cl_helpers.speed.precision import _onednn_is_exact, products
 
@@ -39,12 +40,12 @@ def test_the_setting_is_put_back_also_after_an_error_and_by_the_last_of_several_
     def other():
         with products("fast", CPU):
             inside.set()
-            leave.wait(10)
+            leave.wait(PATIENCE)
 
     thread = threading.Thread(target=other)
     with products("fast", CPU):
         thread.start()
-        inside.wait(10)
+        assert inside.wait(PATIENCE)
         during = setting()
     assert setting() == during  # the other thread is still at work
     assert (during != before) == _onednn_is_exact()

@@ -1,13 +1,13 @@
 """The Curvature widget without a browser: a point is a trajectory, where its numbers put it."""
 
-import signal
-import threading
-import time
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.text import Annotation
+from toys import PATIENCE, wait_until
 
 import cl_helpers as cl
 from cl_helpers.report import plots
@@ -43,7 +43,7 @@ def widget(tasks):
     yield widget
     widget.stop()
     if widget.training:
-        assert widget.training.wait(20)
+        assert widget.training.wait(PATIENCE)
 
 
 def choose(widget, **regime):
@@ -65,7 +65,7 @@ def test_a_point_is_what_follow_gives(widget, tasks):
     regime = {"lr": 0.1, "batch_size": 16, "dropout": 0.25, "lr_decay": 0.4}
     choose(widget, **regime)
     widget.start()
-    trajectory = widget.wait(60)
+    trajectory = widget.wait(PATIENCE)
     same = cl.trajectories.follow(tasks[:2], cl.MLP(SIZES), epochs=2, seed=4, **regime)
     np.testing.assert_array_equal(trajectory.run.accuracy, same.run.accuracy)
     (b,) = same.bounds
@@ -138,42 +138,61 @@ def test_stopped_there_is_no_point(widget):
     choose(widget, batch_size=8)
     widget.epochs = 50
     widget.start()
-    end = time.monotonic() + 20
-    while widget.event is None or widget.event.step < 20:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_until(lambda: widget.event is not None and widget.event.step >= 20)
     widget.canvas.draw()
     assert widget.status.value == "training: task 1 of 2"
     assert not widget.stop_.disabled
     widget.stop()
-    assert widget.wait(20) is None
+    assert widget.wait(PATIENCE) is None
     assert widget.status.value == "stopped"
     assert widget.stop_.disabled
 
 
-def test_interrupting_who_waits_ends_the_run(widget):
-    widget.epochs = 50
-    widget.start()
-    main = threading.main_thread().ident
-    threading.Timer(0.5, signal.pthread_kill, (main, signal.SIGINT)).start()
-    assert widget.wait(20) is None
-    assert widget.training.over
-    assert widget.status.value == "interrupted"
+INTERRUPTED = """
+import os, signal, sys, threading, time, traceback
+import cl_helpers as cl
+from cl_helpers.widgets.training_thread import TrainingThread
+
+def interrupt_who_waits():
+    waiting = lambda: [f.f_code for f, _ in traceback.walk_stack(sys._current_frames()[main])]
+    while TrainingThread.wait.__code__ not in waiting():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main = threading.main_thread().ident
+widget = cl.widgets.Curvature(cl.permuted(cl.load("digits").first(300, 100), 2), epochs=10**5)
+widget.start()
+threading.Thread(target=interrupt_who_waits).start()
+print(widget.wait(), widget.training.over, widget.status.value)
+"""
+
+
+def test_interrupting_who_waits_ends_the_run():
+    """In a process of its own, once the waiting has begun."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE,
+    )
+    assert done.stdout == "None True interrupted\n"
 
 
 def test_training_that_diverges_says_so(widget):
     widget.sliders["lr"].offer([("1e6", 1e6)], 1e6)
     widget.start()
-    assert widget.wait(60) is None
+    assert widget.wait(PATIENCE) is None
     assert "diverged with lr 1e+06" in widget.canvas.trouble.value
     assert "lower the learning rate" in widget.canvas.trouble.value
     widget.sliders["lr"].offer([("0.05", 0.05)], 0.05)
     widget.start()
-    assert widget.wait(60) is not None
+    assert widget.wait(PATIENCE) is not None
     assert "diverged" not in widget.canvas.trouble.value
     widget.sliders["lr"].offer([("1e6", 1e6)], 1e6)
     widget.start()
-    assert widget.wait(60) is None  # and not the trajectory before
+    assert widget.wait(PATIENCE) is None  # and not the one before
     assert len(widget.trajectories) == 1
 
 
@@ -189,7 +208,7 @@ def test_one_task_is_not_enough(tasks):
         Curvature(tasks, trajectories=[alone])
 
 
-def test_a_way_that_did_not_move_or_is_flat_has_a_place(tasks):
+def test_a_trajectory_that_did_not_move_or_is_flat_has_a_place(tasks):
     trajectory = cl.trajectories.follow(tasks[:2], cl.MLP(SIZES), epochs=1, lr=0.05)
     trajectory.bounds = [replace(trajectory.bounds[0], sharpness=0.0, distance=0.0)]
     widget = Curvature(tasks, trajectories=[trajectory])

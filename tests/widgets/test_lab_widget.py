@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 from ipywidgets.widgets.widget import _instances
-from toys import wait_until
+from toys import PATIENCE, stands_still, wait_until
 
 import cl_helpers as cl
 from cl_helpers.training.presets import PRESETS
@@ -28,7 +28,7 @@ def ended(lab):
     yield lab
     lab.stop()
     if lab.training:
-        assert lab.training.wait(20)
+        assert lab.training.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def again(lab) -> cl.Run:
 
 def test_a_run_is_what_train_gives(lab, digits):
     lab.start()
-    run = lab.wait(60)
+    run = lab.wait(PATIENCE)
     preset = PRESETS["quick"]
     same = cl.train(cl.EWC(), preset.tasks(digits), progress=False, **preset.settings(digits))
     np.testing.assert_array_equal(run.accuracy, same.accuracy)
@@ -74,7 +74,7 @@ def test_the_settings_on_the_page_are_the_runs(lab):
     lab.optimizer.value, lab.dropout.value = "sgd", 0.25
     lab.lam.value = 0.05
     lab.start()
-    run = lab.wait(60)
+    run = lab.wait(PATIENCE)
     told = {k: run.config[k] for k in ("method", "seed", "epochs", "lr", "optimizer")}
     assert told == {"method": "si", "seed": 3, "epochs": 2, "lr": 0.01, "optimizer": "sgd"}
     assert run.method.lam == 0.05
@@ -87,11 +87,11 @@ def test_lam_acts_at_the_next_step_and_the_code_repeats_it(lab):
     lab.start()
     reach(lab, 25)
     lab.pause()
-    time.sleep(0.2)
+    wait_until(lambda: stands_still(lab.training))
     step = lab.event.step
     lab.lam.value = 5_000.0
     lab.resume()
-    run = lab.wait(60)
+    run = lab.wait(PATIENCE)
     ((moved, lam),) = lab.curves.moved
     assert lam == 5_000.0
     assert step <= moved <= step + 1  # the step that was under way when it was paused
@@ -102,7 +102,7 @@ def test_lam_acts_at_the_next_step_and_the_code_repeats_it(lab):
     undisturbed = cl.widgets.Lab(lab.data, "quick")
     undisturbed.lam.value = 10.0
     undisturbed.start()
-    assert not np.array_equal(undisturbed.wait(60).accuracy, run.accuracy)
+    assert not np.array_equal(undisturbed.wait(PATIENCE).accuracy, run.accuracy)
 
 
 def test_the_methods_on_offer_are_those_that_serve_the_scenario(lab):
@@ -123,7 +123,7 @@ def test_another_scenario_leaves_the_run_in_progress_alone(lab):
     lab.start()
     reach(lab, 5)
     lab.scenario.value, lab.stream.value = "class", "split"
-    run = lab.wait(60)
+    run = lab.wait(PATIENCE)
     assert run.method.lam == 10.0
     assert not lab.curves.moved
     assert {(task, lab.run.config["lab"]["scenario"]) for task in run.config["tasks"]} == {
@@ -137,7 +137,7 @@ def test_other_tasks_and_the_code_that_repeats_them(lab, dropout):
     assert lab.epochs.value == PRESETS["quick"].settings(lab.data, "split")["epochs"]
     lab.method.value, lab.dropout.value = "icarl", dropout
     lab.start()
-    run = lab.wait(60)
+    run = lab.wait(PATIENCE)
     assert run.config["tasks"] == ["0 1", "2 3", "4 5"]
     assert run.model.sizes[-1] == 6
     np.testing.assert_array_equal(again(lab).accuracy, run.accuracy)
@@ -151,7 +151,7 @@ def test_looks_let_compete_what_competes_now(lab):
     right by chance."""
     lab.stream.value, lab.scenario.value, lab.method.value = "split", "class", "baseline"
     lab.start()
-    lab.wait(60)
+    lab.wait(PATIENCE)
     late = [(a, exact) for step, a, exact in lab.curves.points if step > lab.curves.ends[2] + 5]
     assert {exact for _, exact in late} == {True, False}
     assert all(a[0] < 0.05 for a, _ in late)
@@ -186,7 +186,7 @@ def test_choosing_another_method_leaves_the_run_in_progress_alone(lab):
     reach(lab, 5)
     lab.method.value = "mas"
     assert lab.lam.value == cl.MAS().lam
-    run = lab.wait(60)
+    run = lab.wait(PATIENCE)
     assert run.method.lam == cl.EWC().lam
     assert not lab.curves.moved
 
@@ -196,13 +196,13 @@ def test_what_has_no_lam_has_no_slider(lab, method):
     lab.method.value = method
     assert lab.lam.disabled
     lab.start()
-    assert lab.wait(60).complete
+    assert lab.wait(PATIENCE).complete
 
 
 def test_lam_can_be_off(lab, digits):
     lab.lam.value = 0.0
     lab.start()
-    run = lab.wait(60)
+    run = lab.wait(PATIENCE)
     preset = PRESETS["quick"]
     plain = cl.train(cl.Baseline(), preset.tasks(digits), progress=False, **preset.settings(digits))
     np.testing.assert_array_equal(run.accuracy, plain.accuracy)
@@ -213,21 +213,25 @@ def test_pause_stands_still(lab):
     lab.start()
     reach(lab, 5)
     lab.pause()
-    time.sleep(1.2)  # the frame that was under way
-    step, picture = lab.event.step, lab.canvas.image.png
+    wait_until(lambda: stands_still(lab.training))
+    step, steps = lab.event.step, lab.event.n_steps
     time.sleep(0.5)
-    assert (lab.event.step, lab.canvas.image.png) == (step, picture)
+    assert lab.event.step == step < steps
+    wait_until(lambda: "paused at task 1" in lab.status.value)
+    drawn = lab.canvas.drawn
+    time.sleep(1.0)  # longer than from one picture to the next
+    assert lab.canvas.drawn <= drawn + 1  # the one under way
     assert "paused at task 1" in lab.status.value
     assert lab.pause_.description == "Resume"
     lab.resume()
-    assert lab.wait(60).complete
+    assert lab.wait(PATIENCE).complete
 
 
 def test_stop_keeps_what_was_finished(lab):
     lab.start()
     wait_until(lambda: lab.event is not None and lab.event.task == 1)
     lab.stop()
-    run = lab.wait(20)
+    run = lab.wait(PATIENCE)
     assert not np.isnan(run.accuracy[0, 0])
     assert not run.complete
     assert "ended early: stopped" in lab.status.value
@@ -237,12 +241,12 @@ def test_stop_keeps_what_was_finished(lab):
 
 def test_kept_runs_are_laid_over_and_hold_no_model(lab):
     lab.start()
-    first = lab.wait(60)
+    first = lab.wait(PATIENCE)
     lab.keep()
     lab.keep()  # twice is once
     lab.method.value = "baseline"
     lab.start()
-    lab.wait(60)
+    lab.wait(PATIENCE)
     lab.keep()
     lab.canvas.draw()
     assert [run.config["method"] for run in lab.kept] == ["ewc", "baseline"]
@@ -259,7 +263,7 @@ def test_the_second_lab_stops_the_first(lab, digits):
     lab.start()
     reach(lab, 3)
     other.start()
-    assert other.wait(60).complete
+    assert other.wait(PATIENCE).complete
     lab.canvas.draw()
     assert "another run was started" in lab.status.value
 
@@ -268,7 +272,7 @@ def test_closing_ends_the_run_and_the_widgets(lab):
     lab.start()
     reach(lab, 3)
     lab.close()
-    assert lab.training.wait(20)
+    assert lab.training.wait(PATIENCE)
     assert lab.training.reason == "its cell was run again"
     assert lab.canvas.image.comm is None
 
@@ -282,7 +286,7 @@ def test_an_error_is_shown_with_its_cause(lab, monkeypatch):
 
     monkeypatch.setattr(cl.EWC, "end_task", end_task)
     lab.start()
-    lab.wait(30)
+    lab.wait(PATIENCE)
     told = lab.canvas.trouble.value
     assert "RuntimeError: Ω &lt;cannot&gt; be made" in told
     assert "because of KeyError" in told
@@ -290,14 +294,14 @@ def test_an_error_is_shown_with_its_cause(lab, monkeypatch):
     assert "failed at task 1" in lab.status.value
     monkeypatch.undo()
     lab.start()
-    assert lab.wait(60).complete
+    assert lab.wait(PATIENCE).complete
     assert "RuntimeError" not in lab.canvas.trouble.value
 
 
 def test_a_setting_that_makes_no_sense_is_told(lab):
     lab.lr.value = 0.0
     lab.start()
-    lab.wait(20)
+    lab.wait(PATIENCE)
     assert "ValueError: lr is 0.0: choose a number above 0" in lab.canvas.trouble.value
     assert lab.status.value == "failed"
 
@@ -306,7 +310,7 @@ def test_stopped_before_it_began(lab):
     lab.start()
     lab.pause()
     lab.stop()
-    lab.wait(20)
+    lab.wait(PATIENCE)
     assert lab.status.value.startswith("ended early: stopped")
 
 
@@ -317,25 +321,25 @@ def test_going_to_another_method_and_back_leaves_lam_as_it_was(lab):
     lab.method.value = "mas"
     lab.method.value = "ewc"
     assert lab.lam.value == 10.0
-    assert lab.wait(60).method.lam == 10.0
+    assert lab.wait(PATIENCE).method.lam == 10.0
     assert not lab.curves.moved
 
 
 def test_a_run_restarted_in_the_middle_copies_no_frame_before_its_end(lab):
     lab.start()
     reach(lab, 5)
+    before = lab.training
     lab.start()
-    wait_until(lambda: lab.curves is not None and lab.event is not None)
-    time.sleep(0.2)  # the run before has ended by now
+    assert before.wait(PATIENCE)
     assert not lab.canvas.copying
-    assert lab.wait(60).complete
+    assert lab.wait(PATIENCE).complete
     assert lab.canvas.copying
 
 
 def test_the_code_knows_which_part_of_the_data(digits):
     part = cl.widgets.Lab(digits.first(300, 100), "quick")
     part.start()
-    run = part.wait(60)
+    run = part.wait(PATIENCE)
     np.testing.assert_array_equal(again(part).accuracy, run.accuracy)
 
 
@@ -344,7 +348,7 @@ def test_a_kept_run_tells_where_lam_was_moved_to(lab):
     lab.start()
     reach(lab, 5)
     lab.lam.value = 5_000.0
-    lab.wait(60)
+    lab.wait(PATIENCE)
     lab.keep()
     lab.canvas.draw()
     assert "Kept runs: ewc lam=10 → 5,000" in cl.plots.alt_text(lab.canvas.figure)
@@ -361,19 +365,20 @@ def test_a_closed_lab_leaves_no_models_behind(digits):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
 def test_a_run_on_cuda_is_looked_at_on_cuda(lab):
     lab.start()
-    assert lab.wait(120).complete
+    assert lab.wait(PATIENCE).complete
 
 
 def test_runs_leave_nothing_behind(brief):
     models = []
     for _ in range(4):
         brief.start()
-        models.append(weakref.ref(brief.wait(60).model))
+        models.append(weakref.ref(brief.wait(PATIENCE).model))
     gc.collect()
     assert [m() is None for m in models] == [True, True, True, False]
     assert len([t for t in threading.enumerate() if t.name in ("training", "drawing")]) <= 2
 
 
+@pytest.mark.full
 def test_twenty_runs_need_no_more_memory_than_a_few(brief):
     def megabytes():
         gc.collect()
@@ -384,12 +389,12 @@ def test_twenty_runs_need_no_more_memory_than_a_few(brief):
     sizes = []
     for _ in range(24):
         brief.start()
-        brief.wait(60)
+        brief.wait(PATIENCE)
         sizes.append(megabytes())
     model = sum(p.nbytes for p in brief.run.model.parameters()) / 2**20
-    grown = np.diff(sizes[7:])
-    # A leak shows in every run; the allocator may take a large job once.
-    assert grown.sum() - grown.max() < 3 * model  # in sixteen runs
+    grown = np.sort(np.diff(sizes[7:]))
+    # A leak shows in every run; the allocator may take or give back a large piece now and then.
+    assert grown[4:-4].mean() < model / 5
 
 
 def test_every_control_has_a_name(lab):

@@ -6,6 +6,7 @@ from copy import deepcopy
 import numpy as np
 import pytest
 import torch
+from toys import PATIENCE
 
 import cl_helpers as cl
 from cl_helpers.report import plots
@@ -37,7 +38,7 @@ def widget(task):
     yield widget
     if widget.training:
         widget.stop()
-        assert widget.training.wait(20)
+        assert widget.training.wait(PATIENCE)
     widget.close()
 
 
@@ -74,7 +75,7 @@ def test_what_has_no_part_in_a_schedule_cannot_be_moved_and_does_nothing(widget)
     assert widget.warm_up.disabled
     assert not widget.final.disabled
     widget.start()
-    assert widget.wait(60).config["warm_up"] == 0
+    assert widget.wait(PATIENCE).config["warm_up"] == 0
     widget.schedule.value = "constant"
     assert widget.final.disabled
     assert not widget.warm_up.disabled
@@ -87,7 +88,7 @@ def test_a_run_is_what_train_gives(widget, task, start):
     widget.schedule.value, widget.final.value = "step", 0.1
     before = deepcopy(widget.starts[start])
     widget.start()
-    run = widget.wait(60)
+    run = widget.wait(PATIENCE)
     how = HOW | {"schedule": "step", "lr": 0.02, "lr_final": 0.1, "seed": 3}
     same = cl.train(cl.Baseline(), [task], deepcopy(before), progress=False, **how)
     np.testing.assert_array_equal(run.curve(), same.curve())
@@ -99,7 +100,7 @@ def test_a_run_is_what_train_gives(widget, task, start):
 
 def test_the_step_of_the_target_is_marked_and_told(widget):
     widget.start()
-    run = widget.wait(60)
+    run = widget.wait(PATIENCE)
     reached = run.steps_to(0.3)
     assert reached in (5, 10, 15)
     _, accuracy = drawn(widget)
@@ -117,14 +118,14 @@ def test_the_step_of_the_target_is_marked_and_told(widget):
 
 def test_runs_are_kept_once_and_laid_under_the_next(widget):
     widget.start()
-    first = widget.wait(60)
+    first = widget.wait(PATIENCE)
     widget.keep()
     widget.keep()
     assert [k.config for k in widget.kept] == [first.config]
     widget.start_.value = "known" if first.config["start"] == "new" else "new"
     widget.lr.value = 0.05
     widget.start()
-    second = widget.wait(60)
+    second = widget.wait(PATIENCE)
     widget.keep()
     _, accuracy = drawn(widget)
     curves = [line.get_xydata().T for line in accuracy.lines if len(line.get_xdata()) == 4]
@@ -145,7 +146,7 @@ def test_a_run_that_fails_says_why(task):
     broken = cl.MLP((99, 16, 10), seed=0)  # another number of pixels
     widget = Schedule(task, {"broken": broken}, target=0.5, **HOW)
     widget.start()
-    widget.wait(60)
+    widget.wait(PATIENCE)
     assert 'role="alert"' in widget.canvas.trouble.value
     widget.close()
 
@@ -175,12 +176,12 @@ def test_a_run_that_was_replaced_before_it_began_is_not_shown(widget, monkeypatc
 
     def slowly(*arguments, **settings):
         at_work.set()
-        go_on.wait(20)
+        go_on.wait(PATIENCE)
         yield from train_steps(*arguments, **settings)
 
     monkeypatch.setattr(schedule, "train_steps", slowly)
     widget.start()
-    assert at_work.wait(20)
+    assert at_work.wait(PATIENCE)
 
     def failing(*_, **__):
         raise ValueError("no such luck")
@@ -189,5 +190,5 @@ def test_a_run_that_was_replaced_before_it_began_is_not_shown(widget, monkeypatc
     monkeypatch.setattr(schedule, "train_steps", failing)
     widget.start()
     go_on.set()
-    assert widget.wait(20) is None
+    assert widget.wait(PATIENCE) is None
     assert widget.training.state == "failed"

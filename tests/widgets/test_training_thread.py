@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from toys import wait_until
+from toys import PATIENCE, stands_still, wait_until
 
 from cl_helpers.widgets.training_thread import TrainingThread, current
 
@@ -39,7 +39,7 @@ def _nothing_goes_on():
     yield
     if run := current():
         run.stop()
-        assert run.wait(5)
+        assert run.wait(PATIENCE)
     wait_until(lambda: "training" not in [t.name for t in threading.enumerate()])
 
 
@@ -52,7 +52,7 @@ def test_drains_all_events_in_order_in_another_thread():
         steps.end,
     )
     run.start()
-    assert run.wait(5)
+    assert run.wait(PATIENCE)
     wait_until(lambda: steps.ended == 1)
     assert steps.seen == list(range(20))
     assert set(thread) != {threading.main_thread()}
@@ -68,14 +68,14 @@ def test_a_paused_run_stands_still_and_goes_on_where_it_was():
     wait_until(lambda: steps.made > 3)
     run.pause()
     assert run.state == "paused"
-    time.sleep(0.05)  # the step in progress
+    wait_until(lambda: stands_still(run))
     made = steps.made
     time.sleep(0.1)
     assert steps.made == made
     run.resume()
     wait_until(lambda: steps.made > made + 3)
     run.stop()
-    assert run.wait(5)
+    assert run.wait(PATIENCE)
     assert steps.seen == list(range(len(steps.seen)))
 
 
@@ -88,7 +88,7 @@ def test_stop_ends_it_and_closes_the_generator(paused):
     if paused:
         run.pause()
     run.stop("enough")
-    assert run.wait(5)
+    assert run.wait(PATIENCE)
     assert run.state == "stopped"
     assert run.reason == "enough"
     assert steps.closed is not None
@@ -98,7 +98,7 @@ def test_a_run_that_was_over_cannot_be_stopped():
     steps = Steps(3)
     run = steps.run()
     run.start()
-    assert run.wait(5)
+    assert run.wait(PATIENCE)
     run.stop()
     assert run.state == "done"
 
@@ -111,7 +111,7 @@ def test_the_run_before_has_ended_when_the_next_begins():
     wait_until(lambda: first.made)
     two = TrainingThread(second, lambda e: began.append(time.monotonic()), second.end)
     two.start()
-    assert two.wait(5)
+    assert two.wait(PATIENCE)
     assert one.state == "stopped"
     assert one.reason == "another run was started"
     assert first.closed < began[0]
@@ -123,7 +123,7 @@ def test_many_starts_in_a_row_leave_the_last_one_alone():
     runs = [steps.run() for steps in every]
     for run in runs:
         run.start()
-    assert all(run.wait(5) for run in runs[:-1])
+    assert all(run.wait(PATIENCE) for run in runs[:-1])
     wait_until(lambda: every[-1].made)
     assert [run.state for run in runs] == ["stopped"] * 9 + ["running"]
     assert current() is runs[-1]
@@ -133,7 +133,7 @@ def test_an_error_is_kept_with_its_cause():
     steps = Steps(fails_at=2)
     run = steps.run()
     run.start()
-    assert run.wait(5)
+    assert run.wait(PATIENCE)
     assert run.state == "failed"
     assert str(run.error) == "a bad step"
     assert isinstance(run.error.__cause__, KeyError)
