@@ -837,7 +837,7 @@ def lwf() -> Truth:
 @fact
 def generative_replay() -> Truth:
     tasks = cl.split(cl.load("digits").first(600, 100), 2, scenario="class")[:3]
-    how: dict = {"epochs": 40, "batch_size": 20, "lr": 1e-3}
+    how: dict = {"epochs": 15, "batch_size": 20, "lr": 1e-3}
     dreams, stored, missed = [], [], []
     first = tasks[0].train.x
     method, model = cl.DGR(hidden=64, latent=8), cl.MLP((784, 32, 10), seed=0)
