@@ -51,6 +51,7 @@ def kernels():
         )
         try:
             wait_until(lambda: os.path.exists(address) or server.poll() is not None)
+            assert server.poll() is None
             yield folder
         finally:
             server.terminate()
