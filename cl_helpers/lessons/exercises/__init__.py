@@ -9,30 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import on_curvature as minima
-from . import on_importance as omegas
-from . import on_metrics as figures
-from . import on_paths as paths
-from . import on_projection as projections
-from . import on_scenarios as scenarios
-from . import on_schedules as rates
-from . import on_tasks as tasks
+from . import (
+    on_curvature,
+    on_importance,
+    on_metrics,
+    on_paths,
+    on_projection,
+    on_scenarios,
+    on_schedules,
+    on_tasks,
+)
 from .judge import Exercise, Verdict, judge, not_yet
 
 EXERCISES = {
-    "start": figures.start,
-    "forgetting": figures.forgetting,
-    "permutation": tasks.permutation,
-    "compromise": tasks.compromise,
-    "ewc": omegas.ewc,
-    "mas": omegas.mas,
-    "scp": omegas.scp,
-    "si": paths.si,
-    "rwalk": paths.rwalk,
-    "agem": projections.agem,
-    "scenarios": scenarios.scenarios,
-    "regimes": minima.regimes,
-    "schedules": rates.schedules,
+    "start": on_metrics.start,
+    "forgetting": on_metrics.forgetting,
+    "permutation": on_tasks.permutation,
+    "compromise": on_tasks.compromise,
+    "ewc": on_importance.ewc,
+    "mas": on_importance.mas,
+    "scp": on_importance.scp,
+    "si": on_paths.si,
+    "rwalk": on_paths.rwalk,
+    "agem": on_projection.agem,
+    "scenarios": on_scenarios.scenarios,
+    "regimes": on_curvature.regimes,
+    "schedules": on_schedules.schedules,
 }
 
 __all__ = ["EXERCISES", "Exercise", "Verdict", "check"]
