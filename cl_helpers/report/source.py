@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-_HOME = Path(__file__).parent.parent
+_HOME = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 
 import cl_helpers as cl
 
-stored = import_module("cl_helpers.stored")
+stored = import_module("cl_helpers.report.results")
 
 
 @pytest.fixture

@@ -36,13 +36,13 @@ class Own:
     ("thing", "file", "names"),
     [
         (cl.MAS, "methods/mas.py", ["MAS"]),
-        (cl.permuted, "tasks.py", ["permuted"]),
-        (cl.metrics.forgettings, "metrics.py", ["forgettings"]),
-        (cl.Run.average_accuracy, "run.py", ["Run", "average_accuracy"]),  # a property
-        (cl.Run.load, "run.py", ["Run", "load"]),  # a class method
-        (cl.flat.Flat.scratch, "parameters.py", ["Flat", "scratch"]),  # a cached property
+        (cl.permuted, "data/tasks.py", ["permuted"]),
+        (cl.metrics.forgettings, "training/metrics.py", ["forgettings"]),
+        (cl.Run.average_accuracy, "training/run.py", ["Run", "average_accuracy"]),  # a property
+        (cl.Run.load, "training/run.py", ["Run", "load"]),  # a class method
+        (cl.flat.Flat.scratch, "models/flat.py", ["Flat", "scratch"]),  # a cached property
         (cl.SI.after_step, "methods/quadratic.py", ["PathIntegral", "after_step"]),  # inherited
-        (cl.MLP((2, 2)).forward, "models.py", ["MLP", "forward"]),
+        (cl.MLP((2, 2)).forward, "models/small.py", ["MLP", "forward"]),
     ],
 )
 def test_what_is_shown_is_what_stands_in_the_file(thing, file, names):
@@ -53,14 +53,14 @@ def test_what_is_shown_is_what_stands_in_the_file(thing, file, names):
 
 
 def test_a_module():
-    text = (PACKAGE / "metrics.py").read_text(encoding="utf-8")
+    text = (PACKAGE / "training/metrics.py").read_text(encoding="utf-8")
     assert cl.show(cl.metrics).text == text.strip()
 
 
 def test_code_of_your_own():
     shown = cl.show(double)
     assert shown.text == 'def double(x):\n    """Twice."""\n\n    return 2 * x'
-    assert Path(shown.file).name == "test_show.py"
+    assert Path(shown.file).name == Path(__file__).name
     assert cl.show(Own.method).text == "def method(self): ..."
     assert cl.show(Own).text == inspect.getsource(Own).strip()
 
