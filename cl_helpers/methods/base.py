@@ -1,4 +1,4 @@
-"""The hooks of a method, in the order in which the training loop calls them."""
+"""The hooks of a method, in the order of the training loop, and what the method stores."""
 
 from __future__ import annotations
 

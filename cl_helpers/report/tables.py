@@ -1,4 +1,4 @@
-"""Tables of many runs: their metrics, and what they cost."""
+"""Tables of many runs: seeds of one experiment as one row; metrics and what they cost."""
 
 from __future__ import annotations
 

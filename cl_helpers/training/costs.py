@@ -1,4 +1,4 @@
-"""What training costs, measured from outside the loop: seconds, passes, bytes stored."""
+"""Seconds, passes and bytes of a task, noted in the run from outside the loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the widgets that train have in common: one run in the background, and its end."""
+"""The base of widgets that train: they begin a run, know whether it is the latest, and end it."""
 
 from __future__ import annotations
 
