@@ -7,7 +7,7 @@ preset = $(if $(PRESET),--preset $(PRESET))
 pytest = OMP_NUM_THREADS=1 python -m pytest -n logical --dist worksteal
 preset_env = $(if $(PRESET),CL_PRESET=$(PRESET))
 
-.PHONY: lab demo course handout site wheel test test-full compare bench lint results clean
+.PHONY: lab demo course handout site wheel test test-full test-release compare bench lint results clean
 
 lab: .venv/ready
 	jupyter lab --notebook-dir=notebooks
@@ -52,6 +52,9 @@ test: .venv/ready
 test-full: .venv/ready
 	$(pytest) -m full --ignore=tests/browser
 	python -m pytest -m full tests/browser
+
+# By hand, before a release: all tests, and the whole site without a warning.
+test-release: test test-full site
 
 compare: .venv/ready
 	python -m cl_helpers compare $(preset)
