@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -53,7 +54,10 @@ def format_tensor(tensor: Tensor) -> str:
 
 def format_error(error: BaseException) -> str:
     """An exception's type and message, in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".removesuffix(": ").split())
+    text = type(error).__name__
+    with suppress(Exception):  # an exception of anybody's may not know its own text
+        text = f"{text}: {error}".removesuffix(": ")
+    return " ".join(text.split())
 
 
 def format_printable(value: object, longest: int = 64) -> str:

@@ -63,6 +63,7 @@ def test_runs_from_top_to_bottom(path, kernels, tmp_path, monkeypatch):
     monkeypatch.setenv("JUPYTER_PATH", kernels)
     monkeypatch.setenv("CL_PRESET", "quick")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # the other core has tests of its own
     notebook = nbformat.read(path, as_version=4)
     patience = {"timeout": PATIENCE, "startup_timeout": PATIENCE, "iopub_timeout": PATIENCE}
     NotebookClient(notebook, resources={"metadata": {"path": tmp_path}}, **patience).execute()
