@@ -169,6 +169,7 @@ cli.main()
 """
 
 
+@pytest.mark.full
 def test_ctrl_c_keeps_what_is_finished_and_the_next_call_goes_on(tmp_path, here):
     """A process of its own is interrupted as its second method begins its second task."""
     arguments = [*QUICK, "--engine", "1"]  # one after the other

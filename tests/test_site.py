@@ -206,12 +206,14 @@ def test_the_source_is_left_alone(site):
         assert not cell.get("outputs")
 
 
+@pytest.mark.full
 def test_an_error_in_a_cell_fails_the_build(tmp_path):
     built = build(tmp_path, new_markdown_cell("# A page"), new_code_cell("1 / 0"), strict=False)
     assert built.returncode != 0
     assert "ZeroDivisionError" in built.stderr
 
 
+@pytest.mark.full
 def test_a_broken_link_fails_the_build(tmp_path):
     built = build(tmp_path, new_markdown_cell("# A page\n\n[nowhere](nowhere.ipynb)"))
     assert built.returncode != 0

@@ -370,6 +370,7 @@ def _click(path, seed, told):
         sheet.choose(question, options)
 
 
+@pytest.mark.full
 def test_killed_at_any_moment_at_most_the_last_change_is_lost(path):
     """Two writers at once, one of them killed again and again; the file is read all the while."""
     spawn = multiprocessing.get_context("fork")

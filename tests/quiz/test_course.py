@@ -317,6 +317,7 @@ def test_nobody_hands_in_for_somebody_else(course):
     shutil.rmtree(forged)
 
 
+@pytest.mark.full
 def test_other_assignments_of_the_course_are_executed_as_usual(course):
     def cell(source, name, **nbgrader):
         both = {"schema_version": 3, "grade_id": name, "cell_type": "code", "task": False}
@@ -345,6 +346,7 @@ def test_other_assignments_of_the_course_are_executed_as_usual(course):
     assert scores == {"right": 3, "wrong": 0}
 
 
+@pytest.mark.full
 def test_a_second_release_breaks_nothing_that_is_out(course, monkeypatch):
     due = now(3600).replace(microsecond=0)
     courses.set_deadline(course.folder, due)

@@ -300,6 +300,7 @@ def test_a_local_process_that_dies_costs_time_not_results(tasks, alone, tmp_path
     assert_same(runs, alone, atol=0.0)
 
 
+@pytest.mark.full
 def test_processes_that_die_again_and_again_are_given_up(tasks, tmp_path):
     with pytest.raises(TerminatedWorkerError):
         sweep(tasks, mortal(tmp_path / "lives", 99), lam=[5.0], engine=2, together=1)
@@ -329,6 +330,7 @@ class Complaining(cl.EWC):
         raise Unsendable("this", "that")
 
 
+@pytest.mark.full
 def test_an_error_that_cannot_be_pickled_comes_out_in_words(tasks):
     with pytest.raises(RuntimeError, match="Unsendable: this and that"):
         sweep(tasks, Complaining(), engine=2)
@@ -433,6 +435,7 @@ def test_a_worker_killed_in_mid_run_costs_time_not_results(cluster, tasks, alone
     assert_same(runs, alone, atol=0.0)
 
 
+@pytest.mark.full
 def test_what_kills_every_worker_is_an_error_and_not_an_endless_wait(cluster, tasks, tmp_path):
     with pytest.raises(KilledWorker):
         sweep(
