@@ -1,18 +1,13 @@
 """The notebooks: run from top to bottom as a student would, in the smallest preset; their form."""
 
-import json
-import os
 import re
-import subprocess
-import sys
-import tempfile
 from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from toys import PATIENCE, wait_until
+from toys import PATIENCE
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -33,34 +28,8 @@ def headings(path):
     return [(len(marks), words) for marks, words in re.findall(r"^(#+) (.+)$", text, re.M)]
 
 
-@pytest.fixture(scope="module")
-def kernels():
-    """A folder for $JUPYTER_PATH whose kernels have imported the package before they begin."""
-    if not hasattr(os, "fork"):
-        yield ""
-        return
-    program = str(Path(__file__).parent / "forked_kernel.py")
-    with tempfile.TemporaryDirectory() as folder:
-        address = f"{folder}/socket"
-        spec = Path(folder) / "kernels" / "python3" / "kernel.json"
-        spec.parent.mkdir(parents=True)
-        argv = [sys.executable, program, address, "-f", "{connection_file}"]
-        spec.write_text(json.dumps({"argv": argv, "display_name": "copy", "language": "python"}))
-        server = subprocess.Popen(
-            [sys.executable, program, address], env=os.environ | {"OMP_NUM_THREADS": "1"}
-        )
-        try:
-            wait_until(lambda: os.path.exists(address) or server.poll() is not None)
-            assert server.poll() is None
-            yield folder
-        finally:
-            server.terminate()
-            server.wait()
-
-
 @each(NOTEBOOKS)
-def test_runs_from_top_to_bottom(path, kernels, tmp_path, monkeypatch):
-    monkeypatch.setenv("JUPYTER_PATH", kernels)
+def test_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     monkeypatch.setenv("CL_PRESET", "quick")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # the other core has tests of its own
