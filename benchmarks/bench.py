@@ -17,19 +17,11 @@ from typing import Any
 
 import grading
 import growth
+import loops
 import numpy as np
 import torch
 from live import in_jupyterlab
-from loops import (
-    AVALANCHE,
-    avalanches_run,
-    omega,
-    our_epoch,
-    our_run,
-    products_alone,
-    second_task,
-    usual_epoch,
-)
+from loops import omega, our_epoch, products_alone, second_task, usual_epoch
 from rich.console import Console
 from rich.table import Table
 from timing import in_turns, machine, timed
@@ -91,12 +83,12 @@ def importance() -> Figures:
 
 def avalanche() -> Figures:
     """2 tasks × 1 epoch of 60,000 images, on the CPU: ours and Avalanche's, in seconds."""
-    if not AVALANCHE.exists():
-        raise SystemExit(f"{AVALANCHE} is not there: make bench sets it up")
+    if not loops.AVALANCHE.exists():
+        raise SystemExit(f"{loops.AVALANCHE} is not there: make bench sets it up")
     no_test = without_tests()
     names = ("baseline", "ewc", "si", "mas")
-    ours = {name: partial(our_run, name, no_test, 2, 1) for name in names}
-    theirs = {f"Avalanche's {name}": partial(avalanches_run, name, 2, 1) for name in names}
+    ours = {name: partial(loops.our_run, name, no_test, 2, 1) for name in names}
+    theirs = {f"Avalanche's {name}": partial(loops.avalanches_run, name, 2, 1) for name in names}
     return in_turns(ours | theirs, repeats=3)
 
 
