@@ -50,6 +50,7 @@ LOOK: dict[str, tuple[str, str, str]] = {
     "er": ("#661100", "p", "-"),
     "dgr": ("#5C4033", "d", "--"),
 }
+Point = Sequence[float] | NDArray
 OTHER = ("#444444", "X", "-")
 
 
@@ -78,8 +79,7 @@ class Chart(Figure):
     ) -> tuple[dict, dict]:
         # As HTML too: JupyterLab shows a PNG without its text.
         file, text = png(self), alt_text(self)
-        source = f"data:image/png;base64,{b64encode(file).decode()}"
-        kind = "cl-copy" if self.of_a_widget else "cl-figure"
+        kind, source = "cl-copy" if self.of_a_widget else "cl-figure", data_url(file)
         html = f'<img class="{kind}" style="max-width: 100%" alt="{escape(text)}" src="{source}">'
         data = {"text/html": html, "image/png": file, "text/plain": text}
         return data, {"image/png": {"alt": text}}
@@ -112,6 +112,11 @@ def png(figure: Chart, **options: int) -> bytes:
     metadata.add_itxt("Description", alt_text(figure))
     image.save(file, "png", pnginfo=metadata, **options)
     return file.getvalue()
+
+
+def data_url(file: bytes) -> str:
+    """Return the bytes of a PNG file as the address of an image in a page."""
+    return f"data:image/png;base64,{b64encode(file).decode()}"
 
 
 def images(images: Sequence[torch.Tensor], titles: Sequence[str]) -> Chart:
@@ -261,8 +266,9 @@ def forgetting(runs: Sequence[Run]) -> Chart:
         x = np.arange(1, lost.shape[1] + 1) + (i - (len(groups) - 1) / 2) * width
         mean = lost.mean(0)
         error = [mean - lost.min(0), lost.max(0) - mean] if len(lost) > 1 else None
-        look = {"color": LOOK.get(name, OTHER)[0], "hatch": hatches[i % len(hatches)]}
-        ax.bar(x, mean, width, yerr=error, label=method_label(name), edgecolor="white", **look)
+        colour, hatch = LOOK.get(name, OTHER)[0], hatches[i % len(hatches)]
+        look: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "white"}
+        ax.bar(x, mean, width, yerr=error, label=method_label(name), **look)
         n_tasks = lost.shape[1] + 1
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set(xticks=range(1, n_tasks), xlabel="task")
@@ -328,7 +334,7 @@ def blank(width: float, height: float) -> Chart:
     return Chart(figsize=(width, height), dpi=120, layout="constrained")
 
 
-def note(ax: Axes, text: str, at: Sequence[float], off: tuple[float, float], **look: Any) -> None:
+def note(ax: Axes, text: str, at: Point, off: tuple[float, float], **look: Any) -> None:
     """Write `text` beside the point `at` of `ax`, `off` points away; `look` as in `Axes.text`."""
     ax.annotate(text, (at[0], at[1]), off, textcoords="offset points", **look)
 

@@ -126,9 +126,8 @@ def model() -> Figure:
     ax.add_patch(Rectangle((-2.25, -side / 2), 1.35, side, fill=False, edgecolor=QUIET))
     ax.annotate("", (-0.2, 0), (-0.85, 0), arrowprops={"arrowstyle": "-|>", "color": INK})
     say(ax, -1.58, side / 2 + 2.2, "28 × 28 pixels", QUIET, size=9, ha="center")
-    for (a, b), (h, k), shade, n in zip(
-        pairwise(x), pairwise(heights), shades, weights, strict=True
-    ):
+    blocks = zip(pairwise(x), pairwise(heights), shades, weights, strict=True)
+    for (a, b), (h, k), shade, n in blocks:
         corners = [(a + half, -h / 2), (a + half, h / 2), (b - half, k / 2), (b - half, -k / 2)]
         ax.add_patch(Polygon(corners, facecolor=shade, alpha=0.3, linewidth=0))
         say(ax, (a + b) / 2, 0, f"{n:,}\nweights", INK, ha="center", va="center")

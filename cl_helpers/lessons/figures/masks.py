@@ -49,7 +49,7 @@ def scenarios() -> Figure:
     """Draw which of ten outputs compete for the same image in each scenario, and the prediction."""
     image, found = answers()
     figure = blank(8, 3.4)
-    rows = [["image", scenario] for scenario in found]
+    rows: list = [["image", scenario] for scenario in found]
     axes = figure.subplot_mosaic(rows, width_ratios=[1, 3.6], gridspec_kw={"hspace": 0.12})
     shown = axes["image"]
     shown.imshow(image.numpy(), cmap="gray_r")
