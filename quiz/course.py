@@ -128,10 +128,8 @@ def papers(folder: Path, bank: Bank) -> list[Paper]:
             if not submission:
                 wrong = ["not graded: run `python -m quiz grade`"]
             elif booked[student] != (earns := paper.score(bank)):
-                wrong = [
-                    f"the gradebook has {booked[student]} points and the answers earn {earns}: "
-                    "run `python -m quiz regrade`, unless a grader changed it"
-                ]
+                differ = f"the gradebook has {booked[student]} points and the answers earn {earns}"
+                wrong = [f"{differ}: run `python -m quiz regrade`, unless a grader changed it"]
             found.append(replace(paper, problems=(*paper.problems, *wrong)))
         return found
 

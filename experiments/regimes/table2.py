@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -106,20 +107,13 @@ def _cifar_rows() -> list[Row]:
     ]
 
 
+def _data(name: str) -> cl.Dataset:
+    return cl.load(name).in_unit_range()
+
+
+_mlp = partial(cl.MLP, (784, 256, 256, 10))
 STREAMS = {
-    "permuted": Stream(
-        lambda: cl.permuted(cl.load("mnist").in_unit_range(), 20),
-        lambda: cl.MLP((784, 256, 256, 10)),
-        _mnist_rows(0.8, 0.8),
-    ),
-    "rotated": Stream(
-        lambda: cl.rotated(cl.load("mnist").in_unit_range(), 20, degrees=10),
-        lambda: cl.MLP((784, 256, 256, 10)),
-        _mnist_rows(0.5, 0.6),
-    ),
-    "cifar": Stream(
-        lambda: cl.split(cl.load("cifar100").in_unit_range(), 5, scenario="task"),
-        cl.ResNet18,
-        _cifar_rows(),
-    ),
+    "permuted": Stream(lambda: cl.permuted(_data("mnist"), 20), _mlp, _mnist_rows(0.8, 0.8)),
+    "rotated": Stream(lambda: cl.rotated(_data("mnist"), 20), _mlp, _mnist_rows(0.5, 0.6)),
+    "cifar": Stream(lambda: cl.split(_data("cifar100"), 5, "task"), cl.ResNet18, _cifar_rows()),
 }
