@@ -82,13 +82,9 @@ def options(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
     """
     ticked = _ticked(bank, papers)
     rest = _rest(_right(bank, papers))[ticked.columns.get_level_values("question")]
-    return pd.DataFrame(
-        {
-            "share": ticked.mean(),
-            "correct": _correct(bank),
-            "discrimination": ticked.corrwith(rest.set_axis(ticked.columns, axis=1)),
-        }
-    )
+    strong = ticked.corrwith(rest.set_axis(ticked.columns, axis=1))
+    columns = {"share": ticked.mean(), "correct": _correct(bank), "discrimination": strong}
+    return pd.DataFrame(columns)
 
 
 def kr20(bank: Bank, papers: Sequence[Paper]) -> float:

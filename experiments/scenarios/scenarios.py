@@ -101,9 +101,8 @@ def with_chosen_lam(
     for row in rows:
         by_lam = {lam: next(runs).average_accuracy for lam in row.grid}
         print(f"{row.scenario} {row.method.label}: {by_lam}", flush=True)
-        methods.append(
-            replace(row.method, lam=max(by_lam, key=by_lam.__getitem__)) if by_lam else row.method
-        )
+        best = max(by_lam, key=by_lam.__getitem__, default=None)
+        methods.append(replace(row.method, lam=best) if by_lam else row.method)
     return methods
 
 
