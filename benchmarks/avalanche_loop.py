@@ -36,13 +36,13 @@ def main(data: str, n_tasks: int, epochs: int, batch_size: int, strategy: str) -
         "evaluator": None,
         "device": torch.device("cpu"),
     }
-    make = {
-        "naive": lambda: Naive(**how),
-        "ewc": lambda: EWC(ewc_lambda=400.0, mode="online", decay_factor=1.0, **how),
-        "si": lambda: SynapticIntelligence(si_lambda=0.4, eps=1e-3, **how),
-        "mas": lambda: MAS(lambda_reg=0.02, **how),
+    make, knobs = {
+        "naive": (Naive, {}),
+        "ewc": (EWC, {"ewc_lambda": 400.0, "mode": "online", "decay_factor": 1.0}),
+        "si": (SynapticIntelligence, {"si_lambda": 0.4, "eps": 1e-3}),
+        "mas": (MAS, {"lambda_reg": 0.02}),
     }[strategy]
-    learner = make()
+    learner = make(**how, **knobs)
     stream = PermutedMNIST(n_experiences=n_tasks, seed=0, dataset_root=data)
     seconds = 0.0
     for task in stream.train_stream:
@@ -56,16 +56,8 @@ def main(data: str, n_tasks: int, epochs: int, batch_size: int, strategy: str) -
         for x, y, *_ in torch.utils.data.DataLoader(task.dataset, batch_size=1000):
             right += (model(x).argmax(1) == y).sum().item()
         accuracy.append(right / len(task.dataset))
-    print(
-        json.dumps(
-            {
-                "seconds": seconds,
-                "accuracy": accuracy,
-                "avalanche": avalanche.__version__,
-                "torch": torch.__version__,
-            }
-        )
-    )
+    versions = {"avalanche": avalanche.__version__, "torch": torch.__version__}
+    print(json.dumps({"seconds": seconds, "accuracy": accuracy} | versions))
 
 
 if __name__ == "__main__":

@@ -17,18 +17,11 @@ from typing import Any
 
 import grading
 import growth
+import loops
+import numpy as np
 import torch
 from live import in_jupyterlab
-from loops import (
-    AVALANCHE,
-    avalanches_run,
-    omega,
-    our_epoch,
-    our_run,
-    products_alone,
-    second_task,
-    usual_epoch,
-)
+from loops import omega, our_epoch, products_alone, second_task, usual_epoch
 from rich.console import Console
 from rich.table import Table
 from timing import in_turns, machine, timed
@@ -45,11 +38,15 @@ SIX = ("baseline", "ewc", "mas", "si", "rwalk", "scp")
 Figures = dict[str, Any]
 
 
+def without_tests() -> cl.Dataset:
+    """MNIST with a single test image."""
+    return cl.load("mnist").first(60_000, 1)
+
+
 def epoch() -> Figures:
     """One epoch of the baseline, 60,000 images, batch 128, in seconds."""
-    mnist = cl.load("mnist")
-    n = len(mnist.train_labels)
-    no_test = mnist.first(n, 1)
+    no_test = without_tests()
+    n = len(no_test.train_labels)
     return in_turns(
         {
             "matrix products alone": lambda: products_alone(n, DEVICE),
@@ -71,8 +68,7 @@ def step() -> Figures:
 
 def importance() -> Figures:
     """Ω over 60,000 images, in seconds."""
-    mnist = cl.load("mnist")
-    no_test = mnist.first(len(mnist.train_labels), 1)
+    mnist, no_test = cl.load("mnist"), without_tests()
     return in_turns(
         {
             "an epoch of training": lambda: our_epoch(no_test, DEVICE),
@@ -87,13 +83,12 @@ def importance() -> Figures:
 
 def avalanche() -> Figures:
     """2 tasks × 1 epoch of 60,000 images, on the CPU: ours and Avalanche's, in seconds."""
-    if not AVALANCHE.exists():
-        raise SystemExit(f"{AVALANCHE} is not there: make bench sets it up")
-    mnist = cl.load("mnist")
-    no_test = mnist.first(len(mnist.train_labels), 1)
+    if not loops.AVALANCHE.exists():
+        raise SystemExit(f"{loops.AVALANCHE} is not there: make bench sets it up")
+    no_test = without_tests()
     names = ("baseline", "ewc", "si", "mas")
-    ours = {name: partial(our_run, name, no_test, 2, 1) for name in names}
-    theirs = {f"Avalanche's {name}": partial(avalanches_run, name, 2, 1) for name in names}
+    ours = {name: partial(loops.our_run, name, no_test, 2, 1) for name in names}
+    theirs = {f"Avalanche's {name}": partial(loops.avalanches_run, name, 2, 1) for name in names}
     return in_turns(ours | theirs, repeats=3)
 
 
@@ -142,12 +137,9 @@ def growing() -> Figures:
     }
     OUT.with_name("growth.json").write_text(json.dumps(points, indent=1) + "\n")
     save(growth.chart(points), OUT.with_name("growth.png"))
-    total = {"models": [float(n) for n in points["models"]["models"]]} | {
-        kind: [
-            n * s for n, s in zip(points["models"]["models"], points["models"][kind], strict=True)
-        ]
-        for kind in ("together", "alone")
-    }
+    models = {name: np.array(values) for name, values in points["models"].items()}
+    n = models["models"]
+    total = {"models": n, "together": n * models["together"], "alone": n * models["alone"]}
     return {
         f"{name} against {of}": p
         for of, curves in (points | {"models": total}).items()

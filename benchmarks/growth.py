@@ -11,6 +11,7 @@ import json
 import resource
 import subprocess
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,13 +73,12 @@ def with_parameters(device: torch.device) -> Points:
         points["parameters"].append(sum(p.numel() for p in model.parameters()))
 
         def step(name: str, width: int = width) -> float:
-            run = cl.train(
-                cl.METHODS[name](), cl.permuted(data, 2), cl.MLP(sizes_of(width)),
-                epochs=1, device=device, progress=False,
-            )  # fmt: skip
+            method, model = cl.METHODS[name](), cl.MLP(sizes_of(width))
+            tasks = cl.permuted(data, 2)
+            run = cl.train(method, tasks, model, epochs=1, device=device, progress=False)
             return run.history[-1]["seconds"] / 20
 
-        for name, seconds in in_turns({n: lambda n=n: step(n) for n in METHODS}, 3).items():
+        for name, seconds in in_turns({n: partial(step, n) for n in METHODS}, 3).items():
             points.setdefault(name, []).append(seconds)
     return points
 
@@ -96,15 +96,10 @@ def with_models(device: torch.device) -> Points:
 
     points: Points = {"models": list(STACKS), "together": [], "alone": []}
     for n in STACKS:
-        seconds = in_turns(
-            {
-                "together": lambda n=n: timed(lambda: train(n)),
-                "alone": lambda n=n: timed(lambda: [train(1) for _ in range(n)]),
-            },
-            3,
-        )
-        for kind, value in seconds.items():
-            points[kind].append(value / n)
+        together = partial(timed, partial(train, n))
+        alone = partial(timed, lambda n=n: [train(1) for _ in range(n)])
+        for kind, seconds in in_turns({"together": together, "alone": alone}, 3).items():
+            points[kind].append(seconds / n)
     return points
 
 

@@ -37,13 +37,9 @@ def our_epoch(dataset: Dataset, device: torch.device, **settings) -> float:
 def usual_epoch(n_train: int, workers: int, device: torch.device) -> float:
     """A data set with transforms, a DataLoader and Adam, as tutorials and the homework have it."""
     order = torch.randperm(784, generator=torch.Generator().manual_seed(0))
-    see = transforms.Compose(
-        [
-            transforms.ToTensor(),
-            transforms.Normalize((0.1307,), (0.3081,)),
-            transforms.Lambda(lambda x: x.view(-1)[order].view(1, 28, 28)),
-        ]
-    )
+    normalise = transforms.Normalize((0.1307,), (0.3081,))
+    permute = transforms.Lambda(lambda x: x.view(-1)[order].view(1, 28, 28))
+    see = transforms.Compose([transforms.ToTensor(), normalise, permute])
     data = torchvision.datasets.MNIST(data_folder(), train=True, transform=see)
     part = torch.utils.data.Subset(data, range(n_train))
     loader = DataLoader(part, batch_size=BATCH, shuffle=True, num_workers=workers)
@@ -88,13 +84,9 @@ def second_task(name: str, dataset: Dataset, device: torch.device) -> Callable[[
     """Seconds a step of the second task, where the penalty pulls; between events 20 steps apart."""
 
     def measure() -> float:
-        steps = cl.train_steps(
-            cl.METHODS[name](), cl.permuted(dataset, 2), epochs=1, device=device, every=20
-        )
-        seconds = []
-        for event in steps:
-            if event.kind == "step" and event.task == 1:
-                seconds.append(event.run.seconds)
+        method, tasks = cl.METHODS[name](), cl.permuted(dataset, 2)
+        events = cl.train_steps(method, tasks, epochs=1, device=device, every=20)
+        seconds = [e.run.seconds for e in events if e.kind == "step" and e.task == 1]
         return median(b - a for a, b in pairwise(seconds)) / 20
 
     return measure

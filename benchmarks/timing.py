@@ -21,11 +21,8 @@ def in_turns(things: dict[str, Callable[[], float]], repeats: int) -> Seconds:
 
     They take turns, so that a machine that slows down slows all of them.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in things}
-    for _ in range(repeats):
-        for name, thing in things.items():
-            seconds[name].append(thing())
-    return {name: median(values) for name, values in seconds.items()}
+    rounds = [{name: thing() for name, thing in things.items()} for _ in range(repeats)]
+    return {name: median(seconds[name] for seconds in rounds) for name in things}
 
 
 def timed(work: Callable[[], object]) -> float:

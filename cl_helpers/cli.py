@@ -130,9 +130,8 @@ def info() -> None:
     for size in PRESETS.values():
         steps = size.n_tasks * size.epochs * -(-size.n_train // size.batch_size)
         default = ", the default here" if size is pick_preset() else ""
-        rows.add_row(
-            f"preset {size.name}", f"about {format_duration(steps * step)} a method{default}"
-        )
+        duration = f"about {format_duration(steps * step)} a method{default}"
+        rows.add_row(f"preset {size.name}", duration)
     console.print(rows)
 
 

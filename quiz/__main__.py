@@ -17,20 +17,11 @@ from rich.table import Table
 from cl_helpers.shell import run
 
 from . import bank as banks
+from . import course as courses
 from . import export, lms
 from .build import ASSIGNMENT
 from .build import build as build_source
-from .course import (
-    HOME,
-    gradebook,
-    last_deadline,
-    nbgrader,
-    new_course,
-    papers,
-    regrade,
-    set_deadline,
-    totals,
-)
+from .course import HOME, gradebook, last_deadline, nbgrader, papers
 from .demo import make_course
 from .exchange import LEFT_OUT
 from .grading import copies, exact
@@ -57,7 +48,7 @@ def check(course: Course = HOME) -> None:
 @app.command()
 def course(folder: Path, name: str = "continual-learning") -> None:
     """Begin a course in FOLDER: there nbgrader's commands know the quiz."""
-    console.print(f"{new_course(folder, name)}: run nbgrader and `jupyter lab` there")
+    console.print(f"{courses.new_course(folder, name)}: run nbgrader and `jupyter lab` there")
 
 
 @app.command()
@@ -74,7 +65,7 @@ def release(course: Course = HOME, due: Due = None) -> None:
     build(course, due)
     nbgrader(course, "generate_assignment", ASSIGNMENT, "--force")
     if due:
-        set_deadline(course, deadline(due))
+        courses.set_deadline(course, deadline(due))
     nbgrader(course, "release_assignment", ASSIGNMENT, "--force")
     console.print(f"released: {course / 'release' / ASSIGNMENT}")
 
@@ -95,7 +86,7 @@ def grade(course: Course = HOME) -> None:
         console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
     console.print(f"grading {len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
     nbgrader(course, "autograde", ASSIGNMENT, "--force")
-    table, points = Table("student", "points", "receipt", ""), totals(course)
+    table, points = Table("student", "points", "receipt", ""), courses.totals(course)
     graded = papers(course, banks.bank_of(course))
     remarks = {p.student: "; ".join(["late"] * p.late + list(p.problems)) for p in graded}
     for paper in sorted(graded, key=lambda p: bool(remarks[p.student])):  # to be looked at: last
@@ -149,7 +140,7 @@ def export_(course: Course = HOME) -> None:
 @app.command("regrade")
 def regrade_(reason: str, course: Course = HOME) -> None:
     """Grade everyone afresh after the key was corrected. REASON goes into the log."""
-    changes = regrade(course, reason)
+    changes = courses.regrade(course, reason)
     for c in changes:
         console.print(f"{c['student']}: {c['from']} → {c['to']} ({', '.join(c['questions'])})")
     console.print(f"{len(changes)} changed; the log is {course / 'regrades.jsonl'}")

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from decimal import Decimal
 from functools import cached_property, lru_cache
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -112,6 +111,11 @@ class Question(Part):
     def key(self) -> frozenset[str]:
         return frozenset(option.id for option in self.options if option.correct)
 
+    def public(self, section: str) -> PublicQuestion:
+        """What students may see of it."""
+        options = tuple(PublicOption(option.id, option.text) for option in self.options)
+        return PublicQuestion(self.id, section, self.stem, options, self.topic, self.see)
+
 
 class Section(Part):
     section: Id
@@ -133,7 +137,7 @@ class Bank:
         self.sections = sorted(
             sections, key=lambda s: order.index(s.section) if s.section in order else len(order)
         )
-        every = list(chain.from_iterable(s.questions for s in self.sections))
+        every = [q for section in self.sections for q in section.questions]
         self.questions = {q.id: q for q in every}
         self.key = {q.id: q.key for q in every}
         self._ids = [q.id for q in every]
@@ -151,18 +155,7 @@ class Bank:
             points=str(POINTS),
             due=due,
             sections={s.section: s.title for s in self.sections},
-            questions=tuple(
-                PublicQuestion(
-                    id=q.id,
-                    section=s.section,
-                    stem=q.stem,
-                    options=tuple(PublicOption(o.id, o.text) for o in q.options),
-                    topic=q.topic,
-                    see=q.see,
-                )
-                for s in self.sections
-                for q in s.questions
-            ),
+            questions=tuple(q.public(s.section) for s in self.sections for q in s.questions),
         )
 
     def check(self) -> list[str]:
@@ -173,11 +166,9 @@ class Bank:
         wrong = []
         found = Counter({s.section: len(s.questions) for s in self.sections})
         for section in {**PROPORTIONS, **found}:
-            if found[section] != PROPORTIONS.get(section, 0):
-                wrong.append(
-                    f"section {section} has {found[section]} questions, "
-                    f"not {PROPORTIONS.get(section, 0)}"
-                )
+            n, right = found[section], PROPORTIONS.get(section, 0)
+            if n != right:
+                wrong.append(f"section {section} has {n} questions, not {right}")
         for twice in (q for q, n in Counter(self._ids).items() if n > 1):
             wrong.append(f"{twice}: the id is used twice")
         for each in self.sections:

@@ -116,17 +116,9 @@ def _same_ids(before: Questions, now: Questions) -> bool:
 
 def _locked(kind: str, name: str, source: str, points: float | None = None) -> NotebookNode:
     """A cell that students can neither change nor delete; with points, one that is graded."""
-    metadata: dict = {
-        "nbgrader": {
-            "schema_version": 3,
-            "grade_id": name,
-            "cell_type": kind,
-            "grade": points is not None,
-            "locked": True,
-            "solution": False,
-            "task": False,
-        }
-    }
+    ours: dict = {"schema_version": 3, "locked": True, "solution": False, "task": False}
+    ours |= {"grade_id": name, "cell_type": kind, "grade": points is not None}
+    metadata: dict = {"nbgrader": ours}
     if points is not None:
         metadata["nbgrader"]["points"] = points
         metadata["jupyter"] = {"source_hidden": True}

@@ -58,14 +58,8 @@ def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
     """
     venv = Path(sys.executable).parent  # where `alembic` is, which nbgrader calls
     env = os.environ | {"PATH": f"{venv}{os.pathsep}{os.environ.get('PATH', '')}"} | env
-    done = subprocess.run(
-        [sys.executable, "-m", "nbgrader", *arguments],
-        check=False,
-        cwd=folder,
-        env=env,
-        capture_output=True,
-        text=True,
-    )
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    done = subprocess.run(command, check=False, cwd=folder, env=env, capture_output=True, text=True)
     with (folder / "nbgrader.log").open("a") as log:
         log.write(done.stdout + done.stderr)
     if done.returncode:
@@ -95,9 +89,8 @@ def gradebook(folder: Path) -> Iterator[Gradebook]:
 def set_deadline(folder: Path, due: datetime) -> None:
     """Until when submissions count."""
     with gradebook(folder) as book:
-        book.update_or_create_assignment(
-            ASSIGNMENT, duedate=due.astimezone(UTC).replace(tzinfo=None)
-        )
+        utc = due.astimezone(UTC).replace(tzinfo=None)
+        book.update_or_create_assignment(ASSIGNMENT, duedate=utc)
 
 
 def last_deadline(folder: Path) -> datetime | None:
@@ -135,10 +128,8 @@ def papers(folder: Path, bank: Bank) -> list[Paper]:
             if not submission:
                 wrong = ["not graded: run `python -m quiz grade`"]
             elif booked[student] != (earns := paper.score(bank)):
-                wrong = [
-                    f"the gradebook has {booked[student]} points and the answers earn {earns}: "
-                    "run `python -m quiz regrade`, unless a grader changed it"
-                ]
+                differ = f"the gradebook has {booked[student]} points and the answers earn {earns}"
+                wrong = [f"{differ}: run `python -m quiz regrade`, unless a grader changed it"]
             found.append(replace(paper, problems=(*paper.problems, *wrong)))
         return found
 
@@ -147,11 +138,7 @@ def scores(folder: Path) -> dict[str, dict[str, Decimal]]:
     """Student -> question -> points in the gradebook, a grader's changes included."""
     with gradebook(folder) as book:
         return {
-            s.student.id: {
-                grade.name: exact(grade.score)
-                for notebook in s.notebooks
-                for grade in notebook.grades
-            }
+            s.student.id: {g.name: exact(g.score) for n in s.notebooks for g in n.grades}
             for s in book.assignment_submissions(ASSIGNMENT)
         }
 

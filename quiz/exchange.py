@@ -79,11 +79,8 @@ class Collect(ExchangeCollect):
         released = (Path(release) / NOTEBOOK).read_bytes()
         taken = secrets_of(Path(self.coursedir.root))
         for record in sorted(self._chosen, key=lambda r: r.arrived):
-            dest = Path(
-                self.coursedir.format_path(
-                    self.coursedir.submitted_directory, record.student, ASSIGNMENT
-                )
-            )
+            submitted = self.coursedir.submitted_directory
+            dest = Path(self.coursedir.format_path(submitted, record.student, ASSIGNMENT))
             collected = time_of(dest)
             if collected and not self._replaces(record, collected):
                 continue

@@ -34,11 +34,9 @@ def scores(scores: Sequence[Decimal], most: Decimal) -> Chart:
     ax = figure.subplots()
     papers = Counter(scores)
     ax.bar([*map(float, papers)], [*papers.values()], 0.8 * float(POINTS), color=LOOK["ewc"][0])
-    ax.set_xlim(-float(POINTS), float(most + POINTS))
-    ax.set_ylim(0, 1.08 * max(papers.values(), default=1))
+    ax.set(xlim=(-float(POINTS), float(most + POINTS)), xlabel=f"score, of {most:f} points")
+    ax.set(ylim=(0, 1.08 * max(papers.values(), default=1)), ylabel="papers")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.set_xlabel(f"score, of {most:f} points")
-    ax.set_ylabel("papers")
     frame(ax)
     if not scores:
         _say_empty(ax)
@@ -64,13 +62,12 @@ def item_map(items: pd.DataFrame) -> Chart:
         colour, marker, _ = LOOK.get(question.rpartition("-")[0], OTHER)
         ax.plot(x, y, marker, color=colour, markersize=6)
     heights = [y for _, y in shown.values()]
-    ax.set_xlim(-0.04, 1.04)
-    ax.set_ylim(min([-0.1, *heights]) - 0.1, max([0.4, *heights]) + 0.1)
-    ax.axhspan(ax.get_ylim()[0], 0, color="#fbeee6")
+    low, high = min([-0.1, *heights]) - 0.1, max([0.4, *heights]) + 0.1
+    ax.set(xlim=(-0.04, 1.04), ylim=(low, high), ylabel="discrimination")
+    ax.axhspan(low, 0, color="#fbeee6")
     ax.axhline(0, color="black", linewidth=0.8)
     ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.set_xlabel("share of papers that earn it: hard on the left, easy on the right")
-    ax.set_ylabel("discrimination")
     frame(ax)
     if not shown:
         _say_empty(ax, "no question has a discrimination")
@@ -107,12 +104,8 @@ def option_shares(options: pd.DataFrame) -> Chart:
         ax.spines[["top", "right", "bottom"]].set_visible(False)
     for ax in panels[len(questions) :]:
         ax.set_axis_off()
-    figure.legend(
-        handles=[Patch(**CORRECT, label="✓ correct"), Patch(**WRONG, label="not correct")],
-        loc="outside upper center",
-        ncols=2,
-        frameon=False,
-    )
+    handles = [Patch(**CORRECT, label="✓ correct"), Patch(**WRONG, label="not correct")]
+    figure.legend(handles=handles, loc="outside upper center", ncols=2, frameon=False)
     return described(
         figure,
         f"The share of papers that ticked each option, a panel for each of {len(questions)} "
@@ -133,18 +126,12 @@ def _name_points(ax: Axes, names: dict[tuple[float, float], str]) -> None:
     """A name near each point, where it covers as little as possible and stays in the frame."""
     dots = ax.transData.transform(np.array([*names]).reshape(-1, 2))
     taken = [Bbox([dot - 6, dot + 6]) for dot in dots]
+    halo = [withStroke(linewidth=2, foreground="white")]
+    line = {"arrowstyle": "-", "color": "#777777", "linewidth": 0.6}
+    look: dict[str, Any] = {"fontsize": 8, "path_effects": halo, "arrowprops": line}
     for (point, name), dot in zip(names.items(), dots, strict=True):
-        label = ax.annotate(
-            name,
-            point,
-            (0, 0),
-            textcoords="offset pixels",
-            ha="center",
-            va="center",
-            fontsize=8,
-            path_effects=[withStroke(linewidth=2, foreground="white")],
-            arrowprops={"arrowstyle": "-", "color": "#777777", "linewidth": 0.6},
-        )
+        label = ax.annotate(name, point, (0, 0), textcoords="offset pixels", **look)
+        label.set(ha="center", va="center")
         label.set_in_layout(False)
         half = np.array(Text.get_window_extent(label).size) / 2
         moves = [side * (half + gap) for gap in GAPS for side in SIDES]

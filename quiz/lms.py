@@ -135,15 +135,8 @@ def _presentation(item: ET.Element, question: Question) -> None:
 def _response_processing(item: ET.Element, question: Question) -> None:
     """Show the feedback of every chosen option; then score: all of the key, and no other."""
     processing = _add(item, "resprocessing")
-    _add(
-        _add(processing, "outcomes"),
-        "decvar",
-        varname="SCORE",
-        vartype="Decimal",
-        defaultval="0",
-        minvalue="0",
-        maxvalue=str(POINTS),
-    )
+    score = {"varname": "SCORE", "vartype": "Decimal", "defaultval": "0", "minvalue": "0"}
+    _add(_add(processing, "outcomes"), "decvar", **score, maxvalue=str(POINTS))
     # Canvas takes an option for wrong in the conditions of its feedback, and for correct in the
     # score's: the score comes last.
     always = _condition(processing, "Yes")

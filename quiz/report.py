@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import os
-from base64 import b64encode
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -22,7 +21,7 @@ from markupsafe import Markup
 
 from cl_helpers.files import replacing, writable
 from cl_helpers.formats import format_number, format_percent
-from cl_helpers.report.plots import alt_text, png
+from cl_helpers.report.plots import alt_text, data_url, png
 
 from . import figures
 from .bank import POINTS, Bank
@@ -83,13 +82,9 @@ def options(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
     """
     ticked = _ticked(bank, papers)
     rest = _rest(_right(bank, papers))[ticked.columns.get_level_values("question")]
-    return pd.DataFrame(
-        {
-            "share": ticked.mean(),
-            "correct": _correct(bank),
-            "discrimination": ticked.corrwith(rest.set_axis(ticked.columns, axis=1)),
-        }
-    )
+    strong = ticked.corrwith(rest.set_axis(ticked.columns, axis=1))
+    columns = {"share": ticked.mean(), "correct": _correct(bank), "discrimination": strong}
+    return pd.DataFrame(columns)
 
 
 def kr20(bank: Bank, papers: Sequence[Paper]) -> float:
@@ -181,10 +176,9 @@ def write(
     folder = writable(Path(folder))
     papers = sorted(papers, key=lambda paper: paper.student)
     questions, ticks = items(bank, papers), options(bank, papers)
+    counted = [paper for paper in papers if counts(paper)]
     charts = {
-        "scores": figures.scores(
-            [exact(p.score(bank)) for p in papers if counts(p)], exact(bank.most)
-        ),
+        "scores": figures.scores([exact(p.score(bank)) for p in counted], exact(bank.most)),
         "items": figures.item_map(questions),
         "options": figures.option_shares(ticks),
     }
@@ -195,17 +189,14 @@ def write(
         papers=papers,
         title=title,
         due=due,
-        counted=[p for p in papers if counts(p)],
+        counted=counted,
         overview=overview(bank, papers),
         items=questions.to_dict("index"),
         options=ticks.to_dict("index"),
         flags=flags(bank, papers),
         few=FEW,
         copies=copies(papers),
-        images={
-            name: (f"data:image/png;base64,{b64encode(image).decode()}", alt_text(charts[name]))
-            for name, image in images.items()
-        },
+        images={name: (data_url(images[name]), alt_text(c)) for name, c in charts.items()},
     )
     files = {
         "report.html": page.encode("utf-8", "replace"),

@@ -276,15 +276,8 @@ def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
     start = np.random.default_rng(0).standard_normal(len(w)).astype(dtype)
     if not multiply(start).any():  # H is 0: the loss is flat, and ARPACK gives up
         return np.zeros(k, dtype)
-    found = eigsh(
-        operator,
-        k,
-        which="LA",
-        v0=start,
-        ncv=min(len(w), 2 * k + 10),
-        tol=1e-4,
-        return_eigenvectors=False,
-    )
+    ncv = min(len(w), 2 * k + 10)
+    found = eigsh(operator, k, which="LA", v0=start, ncv=ncv, tol=1e-4, return_eigenvectors=False)
     return np.sort(found)[::-1]
 
 

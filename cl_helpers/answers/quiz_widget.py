@@ -79,9 +79,8 @@ class Quiz(CourseWidget):
         with self._changing:
             self.answers.choose(question, options)
             self._show_state()
-        return Progress(
-            f"{question}: {', '.join(self._chosen(question)) or '–'} · {self.page.line}"
-        )
+        chosen = ", ".join(self._chosen(question)) or "–"
+        return Progress(f"{question}: {chosen} · {self.page.line}")
 
     def show(self, question: str) -> Progress:
         """A question to read as text, its options in your order, yours marked with an x.

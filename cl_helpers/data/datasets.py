@@ -229,24 +229,16 @@ def data_folder(root: str | os.PathLike | None = None) -> Path:
 
 
 def _dataset(name: str, class_names: Iterable[str], *arrays: Tensor) -> Dataset:
-    train_images, train_labels, test_images, test_labels = arrays
-    values = train_images.transpose(0, 1).flatten(1)
+    x, y, x_test, y_test = arrays
+    values = x.transpose(0, 1).flatten(1)
     # Exact and small: the mean and the mean square from how often each byte value occurs.
     counts = torch.stack([torch.bincount(v, minlength=256) for v in values]).double()
     level = torch.arange(256, dtype=torch.float64) / 255
     share = counts / counts.sum(1, keepdim=True)
     mean = share @ level
     std = (share @ level**2 - mean**2).sqrt()
-    return Dataset(
-        name,
-        train_images,
-        train_labels.long(),
-        test_images,
-        test_labels.long(),
-        tuple(class_names),
-        mean.float().view(-1, 1, 1),
-        std.float().view(-1, 1, 1),
-    )
+    mean, std = (v.float().view(-1, 1, 1) for v in (mean, std))
+    return Dataset(name, x, y.long(), x_test, y_test.long(), tuple(class_names), mean, std)
 
 
 def _digits() -> Dataset:

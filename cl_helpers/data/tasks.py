@@ -206,9 +206,8 @@ def split(
 
         name = " ".join(dataset.class_names[c] for c in own)
         classes = active if scenario == "domain" else own
-        tasks.append(
-            Task(name, dataset.name, half("train"), half("test"), classes, active, scenario)
-        )
+        views = half("train"), half("test")
+        tasks.append(Task(name, dataset.name, *views, classes, active, scenario))
     return tasks
 
 

@@ -46,10 +46,9 @@ class Rotate:
     degrees: float
 
     def __call__(self, images: Tensor) -> Tensor:
-        grid = _grid(self.degrees, *images.shape[-2:], images.device).expand(
-            len(images), -1, -1, -1
-        )
-        return F.grid_sample(images.float(), grid, align_corners=False).round_()
+        grid = _grid(self.degrees, *images.shape[-2:], images.device)
+        grids = grid.expand(len(images), -1, -1, -1)
+        return F.grid_sample(images.float(), grids, align_corners=False).round_()
 
     def to(self, device: torch.device) -> Rotate:
         """Return the rotation itself, which has no tensors to move."""

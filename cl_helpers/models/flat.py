@@ -111,13 +111,10 @@ class Stack:
         flats = [flatten(model) for model in models]
         shapes = flats[0].shapes
         self.models = models
-        if len(models) == 1:
-            self.theta, self.grad = flats[0].theta[None], flats[0].grad[None]
-        else:
-            self.theta = torch.stack([flat.theta for flat in flats])
-            self.grad = torch.zeros_like(self.theta)
-            for model, theta, grad in zip(models, self.theta, self.grad, strict=True):
-                _flat[model] = Flat(model, (theta, grad))
+        self.theta = torch.stack([flat.theta for flat in flats])
+        self.grad = torch.zeros_like(self.theta)
+        for model, theta, grad in zip(models, self.theta, self.grad, strict=True):
+            _flat[model] = Flat(model, (theta, grad))
         self.parameters = {n: nn.Parameter(v) for n, v in unflatten(self.theta, shapes).items()}
 
     def bring_in_gradients(self) -> None:

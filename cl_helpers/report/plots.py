@@ -24,6 +24,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -49,6 +50,7 @@ LOOK: dict[str, tuple[str, str, str]] = {
     "er": ("#661100", "p", "-"),
     "dgr": ("#5C4033", "d", "--"),
 }
+Point = Sequence[float] | NDArray
 OTHER = ("#444444", "X", "-")
 
 
@@ -77,8 +79,7 @@ class Chart(Figure):
     ) -> tuple[dict, dict]:
         # As HTML too: JupyterLab shows a PNG without its text.
         file, text = png(self), alt_text(self)
-        source = f"data:image/png;base64,{b64encode(file).decode()}"
-        kind = "cl-copy" if self.of_a_widget else "cl-figure"
+        kind, source = "cl-copy" if self.of_a_widget else "cl-figure", data_url(file)
         html = f'<img class="{kind}" style="max-width: 100%" alt="{escape(text)}" src="{source}">'
         data = {"text/html": html, "image/png": file, "text/plain": text}
         return data, {"image/png": {"alt": text}}
@@ -113,6 +114,11 @@ def png(figure: Chart, **options: int) -> bytes:
     return file.getvalue()
 
 
+def data_url(file: bytes) -> str:
+    """Return the bytes of a PNG file as the address of an image in a page."""
+    return f"data:image/png;base64,{b64encode(file).decode()}"
+
+
 def images(images: Sequence[torch.Tensor], titles: Sequence[str]) -> Chart:
     """Show images (C, H, W) side by side, each under its title.
 
@@ -138,9 +144,8 @@ def tasks(tasks: Sequence[Task]) -> Chart:
         images, _ = task.test.batch(torch.stack([(y == c).int().argmax() for c in task.classes]))
         for ax, image in zip(row, images, strict=True):
             _show(ax, image)
-        row[0].set_ylabel(
-            task.name.replace(" ", "\n"), rotation=0, ha="right", va="center", fontsize=9
-        )
+        name = task.name.replace(" ", "\n")
+        row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     return described(
         figure,
         f"Images of {tasks[0].data}, the first of each of {n_shown} classes, as each of "
@@ -164,38 +169,43 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
     ends, groups = {}, _by_method(runs)
     for name, group in groups.items():
         curves = np.array([metrics.average_accuracies(r.accuracy) for r in group])
-        x = np.arange(1, curves.shape[1] + 1)
-        mean = curves.mean(0)
-        ends[name] = mean[-1]
-        colour, marker, dash = LOOK.get(name, OTHER)
-        text = f"{method_label(name)}  {mean[-1]:.1%}"
-        if np.isnan(mean[:-1]).any():  # joint training has only an end
-            ax.axhline(mean[-1], color=colour, linestyle=dash, label=text)
-            continue
-        ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, label=text, markersize=6)
-        ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
-    ax.set_xticks(x)
-    ax.set_xlabel("tasks learned")
-    ax.set_ylabel("average accuracy on them")
+        n_tasks, ends[name] = curves.shape[1], curves.mean(0)[-1]
+        draw_mean(ax, curves, name, f"{method_label(name)}  {ends[name]:.1%}", markersize=6)
+    ax.set(xticks=range(1, n_tasks + 1))
+    ax.set(xlabel="tasks learned", ylabel="average accuracy on them")
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     frame(ax)
-    handles, labels = ax.get_legend_handles_labels()
-    best_first = np.argsort([-v for v in ends.values()], kind="stable")
-    ax.legend(
-        [handles[i] for i in best_first],
-        [labels[i] for i in best_first],
-        title=f"after {len(x)} tasks",
-        loc="center left",
-        bbox_to_anchor=(1.01, 0.5),
-        frameon=False,
-    )
-    ranking = ", ".join(f"{n} {ends[n]:.1%}" for n in sorted(ends, key=lambda n: -ends[n]))
+    best_first = sorted(ends, key=lambda n: -ends[n])
+    handles = dict(zip(ends, ax.get_legend_handles_labels()[0], strict=True))
+    legend_beside(ax, handles=[handles[n] for n in best_first], title=f"after {n_tasks} tasks")
+    ranking = ", ".join(f"{n} {ends[n]:.1%}" for n in best_first)
     n_seeds = max(map(len, groups.values()))
     return described(
         figure,
-        f"Average accuracy on the tasks learned so far against their number, 1 to {len(x)}, a line "
-        f"a method, mean of {n_seeds} seed{'s' * (n_seeds > 1)}. At the end: {ranking}.",
+        f"Average accuracy on the tasks learned so far against their number, 1 to {n_tasks}, a "
+        f"line a method, mean of {n_seeds} seed{'s' * (n_seeds > 1)}. At the end: {ranking}.",
     )
+
+
+def draw_mean(ax: Axes, curves: NDArray, method: str, text: str, **look: Any) -> None:
+    """Draw the mean over seeds of a curve, in a band from the lowest seed to the highest.
+
+    Joint training, which has only an end, is a level line.
+
+    Args:
+        ax: the axes.
+        curves: (seeds, tasks), NaN where not evaluated.
+        method: whose colour, marker and dashes are used.
+        text: for the legend.
+        look: other arguments of `Axes.plot`.
+    """
+    colour, marker, dash = LOOK.get(method, OTHER)
+    mean, x = curves.mean(0), np.arange(1, curves.shape[1] + 1)
+    if np.isnan(mean[:-1]).any():
+        ax.axhline(mean[-1], color=colour, linestyle=dash, label=text)
+        return
+    ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, label=text, **look)
+    ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
 
 
 def accuracy_matrix(run: Run) -> Chart:
@@ -211,19 +221,15 @@ def accuracy_matrix(run: Run) -> Chart:
     for t, j in zip(*np.nonzero(~np.isnan(shown)), strict=True):
         ink = "black" if shown[t, j] > 0.6 else "white"
         ax.text(j, t, f"{100 * shown[t, j]:.1f}", ha="center", va="center", color=ink, fontsize=10)
-    ax.set_xticks(range(n), [str(j + 1) for j in range(n)])
-    ax.set_yticks(range(n), [str(t + 1) for t in range(n)])
-    ax.set_xlabel("accuracy on task (%)")
-    ax.set_ylabel("after learning task")
-    for side in ax.spines.values():
-        side.set_visible(False)
+    numbers = [str(t + 1) for t in range(n)]
+    ax.set_xticks(range(n), numbers)
+    ax.set_yticks(range(n), numbers)
+    ax.set(xlabel="accuracy on task (%)", ylabel="after learning task")
+    ax.spines[:].set_visible(False)
     figure.colorbar(image, ax=ax, format=PercentFormatter(1, decimals=0), shrink=0.85)
     name = run.config["method"]
-    ax.set_title(
-        f"{method_label(name)}: "
-        f"average {run.average_accuracy:.1%}, forgetting {100 * run.forgetting:.1f} points",
-        fontsize=11,
-    )
+    points = f"average {run.average_accuracy:.1%}, forgetting {100 * run.forgetting:.1f} points"
+    ax.set_title(f"{method_label(name)}: {points}", fontsize=11)
     return described(
         figure,
         f"Accuracy matrix of {name}: row t, column j is the accuracy on task j after learning task "
@@ -260,23 +266,15 @@ def forgetting(runs: Sequence[Run]) -> Chart:
         x = np.arange(1, lost.shape[1] + 1) + (i - (len(groups) - 1) / 2) * width
         mean = lost.mean(0)
         error = [mean - lost.min(0), lost.max(0) - mean] if len(lost) > 1 else None
-        ax.bar(
-            x,
-            mean,
-            width,
-            yerr=error,
-            color=LOOK.get(name, OTHER)[0],
-            hatch=hatches[i % len(hatches)],
-            edgecolor="white",
-            label=method_label(name),
-        )
+        colour, hatch = LOOK.get(name, OTHER)[0], hatches[i % len(hatches)]
+        look: dict[str, Any] = {"color": colour, "hatch": hatch, "edgecolor": "white"}
+        ax.bar(x, mean, width, yerr=error, label=method_label(name), **look)
         n_tasks = lost.shape[1] + 1
     ax.axhline(0, color="black", linewidth=0.8)
-    ax.set_xticks(range(1, n_tasks))
-    ax.set_xlabel("task")
+    ax.set(xticks=range(1, n_tasks), xlabel="task")
     ax.set_ylabel(f"accuracy lost by the end\nof task {n_tasks} (points)")
     frame(ax)
-    ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+    legend_beside(ax)
     means = ", ".join(f"{name} {lost.mean():.1f}" for name, lost in groups.items())
     return described(
         figure,
@@ -294,7 +292,7 @@ def _show(ax: Axes, image: torch.Tensor) -> None:
     """An image (C, H, W), from its darkest value to its lightest."""
     low, high = image.min(), image.max()
     ax.imshow(((image - low) / (high - low)).permute(1, 2, 0).cpu().numpy(), cmap="gray")
-    ax.set_xticks([]), ax.set_yticks([])
+    ax.set(xticks=[], yticks=[])
 
 
 def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
@@ -334,6 +332,16 @@ def task_line(ax: Axes, task: int, n_tasks: int) -> list[Line2D]:
 def blank(width: float, height: float) -> Chart:
     """Make an empty chart of `width` and `height` in inches."""
     return Chart(figsize=(width, height), dpi=120, layout="constrained")
+
+
+def note(ax: Axes, text: str, at: Point, off: tuple[float, float], **look: Any) -> None:
+    """Write `text` beside the point `at` of `ax`, `off` points away; `look` as in `Axes.text`."""
+    ax.annotate(text, (at[0], at[1]), off, textcoords="offset points", **look)
+
+
+def legend_beside(ax: Axes, *entries: Any, **look: Any) -> None:
+    """Put a legend to the right of `ax`; `entries` and `look` are arguments of `Axes.legend`."""
+    ax.legend(*entries, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, **look)
 
 
 def frame(ax: Axes) -> None:

@@ -164,7 +164,8 @@ class StackedLearner(Learner):
             learner.task = task
         self.taken = 0
         self.plain_step = StackedStep(self.methods, self.models, task, settings, stage)
-        self.take_step = recorded(self.plain_step, self.methods, [self.masks], settings)
+        device, asked = settings.device, settings.cuda_graph
+        self.take_step = recorded(self.plain_step, self.methods, [self.masks], device, asked)
 
     def shuffled(self) -> Tensor:
         """All positions in orders of their own, (S, N), a row a model."""

@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -19,39 +18,27 @@ from ..methods import Method
 WARM_UP = 3  # plain steps before one is recorded; they count like any other
 
 
-class Asked(Protocol):
-    """The settings that decide whether a step is recorded."""
-
-    @property
-    def device(self) -> str | torch.device:
-        """Device of the model."""
-        ...
-
-    @property
-    def cuda_graph(self) -> bool:
-        """Whether to record a step if the device is CUDA."""
-        ...
-
-
 def recorded(
     step: Callable[[Tensor], Tensor],
     methods: Sequence[Method],
     generators: Sequence[torch.Generator],
-    settings: Asked,
+    device: str | torch.device,
+    asked: bool,
 ) -> Callable[[Tensor], Tensor]:
-    """Turn a step into a CUDA graph where the settings ask for it and the method allows it.
+    """Turn a step into a CUDA graph where that is asked for and the method allows it.
 
     Args:
         step: takes the positions of a batch and returns the loss.
         methods: those whose step it is.
         generators: random generators on the device that the step draws from.
-        settings: `device` and `cuda_graph`.
+        device: of the model; only a step on a CUDA device can be recorded.
+        asked: whether to record it, `cuda_graph` of the settings.
 
     Returns:
         A `CudaGraphStep`, or `step` itself.
     """
-    device = torch.device(settings.device)
-    if device.type == "cuda" and settings.cuda_graph and methods[0].recordable:
+    device = torch.device(device)
+    if device.type == "cuda" and asked and methods[0].recordable:
         return CudaGraphStep(step, methods, generators, device)
     return step
 

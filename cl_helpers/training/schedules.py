@@ -7,11 +7,12 @@ Progress u (N,) runs from 0 at the first step to 1 at the last. All schedules be
 from __future__ import annotations
 
 import math
-import numbers
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from ..checks import at_least_one
 
 PLATEAUS = 3  # of "step"
 CLIMB, BOTTOM = 0.3, 1 / 25  # of "one-cycle": the part of the steps that climbs, and its start
@@ -86,8 +87,7 @@ def factors(schedule: str, n_steps: int, *, warm_up: float = 0.0, final: float =
         ValueError: these do not make a schedule, see `check`.
     """
     check(schedule, warm_up, final)
-    if not (isinstance(n_steps, numbers.Integral) and n_steps > 0):
-        raise ValueError(f"n_steps is {n_steps!r}: choose a whole number, 1 or more")
+    at_least_one("n_steps", n_steps)
     n_warm = min(round(warm_up * n_steps), n_steps - 1)
     rise = torch.arange(1, n_warm + 1, dtype=torch.float64) / (n_warm + 1)
     u = torch.linspace(0, 1, n_steps - n_warm, dtype=torch.float64)

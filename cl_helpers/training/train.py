@@ -181,14 +181,11 @@ def new_learner(
     }
     run = Run.empty(config, len(tasks))
     run.model, run.method = model, method
-    return TrackedLearner(
-        method,
-        model,
-        run,
-        order=torch.Generator().manual_seed(seed),
-        masks=masks,
-        faster=partial(recorded, methods=[method], generators=[masks], settings=settings),
+    order = torch.Generator().manual_seed(seed)
+    faster = partial(
+        recorded, methods=[method], generators=[masks], device=device, asked=settings.cuda_graph
     )
+    return TrackedLearner(method, model, run, order, masks, faster=faster)
 
 
 def with_initial_weights(

@@ -114,7 +114,7 @@ def _draw(figure: plots.Chart, a: Bowl, b: Bowl, penalty: str, lam: float, parts
         ax.contour(x, y, loss, levels=levels, colors=[colour], linewidths=0.9, linestyles=dashes)
         ax.plot(*bowl.optimum, "o" if name == "A" else "s", color=colour, markersize=8)
         off = (-8, -20) if name == "A" else (8, 7)
-        ax.annotate(f"θ*$_{name}$", bowl.optimum, off, textcoords="offset points", fontsize=12)
+        plots.note(ax, f"θ*$_{name}$", bowl.optimum, off, fontsize=12)
     both = np.maximum(loss_a, loss_b)
     if "&" in parts and both.min() < GOOD:
         ax.contourf(x, y, both, levels=[0, GOOD], colors=[GREEN], alpha=0.55)
@@ -134,9 +134,7 @@ def _draw(figure: plots.Chart, a: Bowl, b: Bowl, penalty: str, lam: float, parts
         ax.plot(*stop, "*", color="black", markersize=19, markeredgecolor="white")
         best = joint(a, b)
         ax.plot(*best, "P", color=GREEN, markersize=8, markeredgecolor="white")
-        ax.annotate(
-            "best for both", tuple(best), (10, -16), textcoords="offset points", fontsize=10
-        )
+        plots.note(ax, "best for both", best, (10, -16), fontsize=10)
         la, lb = float(a.loss(stop)), float(b.loss(stop))
         fate = {
             (True, True): "both tasks are solved",
@@ -150,7 +148,7 @@ def _draw(figure: plots.Chart, a: Bowl, b: Bowl, penalty: str, lam: float, parts
             f"{float(a.loss(best) + b.loss(best)):.2f}); {fate}."
         )
     ax.set(xlim=(-4.3, 4.3), ylim=(-2.6, 2.6), aspect="equal", xlabel="θ₁", ylabel="θ₂")
-    ax.set_xticks([]), ax.set_yticks([])
+    ax.set(xticks=[], yticks=[])
     ax.spines[["top", "right"]].set_visible(False)
     losses = "losses of task A (blue) and B (orange)" if "B" in parts else "loss of task A (blue)"
     plots.described(figure, f"Contours of the {losses} over two weights. {words}")

@@ -201,14 +201,8 @@ def _draw_factors(ax: Axes, trajectories: Sequence[Trajectory]) -> None:
         seen = (sharpness > ylim[0]) & (sharpness < ylim[1]) & (distance < xlim[1] / 1.1)
         if seen.any():
             at = int(np.argmax(seen))
-            ax.annotate(
-                f"{bound}",
-                (distance[at], sharpness[at]),
-                (4, -12),
-                textcoords="offset points",
-                fontsize=9,
-                color="#666666",
-            )
+            where = distance[at], sharpness[at]
+            plots.note(ax, f"{bound}", where, (4, -12), fontsize=9, color="#666666")
     _points(ax, x, y, trajectories)
     ax.set(xlim=xlim, ylim=ylim, xlabel="distance ‖Δw‖", ylabel="sharpness $λ_{max}$")
     ax.set_title("dotted: the same bound ½ $λ_{max}$ ‖Δw‖²", fontsize=11)
@@ -246,21 +240,6 @@ def _points(
     for i, at in enumerate(zip(x, y, strict=False), 1):
         if i > len(trajectories):
             return
-        latest = i == len(trajectories)
-        ax.plot(
-            *at,
-            "o",
-            markersize=15,
-            color="#0072B2",
-            markerfacecolor="#0072B2" if latest else "white",
-            zorder=3,
-        )
-        ax.annotate(
-            str(i),
-            at,
-            ha="center",
-            va="center",
-            fontsize=9,
-            zorder=4,
-            color="white" if latest else "black",
-        )
+        face, ink = ("#0072B2", "white") if i == len(trajectories) else ("white", "black")
+        ax.plot(*at, "o", markersize=15, color="#0072B2", markerfacecolor=face, zorder=3)
+        ax.annotate(str(i), at, ha="center", va="center", fontsize=9, zorder=4, color=ink)

@@ -93,16 +93,12 @@ class Importance(CourseWidget):
         if first:
             image = left.imshow(self.pixels(omega, task), cmap="inferno")
             left.set_title(f"Ω of the pixels, as {seen_by} sees them", fontsize=11)
-            left.set_xticks([]), left.set_yticks([])
+            left.set(xticks=[], yticks=[])
         else:
             blocks = _blocks(omega.numpy())
             top = max(float(blocks.max()), 1e-30)
-            image = left.imshow(
-                np.maximum(blocks, 1e-5 * top),
-                cmap="inferno",
-                norm=LogNorm(1e-5 * top, top),
-                aspect="auto",
-            )
+            shown, norm = np.maximum(blocks, 1e-5 * top), LogNorm(1e-5 * top, top)
+            image = left.imshow(shown, cmap="inferno", norm=norm, aspect="auto")
             left.set(xlabel="from unit", ylabel="to unit", xticks=[], yticks=[])
             left.set_title(f"Ω of {layer}, mean over blocks of weights", fontsize=11)
         figure.colorbar(image, ax=left, shrink=0.85)

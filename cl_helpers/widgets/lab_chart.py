@@ -148,20 +148,13 @@ class LabChart:
         self.average.set_data([x for x, _, _ in points], [np.mean(a) for _, a, _ in points])
         for mark in self.marks:
             mark.remove()
-        self.marks = []
+        self.marks, on_x = [], self.left.get_xaxis_transform()
         for step, lam in settled(curves.moved, close=curves.ends[1] // 12):
-            x = curves.x(step)
+            x, text = curves.x(step), f" λ {format_lam(lam)}"
+            look = {"color": "#A03C00", "fontsize": 10, "rotation": 90, "transform": on_x}
             self.marks += [
                 self.left.axvline(x, color="#D55E00", linestyle=(0, (4, 2)), linewidth=1.4),
-                self.left.text(
-                    x,
-                    0.03,
-                    f" λ {format_lam(lam)}",
-                    color="#A03C00",
-                    fontsize=10,
-                    rotation=90,
-                    transform=self.left.get_xaxis_transform(),
-                ),
+                self.left.text(x, 0.03, text, look),
             ]
 
     def _draw_matrix(self, run: Run) -> None:

@@ -137,15 +137,8 @@ class Predict(CourseWidget):
         )
         for name, value, marker, colour, off in points:
             ax.plot(value, 0, marker, color=colour, markersize=11)
-            ax.annotate(
-                f"{name} {self._describe(value)}",
-                (value, 0),
-                (0, off),
-                textcoords="offset points",
-                ha="center",
-                color=colour,
-                fontsize=11,
-            )
+            text = f"{name} {self._describe(value)}"
+            plots.note(ax, text, (value, 0), (0, off), ha="center", color=colour, fontsize=11)
         least, most = min(least, outcome), max(most, outcome)
         room = 0.12 * (most - least)  # for the words at the ends
         ax.set(xlim=(least - room, most + room), ylim=(-1, 1), yticks=[])

@@ -137,14 +137,8 @@ class Sweep(CourseWidget):
         for v in sorted(mine, key=lambda v: (v != best, v)):  # the best one comes first
             if all(np.hypot(*((mine[v] - other) / (high - low))) >= CLOSE for other in labelled):
                 at_edge = (mine[v] - low)[0] > 0.8 * (high - low)[0]
-                ax.annotate(
-                    format_knob(self.knob, v),
-                    tuple(mine[v]),
-                    (-9 if at_edge else 9, 5),
-                    textcoords="offset points",
-                    ha="right" if at_edge else "left",
-                    fontsize=9,
-                )
+                off, side = (-9, "right") if at_edge else (9, "left")
+                plots.note(ax, format_knob(self.knob, v), mine[v], (off, 5), ha=side, fontsize=9)
                 labelled.append(mine[v])
         ax.plot(*mine[best], "*", markersize=18, color="#F0C000", markeredgecolor="k")
         ax.plot(*mine[value], "o", markersize=17, fillstyle="none", color="black")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from .judge import Args, Exercise
+from .judge import Answer, Args, Exercise
 
 
 def _minima() -> list[Args]:
@@ -33,11 +35,16 @@ def _form(h: Tensor, before: Tensor, after: Tensor) -> Tensor:
     return (after - before) @ h @ (after - before)
 
 
+def _bound(sharpness: Callable[[Tensor], Tensor]) -> Answer:
+    """½ · sharpness · ‖Δw‖², with this `sharpness` of the Hessian."""
+    return lambda h, before, after: sharpness(h) * _d(before, after) ** 2 / 2
+
+
 regimes = Exercise(
     "bound(h, before, after)",
     "½ λ_max ‖Δw‖², with λ_max the largest eigenvalue of h and Δw = after − before.",
     _minima,
-    right=lambda h, before, after: _lam(h) * _d(before, after) ** 2 / 2,
+    right=_bound(_lam),
     mistakes={
         "Twice too much: the ½ of Taylor's series is missing.": (
             lambda h, before, after: _lam(h) * _d(before, after) ** 2,
@@ -48,24 +55,20 @@ regimes = Exercise(
         ),
         "That is the largest |λ|. Along a direction with a negative λ the loss falls: it cannot be "
         "what the loss rises by at most. Take the largest λ, with its sign.": (
-            lambda h, before, after: _lam(h).maximum(-_lam(h, 0)) * _d(before, after) ** 2 / 2,
+            _bound(lambda h: _lam(h).maximum(-_lam(h, 0))),
         ),
         "That is the smallest eigenvalue, so this bounds from below: `eigvalsh` sorts upwards, and "
-        "the largest is the last.": (
-            lambda h, before, after: _lam(h, 0) * _d(before, after) ** 2 / 2,
-        ),
+        "the largest is the last.": (_bound(lambda h: _lam(h, 0)),),
         "That is ½ ΔwᵀHΔw, the very thing that is to be bounded. The bound knows only how far, and "
         "not which way: λ_max and ‖Δw‖.": (
             lambda h, before, after: _form(h, before, after) / 2,
             _form,
         ),
         "That is the trace, the sum of the eigenvalues: negative ones take away from it, and in a "
-        "bowl it is far more than the largest.": (
-            lambda h, before, after: h.trace() * _d(before, after) ** 2 / 2,
-        ),
+        "bowl it is far more than the largest.": (_bound(torch.trace),),
         "That is the largest entry of h. It is an eigenvalue only where h is diagonal.": (
-            lambda h, before, after: h.max() * _d(before, after) ** 2 / 2,
-            lambda h, before, after: h.diagonal().max() * _d(before, after) ** 2 / 2,
+            _bound(torch.max),
+            _bound(lambda h: h.diagonal().max()),
         ),
         "Where the weights are does not matter, only how far they went: first the difference, then "
         "its length.": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...data.tasks import SCENARIOS
 from .judge import Answer, Exercise
 
 Outputs = list[int]
@@ -33,10 +34,6 @@ def _competing(**wrong: Rule) -> Answer:
     return lambda task, learned, scenario, n: by_scenario[scenario](task, learned, n)
 
 
-def _whatever_the_scenario(rule: Rule) -> Answer:
-    return lambda task, learned, scenario, n: rule(task, learned, n)
-
-
 scenarios = Exercise(
     "competing(task, learned, scenario, n)",
     "the numbers of the outputs that compete for the answer, in ascending order.",
@@ -51,11 +48,9 @@ scenarios = Exercise(
     right=_competing(),
     mistakes={
         "The scenario makes no difference in your function, but it makes all of it: read "
-        "`scenario`.": (
-            _whatever_the_scenario(_own),
-            _whatever_the_scenario(_shared),
-            _whatever_the_scenario(_seen),
-            _whatever_the_scenario(_all_ten),
+        "`scenario`.": tuple(
+            _competing(**dict.fromkeys(SCENARIOS, rule))
+            for rule in (_own, _shared, _seen, _all_ten)
         ),
         'With "class" you let only the task\'s own outputs compete. Nobody says there which task '
         "the image is of: this is the leak that turns 20 % into more than 90.": (

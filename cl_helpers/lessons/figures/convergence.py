@@ -6,11 +6,12 @@ as later than any that does, and is drawn beyond the end of the axis.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,7 @@ from ...data.datasets import load
 from ...data.tasks import hold_out, split
 from ...methods import Baseline
 from ...models.small import MLP
-from ...report.plots import LOOK, OTHER, blank, described, frame
+from ...report.plots import LOOK, OTHER, blank, described, frame, note
 from ...report.tables import median_steps
 from ...training.run import Run
 from ...training.schedules import SCHEDULES, factors
@@ -62,11 +63,10 @@ def schedules() -> Figure:
             bare(ax)
             ax.spines[["top", "right"]].set_visible(False)
         texts.append(f"{name} {end:.0%}")
-    axes[0, 0].set_ylabel("learning rate", color=QUIET)
-    axes[1, 0].set_ylabel("accuracy", color=QUIET)
+    for ax, text, top in ((axes[0, 0], "learning rate", 1.1), (axes[1, 0], "accuracy", 1.02)):
+        ax.set_ylabel(text, color=QUIET)
+        ax.set_ylim(0, top)
     axes[1, 2].set_xlabel("training steps, the same for all", color=QUIET)
-    axes[0, 0].set_ylim(0, 1.1)
-    axes[1, 0].set_ylim(0, 1.02)
     return described(
         figure,
         "Five schedules of the learning rate side by side, drawn against the training steps, and "
@@ -146,9 +146,8 @@ def by_lr(grid: Mapping[str, Mapping[float, Sequence[Run]]], target: float) -> F
     """
     figure = blank(9.4, 3.8)
     speed, end = figure.subplots(1, 2)
-    n_steps = max(
-        int(r.curve()[0][-1]) for line in grid.values() for rs in line.values() for r in rs
-    )
+    every = [run for line in grid.values() for runs in line.values() for run in runs]
+    n_steps = max(int(run.curve()[0][-1]) for run in every)
     texts = []
     for k, (name, line) in enumerate(grid.items()):
         colour, marker, dash = STYLE.get(name, OTHER)
@@ -200,34 +199,21 @@ def spreads(rows: Mapping[str, Mapping[str, float]], n_steps: int) -> Figure:
         colour = list(STYLE.values())[-1 - y % len(STYLE)][0]
         ax.plot([x.min(), x.max()], [y, y], color=colour, linewidth=7, alpha=0.3, zorder=1)
         ax.plot(x, np.full(len(x), y), "o", color=colour, markeredgecolor="white", markersize=9)
-        for end, side in ((x.min(), "right"), (x.max(), "left")):
+        for end, side, off in ((x.min(), "right", -9), (x.max(), "left", 9)):
             if x.min() < x.max():
                 there = [name for name, at in zip(tried, x, strict=True) if at == end]
-                off = -9 if side == "right" else 9
-                ax.annotate(
-                    there[0] if len(there) == 1 else f"{len(there)} of {len(tried)}",
-                    (end, y),
-                    (off, 0),
-                    textcoords="offset points",
-                    ha=side,
-                    va="center",
-                    fontsize=9,
-                    color=INK,
-                )
-        texts.append(
-            f"{cause}: " + ", ".join(f"{k} {in_steps(v, n_steps)}" for k, v in tried.items())
-        )
+                name = there[0] if len(there) == 1 else f"{len(there)} of {len(tried)}"
+                note(ax, name, (end, y), (off, 0), ha=side, va="center", fontsize=9, color=INK)
+        each = (f"{k} {in_steps(v, n_steps)}" for k, v in tried.items())
+        texts.append(f"{cause}: {', '.join(each)}")
     ax.set_xscale("log")
     ax.set_xlim(0.5 * min(x.min() for x in places), 2.2 * n_steps)
     ax.axvline(n_steps, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
     ticks = [n_steps / 2**k for k in range(6) if n_steps / 2**k >= ax.get_xlim()[0]]
     ax.set_xticks([*ticks, BEYOND * n_steps], [*(f"{t:.3g}" for t in ticks), "never"])
     ax.minorticks_off()
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_yticks(range(len(rows)), list(rows))
-    ax.tick_params(axis="y", length=0)
+    _a_row_each(ax, rows, (len(rows) - 0.5, -0.5))
     ax.set_xlabel("steps to the target")
-    ax.spines[["top", "right", "left"]].set_visible(False)
     return described(figure, f"Steps to the target, a row a cause. {'. '.join(texts)}.")
 
 
@@ -246,19 +232,25 @@ def kept(groups: Mapping[str, Sequence[float]], before: Sequence[float]) -> Figu
         colour, marker, _ = STYLE.get(name, OTHER)
         ax.plot(values, [y] * len(values), marker, color=colour, alpha=0.6, markersize=7)
         ax.plot(np.median(values), y, "|", color=colour, markersize=20, markeredgewidth=2.5)
-    ax.set_ylim(len(groups) - 0.4, -0.7)
-    ax.set_yticks(range(len(groups)), list(groups))
-    ax.tick_params(axis="y", length=0)
+    _a_row_each(ax, groups, (len(groups) - 0.4, -0.7))
     ax.set_xlim(None, 1)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel("accuracy on the first classes, after the others were learned")
-    ax.spines[["top", "right", "left"]].set_visible(False)
     texts = ", ".join(f"{name} {np.median(values):.1%}" for name, values in groups.items())
     return described(
         figure,
         "Accuracy on the first classes after the others were learned, a row a group, a dot a seed. "
         f"Before: {np.median(before):.1%}. Medians after: {texts}.",
     )
+
+
+def _a_row_each(ax: Axes, names: Iterable[str], ylim: tuple[float, float]) -> None:
+    """Give `ax` a row for each name, from above to below."""
+    names = list(names)
+    ax.set_ylim(ylim)
+    ax.set_yticks(range(len(names)), names)
+    ax.tick_params(axis="y", length=0)
+    ax.spines[["top", "right", "left"]].set_visible(False)
 
 
 def in_steps(steps: float, n_steps: int) -> str:

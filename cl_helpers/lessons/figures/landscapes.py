@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...analysis.curvature import Bound, Loss, Plane, along
 from ...analysis.trajectories import Trajectory
-from ...report.plots import LOOK, Chart, blank, described, frame
+from ...report.plots import Chart, blank, described, draw_mean, frame, legend_beside, note
 from .drawing import GOOD, A, B
 
 TERMS = {  # of a Bound: text, colour, marker, dashes
@@ -32,8 +32,7 @@ def bounds(trajectories: Mapping[str, Trajectory]) -> Chart:
         trajectories: regime -> its trajectory.
     """
     _check_two_tasks(trajectories)
-    figure = blank(4.1 * len(trajectories) + 1.9, 3.9)
-    panels = _panels(figure, len(trajectories))
+    figure, panels = _panels(len(trajectories), 3.9)
     texts = []
     for ax, (name, trajectory) in zip(panels, trajectories.items(), strict=True):
         x = np.arange(2, len(trajectory.bounds) + 2)
@@ -41,8 +40,7 @@ def bounds(trajectories: Mapping[str, Trajectory]) -> Chart:
             y = [getattr(b, term) for b in trajectory.bounds]
             ax.plot(x, y, color=colour, marker=marker, linestyle=dash, markersize=7, label=text)
         ax.set_yscale("symlog", linthresh=0.01)
-        ax.set_xticks(x)
-        ax.set_xlabel("after learning task")
+        ax.set(xticks=x, xlabel="after learning task")
         ax.set_title(name, fontsize=11)
         ax.axhline(0, color="black", linewidth=0.8)
         frame(ax)
@@ -53,7 +51,7 @@ def bounds(trajectories: Mapping[str, Trajectory]) -> Chart:
     panels[0].yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,g}"))
     panels[0].yaxis.set_minor_locator(MaxNLocator(1))
     panels[0].set_ylabel("rise of task 1's loss")
-    _legend_beside(panels)
+    legend_beside(panels[-1])  # the same for all
     return described(
         figure,
         "Forgetting of task 1 in loss after each later task, its quadratic approximations and the "
@@ -69,14 +67,10 @@ def _check_two_tasks(trajectories: Mapping[str, Trajectory]) -> None:
             )
 
 
-def _panels(figure: Chart, n: int) -> NDArray:
-    """`n` panels in a row, with one vertical axis."""
-    return figure.subplots(1, n, sharey=True, squeeze=False)[0]
-
-
-def _legend_beside(panels: NDArray) -> None:
-    """Draw the legend of the last panel, the same for all, beside it."""
-    panels[-1].legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
+def _panels(n: int, height: float, room: float = 1.9) -> tuple[Chart, NDArray]:
+    """A figure of `n` panels in a row, with one vertical axis and `room` for a legend."""
+    figure = blank(4.1 * n + room, height)
+    return figure, figure.subplots(1, n, sharey=True, squeeze=False)[0]
 
 
 def _describe_bound(b: Bound) -> str:
@@ -93,8 +87,7 @@ def line(trajectories: Mapping[str, Trajectory]) -> Chart:
         trajectories: regime -> its trajectory.
     """
     _check_two_tasks(trajectories)
-    figure = blank(4.1 * len(trajectories) + 1.9, 3.7)
-    panels = _panels(figure, len(trajectories))
+    figure, panels = _panels(len(trajectories), 3.7)
     t = np.linspace(-0.5, 2.5, 49)
     texts = []
     for ax, (name, trajectory) in zip(panels, trajectories.items(), strict=True):
@@ -116,7 +109,7 @@ def line(trajectories: Mapping[str, Trajectory]) -> Chart:
             f"{start + b.second_order:.2f}"
         )
     panels[0].set_ylabel("loss on training data")
-    _legend_beside(panels)
+    legend_beside(panels[-1])
     return described(
         figure,
         "Losses of task 1 and task 2 along the line through w₁* and w₂*, and the parabola that "
@@ -154,18 +147,11 @@ def plane(
         _regions(ax, x, y, flat.losses(one, x, y), flat.losses(two, x, y), good)
         for (text, place), mark, colour in zip(places.items(), "osP", (A, B, GOOD), strict=True):
             ax.plot(*place, mark, color=colour, markersize=10, markeredgecolor="white", zorder=5)
-            ax.annotate(
-                text, tuple(place), (8, 8), textcoords="offset points", fontsize=11, zorder=6
-            )
+            note(ax, text, place, (8, 8), fontsize=11, zorder=6)
         ax.set(aspect="equal", xlabel="distance along w₂* − w₁*", title=name)
         ax.spines[["top", "right"]].set_visible(False)
-        texts.append(
-            name
-            + ": "
-            + ", ".join(
-                f"at {text} L₁ {one(w):.2f} and L₂ {two(w):.2f}" for text, w in points[name].items()
-            )
-        )
+        at_each = (f"{t} L₁ {one(w):.2f} and L₂ {two(w):.2f}" for t, w in points[name].items())
+        texts.append(f"{name}: at {', at '.join(at_each)}")
     panels[0].set_ylabel("distance at right angles to it")
     return described(
         figure,
@@ -211,29 +197,20 @@ def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Chart:
     Args:
         streams: stream -> rows of `cl.load_results("table2")`.
     """
-    figure = blank(4.1 * len(streams) + 2.0, 3.9)
-    panels = _panels(figure, len(streams))
+    figure, panels = _panels(len(streams), 3.9, room=2.0)
     texts = []
     for ax, (stream, rows) in zip(panels, streams.items(), strict=True):
         ends = []
         for row in rows:
             curves = np.array([seed["curve"] for seed in row["seeds"]], dtype=float)
-            mean = curves.mean(0)
-            colour, marker, dash = LOOK[_NAMES[row["method"]]]
-            ends.append(f"{row['method']} {mean[-1]:.1f}")
-            if np.isfinite(mean).sum() == 1:  # joint training has only an end
-                ax.axhline(mean[-1], color=colour, linestyle=dash, label=row["method"])
-                continue
-            x = np.arange(1, len(mean) + 1)
-            ax.plot(x, mean, color=colour, linestyle=dash, marker=marker, label=row["method"])
-            ax.lines[-1].set(markersize=5, markevery=3)
-            ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
+            ends.append(f"{row['method']} {curves[:, -1].mean():.1f}")
+            draw_mean(ax, curves, _NAMES[row["method"]], row["method"], markersize=5, markevery=3)
         ax.set(xlabel="tasks learned", title=_STREAMS.get(stream, stream))
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         frame(ax)
         texts.append(f"{stream}, at the end: {', '.join(ends)}")
     panels[0].set_ylabel("average accuracy on them (%)")
-    _legend_beside(panels)
+    legend_beside(panels[-1])
     return described(
         figure,
         "Average accuracy on the tasks learned so far against their number, mean over seeds, bands "
@@ -241,11 +218,7 @@ def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Chart:
     )
 
 
-_STREAMS = {
-    "permuted": "Permuted MNIST",
-    "rotated": "Rotated MNIST",
-    "cifar": "Split CIFAR-100",
-}
+_STREAMS = {"permuted": "Permuted MNIST", "rotated": "Rotated MNIST", "cifar": "Split CIFAR-100"}
 _NAMES = {  # whose colours
     "Naive SGD": "baseline",
     "EWC": "ewc",

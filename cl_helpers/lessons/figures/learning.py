@@ -30,9 +30,8 @@ def start() -> Figure:
     n_tasks, epochs = 5, 4
     tasks = permuted(load("digits").first(400, 360), n_tasks)
     model = MLP((784, 48, 10), seed=2)
-    run = train(
-        Baseline(), tasks, model, progress=False, epochs=epochs, batch_size=25, lr=0.015, seed=2
-    )
+    how = {"epochs": epochs, "batch_size": 25, "lr": 0.015, "seed": 2}
+    run = train(Baseline(), tasks, model, progress=False, **how)
 
     figure = blank(8, 3)
     ax = figure.subplots()
@@ -50,10 +49,7 @@ def start() -> Figure:
     last = run.accuracy[-1, -1]
     ax.text(5.08, last, f"the newest task:\n{last:.0%}", color=B, va="center", fontsize=11)
     ax.text(5.08, first[-1], f"task 1:\n{first[-1]:.0%}", color=A, va="center", fontsize=11)
-    ax.set_xlim(0, n_tasks)
-    ax.set_ylim(0, 1.02)
-    ax.set_xticks([])
-    ax.set_yticks([0, 0.5, 1])
+    ax.set(xlim=(0, n_tasks), ylim=(0, 1.02), xticks=[], yticks=[0, 0.5, 1])
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     ax.set_ylabel("test accuracy")
     ax.spines[["top", "right"]].set_visible(False)
@@ -123,34 +119,23 @@ def model() -> Figure:
     heights = np.sqrt(mlp.sizes)
     x = np.array([0.0, 2.3, 4.6, 6.9, 9.2])
     shades = ["#56B4E9", A, "#009E73", "#E69F00"]
-    half = 0.13
+    half, rounded = 0.13, "round,pad=0,rounding_size=0.1"
     digit = load("digits").train_images[64, 0].numpy()
     side = 15.0
     ax.imshow(digit, cmap="gray_r", extent=(-2.25, -2.25 + 1.35, -side / 2, side / 2))
     ax.add_patch(Rectangle((-2.25, -side / 2), 1.35, side, fill=False, edgecolor=QUIET))
     ax.annotate("", (-0.2, 0), (-0.85, 0), arrowprops={"arrowstyle": "-|>", "color": INK})
     say(ax, -1.58, side / 2 + 2.2, "28 × 28 pixels", QUIET, size=9, ha="center")
-    for (a, b), (h, k), shade, n in zip(
-        pairwise(x), pairwise(heights), shades, weights, strict=True
-    ):
+    blocks = zip(pairwise(x), pairwise(heights), shades, weights, strict=True)
+    for (a, b), (h, k), shade, n in blocks:
         corners = [(a + half, -h / 2), (a + half, h / 2), (b - half, k / 2), (b - half, -k / 2)]
         ax.add_patch(Polygon(corners, facecolor=shade, alpha=0.3, linewidth=0))
         say(ax, (a + b) / 2, 0, f"{n:,}\nweights", INK, ha="center", va="center")
     for i, (at, h, units) in enumerate(zip(x, heights, mlp.sizes, strict=True)):
-        ax.add_patch(
-            FancyBboxPatch(
-                (at - half, -h / 2),
-                2 * half,
-                h,
-                boxstyle="round,pad=0,rounding_size=0.1",
-                color=INK,
-            )
-        )
+        ax.add_patch(FancyBboxPatch((at - half, -h / 2), 2 * half, h, rounded, color=INK))
         role = {0: "inputs", len(x) - 1: "outputs"}.get(i, "ReLU")
         say(ax, at, h / 2 + 1.6, f"{units:,} {role}", INK, ha="center", weight="bold")
-    ax.set_xlim(-2.4, 9.9)
-    ax.set_ylim(-17, 21)
-    ax.set_aspect("auto")
+    ax.set(xlim=(-2.4, 9.9), ylim=(-17, 21), aspect="auto")
     ax.axis("off")
 
     left = 0
@@ -161,12 +146,10 @@ def model() -> Figure:
             strip.text(left + n / 2, 0, text, ha="center", va="center", color=INK)
         left += n
     strip.set_xlim(0, total)
-    strip.set_title(
-        f"{total:,} parameters, biases among them", fontsize=10, color=QUIET, loc="left"
-    )
-    strip.set_title(
-        f"the last sliver: layer 4, {counts[-1] / total:.1%}", fontsize=10, color=QUIET, loc="right"
-    )
+    all_of_them = f"{total:,} parameters, biases among them"
+    sliver = f"the last sliver: layer 4, {counts[-1] / total:.1%}"
+    strip.set_title(all_of_them, fontsize=10, color=QUIET, loc="left")
+    strip.set_title(sliver, fontsize=10, color=QUIET, loc="right")
     bare(strip, frame=False)
     note = "heights as the square root\nof the number of units"
     say(ax, x[-1] + 0.5, -16, note, QUIET, size=9, ha="right", va="bottom")

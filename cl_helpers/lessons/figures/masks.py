@@ -49,11 +49,8 @@ def scenarios() -> Figure:
     """Draw which of ten outputs compete for the same image in each scenario, and the prediction."""
     image, found = answers()
     figure = blank(8, 3.4)
-    axes = figure.subplot_mosaic(
-        [["image", scenario] for scenario in found],
-        width_ratios=[1, 3.6],
-        gridspec_kw={"hspace": 0.12},
-    )
+    rows: list = [["image", scenario] for scenario in found]
+    axes = figure.subplot_mosaic(rows, width_ratios=[1, 3.6], gridspec_kw={"hspace": 0.12})
     shown = axes["image"]
     shown.imshow(image.numpy(), cmap="gray_r")
     shown.set_title("a 1, of the first\nof five tasks", fontsize=11, color=INK)
@@ -61,19 +58,17 @@ def scenarios() -> Figure:
     bare(shown)
     texts = []
     for scenario, (p, competing) in found.items():
-        answer = int(p.argmax())
+        ax, answer = axes[scenario], int(p.argmax())
         name, question = QUESTIONS[scenario]
         words = ["1st", "2nd"] if scenario == "domain" else [*map(str, range(10))]
-        _draw_answer(axes[scenario], p.numpy(), competing, words)
+        _draw_answer(ax, p.numpy(), competing, words)
         verdict = "right" if answer == 1 else "wrong"
         for y, text, colour, weight in (
             (0.8, name, INK, "bold"),
             (0.45, question, INK, "normal"),
             (0.1, f"{words[answer]}: {verdict}", GOOD if answer == 1 else B, "normal"),
         ):
-            axes[scenario].text(
-                10.2, y, text, color=colour, weight=weight, fontsize=11, va="center"
-            )
+            ax.text(10.2, y, text, color=colour, weight=weight, fontsize=11, va="center")
         texts.append(
             f'{name}, "{question}": {len(competing)} outputs compete, the answer is '
             f"{words[answer]}, which is {verdict}."

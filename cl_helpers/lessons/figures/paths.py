@@ -84,16 +84,12 @@ def si() -> Figure:
     say(ax, 0.12, 0.12, "end", INK, size=11)
 
     bars.bar(0, fall, color=FAINT, width=0.7)
-    bars.text(
-        0, fall / 2, f"$L$ fell\nby {fall:.1f}", ha="center", va="center", color=INK, fontsize=11
-    )
-    bottom = 0.0
-    for i in (0, 1):
+    centred = {"ha": "center", "va": "center", "color": INK}
+    bars.text(0, fall / 2, f"$L$ fell\nby {fall:.1f}", centred, fontsize=11)
+    for i, bottom in enumerate((0, omega[0])):
         bars.bar(1, omega[i], bottom=bottom, color=WEIGHTS[i], width=0.7)
-        text = f"$ω_{i + 1}$ = {omega[i]:.1f}"
-        bars.text(1, bottom + omega[i] / 2, text, ha="center", va="center", color=INK, fontsize=11)
-        bottom += omega[i]
-    bars.text(0.5, fall / 2, "=", ha="center", va="center", fontsize=16, color=INK)
+        bars.text(1, bottom + omega[i] / 2, f"$ω_{i + 1}$ = {omega[i]:.1f}", centred, fontsize=11)
+    bars.text(0.5, fall / 2, "=", centred, fontsize=16)
     bars.set_xlim(-0.4, 1.4)
     bars.set_xlabel(r"credit:  $ω_i = -\sum\, g_i\, Δθ_i$", color=INK, fontsize=11)
     bare(bars, frame=False)
@@ -138,8 +134,7 @@ def rwalk() -> Figure:
     below.set_title("+  s of θ₁, a score a stretch: SI's part", color=how, fontsize=10, loc="left")
     below.set_xlabel("steps", color=QUIET)
     for each in (above, below):
-        each.set_xlim(0, len(fisher))
-        each.set_ylim(0, None)
+        each.set(xlim=(0, len(fisher)), ylim=(0, None))
         bare(each)
         each.spines[["top", "right"]].set_visible(False)
     return described(

@@ -33,10 +33,8 @@ def learned() -> tuple[Run, list[Task]]:
     """Train a small MLP and a generator on the embedded digits 0 to 4; return run and tasks."""
     tasks = split(load("digits"), 5)
     method, model = DGR(hidden=64, latent=8, lr=5e-3), MLP((784, 64, 10))
-    run = train(
-        method, tasks[:1], model, progress=False, epochs=25, batch_size=64, lr=2e-3, device="cpu"
-    )
-    return run, tasks
+    how = {"epochs": 25, "batch_size": 64, "lr": 2e-3, "device": "cpu"}
+    return train(method, tasks[:1], model, progress=False, **how), tasks
 
 
 def past() -> Figure:
@@ -131,17 +129,13 @@ def herding(features: Tensor, n: int = 10, draws: int = 200) -> Figure:
     draw_herd(left, features, chosen, numbered=True)
     left.set_title("features of a class, in two dimensions", fontsize=11)
     m = np.arange(1, n + 1)
-    right.fill_between(
-        m, *np.quantile(each, [0.1, 0.9], axis=0), color=FAINT, alpha=0.6, linewidth=0
-    )
+    eight_in_ten = np.quantile(each, [0.1, 0.9], axis=0)
+    right.fill_between(m, *eight_in_ten, color=FAINT, alpha=0.6, linewidth=0)
     right.plot(m, at_random, color=QUIET, linestyle="--", marker="o", markersize=4)
     right.plot(m, herded, color=CHOSEN, marker="*", markersize=8)
     k = n // 3
-    for y, name, colour in (
-        (at_random, "at random (8 in 10)", QUIET),
-        (herded, "herding", CHOSEN),
-    ):
-        say(right, k + 1, float(y[k]) + 0.015, name, colour)
+    say(right, k + 1, float(at_random[k]) + 0.015, "at random (8 in 10)", QUIET)
+    say(right, k + 1, float(herded[k]) + 0.015, "herding", CHOSEN)
     right.set(xlabel="exemplars m", ylabel="from their mean\nto the mean of all", ylim=(0, None))
     right.spines[["top", "right"]].set_visible(False)
     return described(
@@ -185,8 +179,8 @@ def reservoir(n: int = 1_000, size: int = 100, draws: int = 300) -> Figure:
     ax.plot(x, (1 - 1 / size) ** (n - 1 - x), color=A, linewidth=2)
     say(ax, 0.01 * n, size / n + 0.02, f"M / n = {size / n:g}", INK, size=11)
     say(ax, 0.93 * n, 0.62, "always in the place\nof a random one", A, size=11, ha="right")
-    ax.set(xlabel="example, in the order of arrival", ylabel="kept at the end", xlim=(0, n))
-    ax.set_ylim(0, 1)
+    ax.set(xlabel="example, in the order of arrival", ylabel="kept at the end")
+    ax.set(xlim=(0, n), ylim=(0, 1))
     ax.spines[["top", "right"]].set_visible(False)
     return described(
         figure,

@@ -44,6 +44,7 @@ def scp() -> Figure:
     for cloud, mean, colour in clouds:
         ax.plot(*cloud.T, "o", color=colour, markersize=4, alpha=0.4, markeredgewidth=0)
         ax.plot(*mean, "o", color=colour, markersize=10, markeredgecolor="white", zorder=7)
+    arrow = {"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0}
     shifts = []
     for i, (degrees, side) in enumerate([(0, -1), (90, 1), (-45, 1)], start=1):
         turn = np.radians(degrees)
@@ -63,13 +64,7 @@ def scp() -> Figure:
             ax.plot(*drop.T, color=colour, linewidth=1.2, linestyle=":")
             ax.plot(*drop[1], "o", color=colour, markersize=5, zorder=7)
         shifts.append(abs(xi @ (after.mean(0) - before.mean(0))))
-        ax.annotate(
-            "",
-            place(t[-1] + 1),
-            place(t[0]),
-            arrowprops={"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0},
-            annotation_clip=False,
-        )
+        ax.annotate("", place(t[-1] + 1), place(t[0]), arrowprops=arrow, annotation_clip=False)
         x, y = place(t[-1] + 1.6)
         say(ax, x, y, f"$ξ_{i}$", INK, size=13, ha="center", va="center")
     ax.set_aspect("equal", adjustable="datalim")

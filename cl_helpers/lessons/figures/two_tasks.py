@@ -45,20 +45,11 @@ def _two_bowls() -> tuple[Chart, Axes, Axes]:
         ax.contour(x, y, loss, [1], colors=colour, linewidths=1.6)
     ax.contourf(x, y, np.maximum(a, b), [0, 1], colors=GOOD, alpha=0.75)
     ax.plot(*TASK_A.optimum, "o", color=A, markersize=8, markeredgecolor="white", zorder=5)
-    ax.set_aspect("equal")
-    ax.set_anchor("W")
-    ax.set_xlim(-4.55, 4.3)
-    ax.set_ylim(-1.5, 3.75)
+    ax.set(aspect="equal", anchor="W", xlim=(-4.55, 4.3), ylim=(-1.5, 3.75))
     bare(ax, frame=False)
+    arrow = {"arrowstyle": "-|>", "color": QUIET, "shrinkA": 0}
     for tip in ((0.14, 0), (0, 0.2)):
-        ax.annotate(
-            "",
-            tip,
-            (0, 0),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            arrowprops={"arrowstyle": "-|>", "color": QUIET, "shrinkA": 0},
-        )
+        ax.annotate("", tip, (0, 0), "axes fraction", arrowprops=arrow)
     ax.text(0.15, 0, "$θ_1$", color=QUIET, va="center", transform=ax.transAxes)
     ax.text(0, 0.22, "$θ_2$", color=QUIET, ha="center", transform=ax.transAxes)
     ax.plot(*TASK_B.optimum, "o", color=B, markersize=8, markeredgecolor="white", zorder=7)
@@ -86,8 +77,7 @@ def baseline() -> Figure:
         beside.plot(values, color=colour, linewidth=2.5)
         text = f"$L_{task}$: {fate}"
         say(beside, len(path) - 1, values[-1] + 0.5, text, colour, size=11, ha="right")
-    beside.set_ylim(0, None)
-    beside.set_xlim(-4, None)
+    beside.set(xlim=(-4, None), ylim=(0, None))
     beside.set_xlabel("steps on task B", color=QUIET)
     beside.set_ylabel("loss", color=QUIET)
     bare(beside)
