@@ -115,7 +115,11 @@ def png(figure: Chart, **options: int) -> bytes:
 
 
 def data_url(file: bytes) -> str:
-    """Return the bytes of a PNG file as the address of an image in a page."""
+    """Return the bytes of a PNG file as the address of an image in a page.
+
+    Args:
+        file: the content of a PNG file.
+    """
     return f"data:image/png;base64,{b64encode(file).decode()}"
 
 
