@@ -117,10 +117,14 @@ class ToyCourse:
         course.new_course(self.folder, "cl")
         with (self.folder / "nbgrader_config.py").open("a") as config:
             config.write(
-                f'c.Exchange.root = "{self.exchange}"\n'
-                "c.ExchangeCollect.check_owner = False\n"
+                f"{self.settings}c.ExchangeCollect.check_owner = False\n"
                 "c.Collect.grace = 600  # a busy machine hands in slowly\n"
             )
+
+    @property
+    def settings(self) -> str:
+        """What a student's configuration needs to find the course."""
+        return f'c.Exchange.root = "{self.exchange}"\nc.CourseDirectory.course_id = "cl"\n'
 
     def run(self, *command: str) -> str:
         """An nbgrader command in the course's folder; what it logged."""

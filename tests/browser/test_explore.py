@@ -190,7 +190,7 @@ def test_curvature(notebook):
     page.press("Train on two tasks")
     page.wait_until(lambda: status(page).startswith("1: lr 0.2"))
     told = page.ask(
-        "b = curvature.ways[0].bounds[0]\n"
+        "b = curvature.trajectories[0].bounds[0]\n"
         "print(f'sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, bound {b.bound:.0f}')"
     ).text.strip()
     assert told in status(page)
