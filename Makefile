@@ -43,7 +43,7 @@ wheel: .venv/ready
 	pip wheel --quiet --no-deps --wheel-dir dist .
 
 # A process a core, a thread each; a process that has no tests left takes some from another. Then
-# what needs a browser, alone on the machine. At most six minutes on two cores.
+# what needs a browser, alone on the machine.
 test: .venv/ready
 	$(pytest) -m "not full" --ignore=tests/browser
 	python -m pytest -m "not full" tests/browser
