@@ -24,6 +24,12 @@ def above_zero(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value!r}: choose a number above 0")
 
 
+def below_one(name: str, value: float) -> None:
+    """Raise unless `value` is 0 or more, and below 1."""
+    if not 0 <= value < 1:
+        raise ValueError(f"{name} is {value}: choose 0 ≤ {name} < 1")
+
+
 def one_of(name: str, value: object, *choices: str) -> None:
     """Raise unless `value` is among `choices`."""
     if value not in choices:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..checks import one_of
 from ..files import replacing
 from ..formats import format_tensor
 from .download import DataError, Offline, download
@@ -187,8 +188,7 @@ def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:
         ValueError: there is no data set of that name.
         DataError: a file is missing, truncated or corrupted, or (`Offline`) cannot be downloaded.
     """
-    if name not in ("mnist", "digits", "cifar100", "auto"):
-        raise ValueError(f'data set is {name!r}: choose "mnist", "digits", "cifar100" or "auto"')
+    one_of("data set", name, "mnist", "digits", "cifar100", "auto")
     if name == "digits":
         return _from(("digits", None), _digits())
     folder = data_folder(root)

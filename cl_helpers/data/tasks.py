@@ -12,13 +12,13 @@ import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..checks import at_least_one, seeded
+from ..checks import at_least_one, one_of, seeded
 from .views import DatasetView, JoinedView, Permute, Rotate, SplitView
 
 if TYPE_CHECKING:
@@ -254,10 +254,8 @@ def as_scenario(text: str) -> Scenario:
     Raises:
         ValueError: it is none of SCENARIOS.
     """
-    for scenario in SCENARIOS:
-        if text == scenario:
-            return scenario
-    raise ValueError(f'scenario is {text!r}: choose "task", "domain" or "class"')
+    one_of("scenario", text, *SCENARIOS)
+    return cast(Scenario, text)
 
 
 def check_scenario(name: str, serves: Sequence[Scenario], scenario: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..checks import above_zero, at_least_one
+from ..checks import above_zero, at_least_one, below_one
 from ..data.tasks import Task
 from .quadratic import PathIntegral
 
@@ -53,8 +53,7 @@ class RWalk(PathIntegral):
     epsilon: float = 0.001
 
     def __post_init__(self) -> None:
-        if not 0 <= self.alpha < 1:
-            raise ValueError(f"α is {self.alpha}: choose 0 ≤ α < 1")
+        below_one("α", self.alpha)
         at_least_one("Δt", self.interval)
         above_zero("ε", self.epsilon)
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from ..checks import below_one
 from .seeded import Dropout, Seeded
 
 
@@ -46,8 +47,7 @@ class ResNet18(Seeded):
         for name, value in (("n_outputs", n_outputs), ("channels", channels), ("width", width)):
             if value < 1:
                 raise ValueError(f"{name} is {value}: at least 1 is needed")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}: choose 0 ≤ dropout < 1")
+        below_one("dropout", dropout)
         self.seed = seed
         self.first = _convolution(channels, width)
         widths = [width, width, 2 * width, 4 * width, 8 * width]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checks import below_one
 from .seeded import Dropout, Seeded
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ class MLP(Seeded):
         super().__init__()
         if len(sizes) < 2 or min(sizes) < 1:
             raise ValueError(f"sizes is {tuple(sizes)}: give at least inputs and outputs, all ≥ 1")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout is {dropout}: choose 0 ≤ dropout < 1")
+        below_one("dropout", dropout)
         self.sizes, self.seed = tuple(sizes), seed
         for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
             self.add_module(f"fc{i}", nn.utils.skip_init(nn.Linear, n_in, n_out))

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ..checks import above_zero, at_least_one, one_of, plain, seeded
+from ..checks import above_zero, at_least_one, below_one, one_of, plain, seeded
 from ..speed.precision import Precision
 from .schedules import check, factors
 
@@ -87,8 +87,7 @@ class Settings:
             raise ValueError(
                 f'momentum is {self.momentum}, but Adam has its own: choose optimizer="sgd"'
             )
-        if not 0 <= self.momentum < 1:
-            raise ValueError(f"momentum is {self.momentum}: choose 0 ≤ momentum < 1")
+        below_one("momentum", self.momentum)
         for name in ("lr", "lr_decay"):
             above_zero(name, getattr(self, name))
         check(self.schedule, self.warm_up, self.lr_final)
