@@ -1,8 +1,8 @@
 """Continual learning, to read and to run: `import cl_helpers as cl`.
 
 The public names are listed in `__init__.pyi`; each is loaded when it is first used. Imports run
-downwards only: cli → answers → widgets → lessons → report → analysis, scale → training → speed →
-methods → models → data → checks, files, formats.
+downwards only: cli → shell → answers → widgets → lessons → report → analysis, scale → training →
+speed → methods → models → data → checks, files, formats.
 """
 
 import lazy_loader

@@ -50,8 +50,9 @@ LOOK: dict[str, tuple[str, str, str]] = {
     "er": ("#661100", "p", "-"),
     "dgr": ("#5C4033", "d", "--"),
 }
-Point = Sequence[float] | NDArray
 OTHER = ("#444444", "X", "-")
+
+Point = Sequence[float] | NDArray
 
 
 def alt_text(figure: Chart) -> str:

@@ -151,8 +151,7 @@ class StackedLearner(Learner):
     def __init__(self, learners: Sequence[Learner]):
         self.learners = learners
         self.method, self.masks = learners[0].method, learners[0].masks
-        self.methods = [learner.method for learner in learners]
-        self.models = [learner.model for learner in learners]
+        self.pairs = [(learner.method, learner.model) for learner in learners]
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -163,9 +162,10 @@ class StackedLearner(Learner):
             learner.method.begin_task(learner.model, task)
             learner.task = task
         self.taken = 0
-        self.plain_step = StackedStep(self.methods, self.models, task, settings, stage)
+        methods, models = zip(*self.pairs, strict=True)
+        self.plain_step = StackedStep(methods, models, task, settings, stage)
         device, asked = settings.device, settings.cuda_graph
-        self.take_step = recorded(self.plain_step, self.methods, [self.masks], device, asked)
+        self.take_step = recorded(self.plain_step, methods, [self.masks], device, asked)
 
     def shuffled(self) -> Tensor:
         """All positions in orders of their own, (S, N), a row a model."""
@@ -173,13 +173,12 @@ class StackedLearner(Learner):
 
     def step(self, index: Tensor) -> Tensor:
         """Take one step each; returns their task losses, (S,)."""
-        pairs = list(zip(self.methods, self.models, strict=True))
-        for method, model in pairs:
+        for method, model in self.pairs:
             method.begin_step(model)
         self.plain_step.set_rate(self.taken)
         losses = self.take_step(index)
         self.taken += 1
-        for method, model in pairs:
+        for method, model in self.pairs:
             if method.interval and self.taken % method.interval == 0:
                 method.after_interval(model)
         return losses

@@ -65,7 +65,7 @@ def come_to_rest(notebook):
 
 
 def says(notebook, text):
-    """Is `text` in the Lab's line of status?"""
+    """Whether `text` is in the Lab's line of status."""
     return notebook.page.get_by_role("status").filter(has_text=text).first.is_visible
 
 

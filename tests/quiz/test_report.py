@@ -70,7 +70,7 @@ def answers(bank, n, seed=0) -> list[Paper]:
 
 
 def right_and_rest(bank, papers, question) -> tuple[list[int], list[int]]:
-    """Does each paper earn it; how many of the others does it earn?"""
+    """For each paper, whether it earns it, and how many of the others it earns."""
     right = [{q: int(p.choices.get(q) == key) for q, key in bank.key.items()} for p in papers]
     return [r[question] for r in right], [sum(r.values()) - r[question] for r in right]
 

@@ -36,7 +36,7 @@ def weights(run):
 
 
 def same_json(a, b, folder):
-    """Do the two runs save the same JSON, but for timings?"""
+    """Whether the two runs save the same JSON, but for timings."""
 
     def content(run):
         run.save(folder / "run.json")
