@@ -42,16 +42,13 @@ wheel: .venv/ready
 	rm -rf build/lib dist
 	pip wheel --quiet --no-deps --wheel-dir dist .
 
-# A process a core, a thread each; a process that has no tests left takes some from another. Then
-# what needs a browser, alone on the machine.
+# A process a core, a thread each; a process that has no tests left takes some from another.
 test: .venv/ready
-	$(pytest) -m "not full" --ignore=tests/browser
-	python -m pytest -m "not full" tests/browser
+	$(pytest) -m "not full"
 
 # What `make test` leaves out: dearer tests of the same things.
 test-full: .venv/ready
-	$(pytest) -m full --ignore=tests/browser
-	python -m pytest -m full tests/browser
+	$(pytest) -m full
 
 # By hand, before a release: all tests, and the whole site without a warning.
 test-release: test test-full site

@@ -1,11 +1,13 @@
 """The notebooks: run from top to bottom as a student would, in the smallest preset; their form."""
 
+import os
 import re
 from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 from toys import PATIENCE
 
@@ -28,14 +30,25 @@ def headings(path):
     return [(len(marks), words) for marks, words in re.findall(r"^(#+) (.+)$", text, re.M)]
 
 
+@pytest.fixture(scope="module")
+def kernel():
+    """One for all notebooks, emptied before each: what one has imported, the next need not."""
+    quick = {"CL_PRESET": "quick", "OMP_NUM_THREADS": "1"}
+    quick["LOKY_MAX_CPU_COUNT"] = "1"  # the other core has tests of its own
+    manager = KernelManager()
+    manager.start_kernel(env=os.environ | quick)
+    yield manager
+    manager.shutdown_kernel(now=True)
+
+
 @each(NOTEBOOKS)
-def test_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
-    monkeypatch.setenv("CL_PRESET", "quick")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("LOKY_MAX_CPU_COUNT", "1")  # the other core has tests of its own
+def test_runs_from_top_to_bottom(path, tmp_path, kernel):
     notebook = nbformat.read(path, as_version=4)
+    emptied = nbformat.v4.new_code_cell(f"%reset -f\n%cd -q {tmp_path}")
+    notebook.cells.insert(0, emptied)
     patience = {"timeout": PATIENCE, "startup_timeout": PATIENCE, "iopub_timeout": PATIENCE}
-    NotebookClient(notebook, resources={"metadata": {"path": tmp_path}}, **patience).execute()
+    NotebookClient(notebook, kernel, **patience).execute()
+    notebook.cells.remove(emptied)
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", ())]
     assert not [o for o in outputs if o.output_type == "error"]
     pictures = [o for o in outputs if "image/png" in o.get("data", {})]

@@ -20,9 +20,12 @@ import cl_helpers as cl
 SITE = Path(__file__).parent.parent / "site"
 NEEDED = ("sphinx", "myst_nb", "furo", "sphinx-mathjax-offline")
 
-pytestmark = pytest.mark.skipif(
-    not all(map(importlib.util.find_spec, NEEDED)), reason="needs pip install -e '.[site]'"
-)
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.skipif(
+        not all(map(importlib.util.find_spec, NEEDED)), reason="needs pip install -e '.[site]'"
+    ),
+]
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
 ALT = 'A grey square, neither "black" nor <white>, & nothing else.'
@@ -206,14 +209,12 @@ def test_the_source_is_left_alone(site):
         assert not cell.get("outputs")
 
 
-@pytest.mark.full
 def test_an_error_in_a_cell_fails_the_build(tmp_path):
     built = build(tmp_path, new_markdown_cell("# A page"), new_code_cell("1 / 0"), strict=False)
     assert built.returncode != 0
     assert "ZeroDivisionError" in built.stderr
 
 
-@pytest.mark.full
 def test_a_broken_link_fails_the_build(tmp_path):
     built = build(tmp_path, new_markdown_cell("# A page\n\n[nowhere](nowhere.ipynb)"))
     assert built.returncode != 0

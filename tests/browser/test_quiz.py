@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1]))
-from quizzes import ToyCourse
+from quizzes import ToyCourse, in_process
 
 from cl_helpers.answers.sheet import read_answers
 from quiz import course as courses
@@ -135,9 +135,10 @@ def test_from_release_to_export(notebook, student, course):
     course.hand_in("ben", course.sheet(key | off), at=now)
     courses.set_deadline(course.folder, now)
     late = course.hand_in(student.name, at=now + timedelta(seconds=5))
-    for command in ("collect", "autograde", "generate_feedback", "release_feedback"):
-        course.run(command, "quiz")
-    course.run("export")
+    with in_process():
+        for command in ("collect", "autograde", "generate_feedback", "release_feedback"):
+            course.run(command, "quiz")
+        course.run("export")
     points = courses.scores(course.folder)
     exported = pd.read_csv(course.folder / "grades.csv", dtype=str).set_index("student_id").score
     for who, (earned, total) in zip((student.name, "ann", "ben"), EARNED.values(), strict=True):

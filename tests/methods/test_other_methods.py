@@ -516,6 +516,7 @@ def test_the_vae_dreams_within_the_range_of_its_data(few):
     torch.testing.assert_close(dreamt, model.sample(20, rng()))
 
 
+@pytest.mark.full
 def test_the_vae_learns_what_its_data_look_like(few):
     """The mean of its dreams approaches the mean image."""
     x = cl.permuted(few, 1)[0].train.x

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from quizzes import toy_bank, write_bank
+from quizzes import in_process, toy_bank, write_bank
 
 from cl_helpers.answers.sheet import AnswerSheet, Questions
 from quiz import course as courses
@@ -51,13 +51,15 @@ def test_from_release_to_the_gradebook(tmp_path):
     student.mkdir()
     (student / "nbgrader_config.py").write_text(f"c = get_config()\n{settings}")
     own = {"JUPYTER_DATA_DIR": str(student / "jupyter")}
-    courses.nbgrader(student, "fetch_assignment", "quiz", **own)
+    with in_process():  # the student's commands are processes in tests/browser/test_quiz.py
+        courses.nbgrader(student, "fetch_assignment", "quiz", **own)
     questions = Questions.read(student / "quiz" / "questions.json")
     assert questions.due.startswith("2099-01-01 12:00")
     sheet = AnswerSheet(student / "quiz" / "answers.json", questions, "somebody")
     for question in list(bank.key)[1:]:
         sheet.choose(question, bank.key[question])
-    courses.nbgrader(student, "submit", "quiz", **own)
+    with in_process():
+        courses.nbgrader(student, "submit", "quiz", **own)
 
     assert "1 submissions" in done("collect", "--course", folder)
     assert "9.6" in done("grade", "--course", folder)

@@ -293,6 +293,7 @@ def test_there_are_no_more_processes_than_memory_and_cores_for_them(monkeypatch,
         assert pool.n == min(8, most)
 
 
+@pytest.mark.full
 def test_a_local_process_that_dies_costs_time_not_results(tasks, alone, tmp_path):
     method = mortal(tmp_path / "lives", 1)
     runs = sweep(tasks, method, engine=2, together=1, folder=tmp_path / "runs")
@@ -353,6 +354,7 @@ print(len(runs), "runs")
 """
 
 
+@pytest.mark.full
 def test_ctrl_c_stops_the_processes_and_keeps_what_is_finished(tmp_path):
     """Ctrl-C comes when the first runs are there; the others are in training or wait."""
     done = subprocess.run(
@@ -366,7 +368,7 @@ def test_ctrl_c_stops_the_processes_and_keeps_what_is_finished(tmp_path):
     assert f"stopped early: {finished} of 6 runs are finished" in told
 
 
-@pytest.mark.parametrize("engine", [1, 2])
+@pytest.mark.parametrize("engine", [1, pytest.param(2, marks=pytest.mark.full)])
 def test_an_error_in_a_run_comes_out(tasks, engine):
     with pytest.raises(ZeroDivisionError, match="in the student's own method"):
         sweep(tasks, Faulty(), engine=engine)
@@ -428,6 +430,7 @@ def test_a_cluster_gives_the_same_runs_and_loads_the_data_once(cluster, tasks, a
         assert set(client.run(times_loaded).values()) == {1}
 
 
+@pytest.mark.full
 def test_a_worker_killed_in_mid_run_costs_time_not_results(cluster, tasks, alone, tmp_path):
     method = mortal(tmp_path / "lives", 1)
     runs = sweep(tasks, method, engine=cluster.scheduler_address, together=1, folder=tmp_path)

@@ -107,7 +107,7 @@ def test_training_takes_the_rates_step_by_step_and_anew_in_every_task(few, name)
 def test_models_that_train_together_share_the_schedule(few):
     tasks = cl.permuted(few, 2)
     how = {"epochs": 1, "schedule": "cosine", "warm_up": 0.1, "lr": 0.01, "progress": False}
-    runs = cl.sweep(cl.Baseline(), tasks, cl.MLP((784, 8, 10)), seeds=(0, 1), together=2, **how)
+    runs = cl.sweep(cl.Baseline(), tasks, cl.MLP((784, 8, 10)), seeds=(0, 1), engine=1, **how)
     for seed, run in enumerate(runs):
         alone = cl.train(cl.Baseline(), tasks, cl.MLP((784, 8, 10)), seed=seed, **how)
         np.testing.assert_allclose(run.accuracy, alone.accuracy, atol=0.02)

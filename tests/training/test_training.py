@@ -297,9 +297,9 @@ def forks():
 @pytest.mark.parametrize(
     ("name", "knobs"),
     [
-        ("ewc", {"lam": 20.0}),
-        ("icarl", {"memory": 20}),
         ("er", {"memory": 20}),
+        pytest.param("ewc", {"lam": 20.0}, marks=pytest.mark.full),
+        pytest.param("icarl", {"memory": 20}, marks=pytest.mark.full),
         pytest.param("si", {"lam": 2.0}, marks=pytest.mark.full),
         pytest.param("rwalk", {"lam": 2.0}, marks=pytest.mark.full),
         pytest.param("baseline", {}, marks=pytest.mark.full),

@@ -175,6 +175,7 @@ def test_bowls_says_what_numerical_minimisation_finds(penalty, rotation):
     assert verdict.startswith(fates[2 * (la >= 1) + (lb >= 1)])
 
 
+@pytest.mark.full
 def test_bowls_shows_what_the_notebook_asks_to_find():
     widget = Bowls(5)
     both, sums = {}, {}
