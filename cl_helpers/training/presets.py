@@ -96,8 +96,8 @@ class Preset:
 PRESETS = {
     p.name: p
     for p in (
-        # To check that everything runs, in seconds. Small batches, so that few images are steps enough
-        # to learn, and to forget, something.
+        # To check that everything runs, in seconds: small batches, so that a few images are steps
+        # enough to learn, and to forget, something.
         Preset("quick", n_tasks=3, n_train=600, n_test=300, epochs=1, batch_size=32, lr=1e-3),
         # Forgetting and its cures on a laptop, about ten seconds a method: a fifth of the images
         # and of the epochs, made up for by a learning rate ten times the homework's.
