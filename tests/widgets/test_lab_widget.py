@@ -119,6 +119,7 @@ def test_the_methods_on_offer_are_those_that_serve_the_scenario(lab):
     assert lab.method.value in offered()
 
 
+@pytest.mark.full
 def test_another_scenario_leaves_the_run_in_progress_alone(lab):
     lab.lam.value = 10.0
     lab.start()
@@ -200,6 +201,7 @@ def test_what_has_no_lam_has_no_slider(lab, method):
     assert lab.wait(PATIENCE).complete
 
 
+@pytest.mark.full
 def test_lam_can_be_off(lab, digits):
     lab.lam.value = 0.0
     lab.start()
@@ -315,6 +317,7 @@ def test_stopped_before_it_began(lab):
     assert lab.status.value.startswith("ended early: stopped")
 
 
+@pytest.mark.full
 def test_going_to_another_method_and_back_leaves_lam_as_it_was(lab):
     lab.lam.value = 10.0
     lab.start()
@@ -326,6 +329,7 @@ def test_going_to_another_method_and_back_leaves_lam_as_it_was(lab):
     assert not lab.curves.moved
 
 
+@pytest.mark.full
 def test_a_run_restarted_in_the_middle_copies_no_frame_before_its_end(lab):
     lab.start()
     reach(lab, 5)
@@ -337,6 +341,7 @@ def test_a_run_restarted_in_the_middle_copies_no_frame_before_its_end(lab):
     assert lab.canvas.copying
 
 
+@pytest.mark.full
 def test_the_code_knows_which_part_of_the_data(digits):
     part = cl.widgets.Lab(digits.first(300, 100), "quick")
     part.start()
@@ -344,6 +349,7 @@ def test_the_code_knows_which_part_of_the_data(digits):
     np.testing.assert_array_equal(again(part).accuracy, run.accuracy)
 
 
+@pytest.mark.full
 def test_a_kept_run_tells_where_lam_was_moved_to(lab):
     lab.lam.value = 10.0
     lab.start()
@@ -369,6 +375,7 @@ def test_a_run_on_cuda_is_looked_at_on_cuda(lab):
     assert lab.wait(PATIENCE).complete
 
 
+@pytest.mark.full
 def test_runs_leave_nothing_behind(brief):
     models = []
     for _ in range(4):
