@@ -135,13 +135,14 @@ class Dataset:
             self._source if self._versions == tuple(v._version for v in self._tensors()) else None
         )
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of all images, labels and statistics, in hexadecimal digits."""
-        content = hashlib.sha256()
-        for v in self._tensors():
-            content.update(v.cpu().numpy().tobytes())
-        return content.hexdigest()
+    def fingerprint(self) -> object:
+        """Return what identifies the data: where they can be loaded again, or all their content."""
+        content = {k: v for k, v in vars(self).items() if k[0] != "_"}
+        if self.source is None:
+            return content
+        known = ("train_images", "train_labels", "test_images", "test_labels")
+        name, _, n_train, n_test = self.source
+        return name, n_train, n_test, {k: v for k, v in content.items() if k not in known}
 
     def _tensors(self) -> list[Tensor]:
         return [v for v in vars(self).values() if isinstance(v, Tensor)]

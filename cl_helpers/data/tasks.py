@@ -6,11 +6,10 @@ says which outputs of the model compete. So fifty tasks need no more memory than
 
 from __future__ import annotations
 
-import hashlib
 import math
 import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -283,36 +282,6 @@ def check_tasks(tasks: Sequence[Task]) -> None:
     for task in tasks:
         if not len(task.train) or not len(task.test):
             raise ValueError(f"{task.name} has no examples to train on, or none to test with")
-
-
-def fingerprint(tasks: Sequence[Task]) -> str:
-    """Compute a digest of what `tasks` show: which rows, which transforms, which active outputs.
-
-    It identifies a run's data in file names: 16 hexadecimal digits.
-    """
-    digest = hashlib.sha256()
-    contents: dict[int, str] = {}  # of data sets that say what they are by their content alone
-
-    def add(part: Any) -> None:
-        if isinstance(part, Tensor):
-            digest.update(part.cpu().numpy().tobytes())
-        elif isinstance(part, SplitView):
-            data = part.dataset
-            add((data.name, part.half, len(part), part.rows, part.transform, part.relabel))
-            if data.source is None:
-                if id(data) not in contents:
-                    contents[id(data)] = data.digest
-                add(contents[id(data)])
-        elif isinstance(part, tuple):
-            for each in part:
-                add(each)
-        elif is_dataclass(part):
-            add((type(part).__name__, *vars(part).values()))
-        else:
-            digest.update(repr(part).encode())
-
-    add(tuple(tasks))
-    return digest.hexdigest()[:16]
 
 
 def masked(logits: Tensor, active: tuple[int, ...] | None) -> Tensor:

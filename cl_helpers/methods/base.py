@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import torch
@@ -148,9 +148,16 @@ class Method:
 
     @property
     def knobs(self) -> dict[str, Any]:
-        """Settings of the method by name, such as {"lam": 400.0, "fisher": "empirical"}."""
-        names = getattr(self, "__dataclass_fields__", ())
-        return {name: plain(getattr(self, name)) for name in names}
+        """Settings of the method by name, such as {"lam": 400.0, "fisher": "empirical"}.
+
+        These are the fields of a dataclass. A class with an `__init__` of its own has the numbers
+        and texts that it sets instead.
+        """
+        maker = next(kind for kind in type(self).__mro__ if "__init__" in vars(kind))
+        if getattr(vars(maker).get("__dataclass_params__"), "init", False):
+            return {f.name: plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+        own = {k: plain(v) for k, v in vars(self).items() if k not in self.kept}
+        return {k: v for k, v in own.items() if isinstance(v, bool | int | float | str)}
 
     def state(self) -> dict[str, Any]:
         """Collect what the method stores between tasks, by name: all that a checkpoint needs."""

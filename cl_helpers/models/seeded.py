@@ -22,6 +22,10 @@ class Dropout(nn.Dropout):
 
     generator: torch.Generator | None = None
 
+    def fingerprint(self) -> object:
+        """Return what identifies the layer: its probability. The generator is that of a run."""
+        return self.p
+
     def forward(self, x: Tensor) -> Tensor:
         """In training mode set each number of `x` to 0 with probability p, scale the others up."""
         if not self.training or self.p == 0:

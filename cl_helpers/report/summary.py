@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,9 @@ def _task(images: Tensor, labels: Tensor) -> Task:
 
 def _kept(method: Method, task: Task, moves: list[Tensor]) -> dict[str, Any]:
     """What a method with these settings keeps after a task of the given steps `moves`."""
-    method = type(method)(**method.knobs)
+    method = copy(method)
+    for name in method.kept:
+        vars(method).pop(name, None)
     method.rng = torch.Generator().manual_seed(0)
     model = _model()
     flat = flatten(model)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from ..checks import at_least_one
-from ..data.tasks import Task, fingerprint
+from ..data.tasks import Task
 from ..methods import Method
 from ..models.flat import Stack
 from ..speed.cuda_graph import recorded
@@ -27,7 +27,7 @@ from ..training.loop import Learner
 from ..training.run import Run
 from ..training.settings import Settings
 from ..training.step import Step
-from ..training.train import events_of, new_learner, prepared
+from ..training.train import events_of, identified, new_learner, prepared
 
 
 def train_together(
@@ -54,8 +54,8 @@ def train_together(
         `can_be_stacked`.
     """
     at_least_one("every", every)
+    tasks_digest = identified([*tasks])
     tasks, settings = prepared(methods, tasks, settings)
-    tasks_digest = fingerprint(tasks)
     learners = [
         new_learner(method, model, tasks, replace(settings, seed=seed), tasks_digest, len(seeds))
         for method, model, seed in zip(methods, models, seeds, strict=True)

@@ -7,11 +7,10 @@ Dask cluster (`engines.py`). A run that is on disk already is not trained again.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,17 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..checks import at_least_one, seeded
-from ..data.tasks import Task, check_tasks, fingerprint
+from ..data.tasks import Task, check_tasks
 from ..files import writable
+from ..identity import fingerprint_of
 from ..methods import Method, check_method
 from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
-from ..training.identity import digest, public_name, qualified_name
 from ..training.run import Run
-from ..training.settings import Settings, pick_device
+from ..training.settings import LATER, Settings, pick_device
+from ..training.train import NONE, identified
 from .engines import Engine, workers
+from .older_runs import older_paths
 from .stacked import can_be_stacked, train_together
 
 # Vectors as long as θ that a model in training needs, at most: θ, g, Adam's two, the method's.
@@ -144,9 +145,9 @@ def sweep(
     device = pick_device(how.device) if on_this_machine else torch.device(how.device)
     how = replace(how, device=str(device) if device.index else device.type)
     like = mlp_for(tasks) if model is None else deepcopy(model)
-    path = _paths(folder, tasks, like, how)
-    members = [Member(m, seed, path(m, seed)) for m, seed in members_of]
-    runs = {m: Run.load(m.path) for m in members if m.path is not None and m.path.exists()}
+    names = _names(folder, tasks, like, how)
+    members = [Member(m, seed, names(m, seed)[0]) for m, seed in members_of]
+    runs = {m: run for m in members if (run := _stored(names(m.method, m.seed), how)) is not None}
     left = [m for m in members if m not in runs]
 
     set_dropout(like, how.dropout)
@@ -215,9 +216,9 @@ def _members(methods: object, lam: object, seeds: object) -> list[tuple[Method, 
     every = _fresh_methods(methods)
     if lam is not None:
         every = _with_each_lam(every, lam)
-    keys = [(qualified_name(m), tuple(m.knobs.items())) for m in every]
+    keys = [identified(m) for m in every]
     for method, key in zip(every, keys, strict=True):
-        if keys.count(key) > 1:
+        if keys.count(key) > 1 and not key.startswith(NONE):
             raise ValueError(f"{method} is asked for twice")
     whole = _listed("seeds", seeds, 0)
     for seed in whole:
@@ -243,7 +244,10 @@ def _with_each_lam(methods: Sequence[Any], lam: object) -> list[Method]:
         if "lam" not in method.knobs:
             raise ValueError(f"{method.label} has no λ: sweep it apart, without lam")
     strengths = _listed("lam", lam, 100.0)
-    return [replace(m, lam=strength) for m in methods for strength in strengths]
+    every = [copy(method) for method in methods for _ in strengths]
+    for method, strength in zip(every, cycle(strengths), strict=False):
+        method.lam = strength
+    return every
 
 
 def _listed(name: str, values: object, example: object) -> list[Any]:
@@ -252,29 +256,43 @@ def _listed(name: str, values: object, example: object) -> list[Any]:
     return listed
 
 
-def _paths(
+def _names(
     folder: str | Path | None, tasks: Sequence[Task], model: nn.Module, settings: Settings
-) -> Callable[[Method, int], Path | None]:
-    """Where each run is saved: named by method, λ and seed, and by a digest of all the rest."""
+) -> Callable[[Method, int], list[Path | None]]:
+    """Where each run is saved, and where earlier versions may have saved it.
+
+    The name is made of method, λ and seed, and of a digest of all that decides the result. The
+    device is not among that: what was trained on another machine is the same run.
+
+    Raises:
+        Unidentifiable: nothing says whether a stored run is the one that is asked for.
+    """
     if folder is None:
-        return lambda method, seed: None
+        return lambda method, seed: [None]
     home = writable(Path(folder).absolute())
     drawn = isinstance(model, Seeded) and model.is_untouched()  # then the seed fixes its weights
-    weights = None if drawn else digest(model)
     # A newer setting counts only if it is not at its default: so older runs are still found.
-    later = ("schedule", "warm_up", "lr_final", "dropout")
-    at_default = {k for k in later if getattr(settings, k) == getattr(Settings, k)}
-    chosen = {k: v for k, v in vars(settings).items() if k not in at_default}
-    shared = {
-        "tasks": fingerprint(tasks),
-        "model": [public_name(model), str(model), weights],
-        "settings": chosen | {"seed": None, "cuda_graph": None},
-    }
+    at_default = {k for k in LATER if getattr(settings, k) == getattr(Settings, k)}
+    without = {"seed", "device", "cuda_graph", *at_default}
+    chosen = {k: v for k, v in vars(settings).items() if k not in without}
+    shared = fingerprint_of([*tasks]), fingerprint_of(model, weights=not drawn), chosen
 
-    def path(method: Method, seed: int) -> Path:
-        own = {"class": qualified_name(method), "knobs": method.knobs}
-        short = hashlib.sha256(json.dumps(own | shared, sort_keys=True).encode()).hexdigest()[:8]
+    def paths(method: Method, seed: int) -> list[Path | None]:
         lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
-        return home / f"{method.name}{lam}-seed{seed}-{short}.json"
+        short = fingerprint_of((method, *shared))[:8]
+        older = older_paths(home, method, tasks, model, drawn, settings, seed)
+        return [home / f"{method.name}{lam}-seed{seed}-{short}.json", *older]
 
-    return path
+    return paths
+
+
+def _stored(paths: Sequence[Path | None], asked: Settings) -> Run | None:
+    """The run that is stored under one of these names, if there is one."""
+    found = next((path for path in paths if path is not None and path.exists()), None)
+    if found is None:
+        return None
+    run = Run.load(found)
+    asked_device = torch.device(asked.device).type
+    if run.config["device"] != asked_device:
+        tqdm.write(f"{found.name} is there, trained on {run.config['device']}, not {asked_device}")
+    return run

@@ -7,8 +7,7 @@ Imports speed and what is below it; scale, analysis, report and all above may im
 import lazy_loader
 
 _MODULES = (
-    "checkpoint costs evaluation events identity loop metrics presets "
-    "run schedules settings step train"
+    "checkpoint costs evaluation events loop metrics presets run schedules settings step train"
 )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=_MODULES.split())

@@ -13,6 +13,15 @@ from ..files import replacing
 from .events import Event
 from .loop import Learner
 
+# What it means when a digest differs.
+_OTHER = {
+    "model": "another model",
+    "method_digest": "a method whose code or attributes were others (method_digest)",
+    "tasks_digest": "other tasks or data (tasks_digest)",
+    "model_digest": "a model whose code or settings were others (model_digest)",
+    "initial_weights_digest": "other initial weights (initial_weights_digest)",
+}
+
 
 def saving(
     events: Generator[Event, None, None], path: str | os.PathLike, learner: Learner
@@ -85,16 +94,21 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
         raise ValueError(
             f"{path} is not a checkpoint that can be read ({reason}): delete it to start over"
         ) from error
+    if "method_digest" not in config:
+        raise ValueError(
+            f"{path} was written by an earlier version, which did not note what a method's code "
+            "was: delete it to start over"
+        )
     for key, value in run.config.items():
         if config.get(key) != value and key != "versions":
+            other = _OTHER.get(key, f"{key} = {config.get(key)!r}, not {value!r}")
             raise ValueError(
-                f"{path} belongs to a run with {key} = {config.get(key)!r}, not {value!r}: "
-                "give another file, or delete it to start over"
+                f"{path} belongs to a run with {other}: give another file, or delete it to start "
+                "over"
             )
     model.load_state_dict(saved["model"])
     method.restore(saved["method"])
-    if "lam" in method.knobs:
-        method.lam = saved["lam"]
+    method.lam = saved["lam"]
     run.accuracy[:], run.initial[:] = saved["accuracy"], saved["initial"]
     run.history[:], run.costs[:] = saved["history"], saved["costs"]
     run.seconds, run.end_task_seconds = saved["seconds"], saved["end_task_seconds"]

@@ -13,6 +13,9 @@ from ..checks import above_zero, at_least_one, below_one, one_of, plain, seeded
 from ..speed.precision import Precision
 from .schedules import check, factors
 
+# They came later, and count in the name of a stored run only where they are not at their default.
+LATER = ("schedule", "warm_up", "lr_final", "dropout")
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -16,8 +16,9 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..checks import at_least_one
-from ..data.tasks import Task, check_scenario, check_tasks, fingerprint
+from ..data.tasks import Task, check_scenario, check_tasks
 from ..files import writable
+from ..identity import Unidentifiable, fingerprint_of, name_of
 from ..methods import Method, check_method
 from ..models.forward import check_forward
 from ..models.seeded import Seeded, set_dropout
@@ -27,10 +28,11 @@ from ..speed.precision import products
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
 from .events import Event
-from .identity import digest, qualified_name
 from .loop import Learner, training_loop
 from .run import Run
 from .settings import Settings, pick_device
+
+NONE = "none: "  # in the place of a fingerprint, before the reason why there is none
 
 
 def train(
@@ -112,9 +114,9 @@ def train_steps(
     """
     how = Settings.of(settings)
     at_least_one("every", every)
-    tasks, how = prepared([method], tasks, how)
-    learner = new_learner(method, model, tasks, how, fingerprint(tasks))
-    return events_of(learner, tasks, how, checkpoint, every)
+    there, how = prepared([method], tasks, how)
+    learner = new_learner(method, model, there, how, identified([*tasks]))
+    return events_of(learner, there, how, checkpoint, every)
 
 
 def prepared(
@@ -153,11 +155,13 @@ def new_learner(
     Args:
         method, model: as in `train`.
         tasks, settings: as `prepared` returns them.
-        tasks_digest: `fingerprint` of the tasks.
+        tasks_digest: `identified` of the tasks as they were given.
         together: how many models take their steps together, this one included. Default 1.
     """
     device, seed = torch.device(settings.device), settings.seed
+    method_digest = identified(method)
     model = with_initial_weights(method, model, tasks, seed).to(device)
+    model_digest = identified(model, weights=False)
     masks = torch.Generator(device).manual_seed(seed)
     set_dropout(model, settings.dropout, masks)
     method.rng = torch.Generator().manual_seed(~seed)  # other numbers than those of `order`
@@ -166,14 +170,16 @@ def new_learner(
     check_forward(model, x, tasks[0].name)
     config = {
         "method": method.name,
-        "class": qualified_name(method),
+        "class": name_of(type(method)),
         "knobs": method.knobs,
+        "method_digest": method_digest,
         "data": tasks[0].data,
         "tasks": [task.name for task in tasks],
         "tasks_digest": tasks_digest,
         "n_train": [len(stage.train) for stage in method.stages(tasks)],
         "model": str(model),
-        "initial_weights_digest": digest(model),
+        "model_digest": model_digest,
+        "initial_weights_digest": identified(dict(model.state_dict())),
         **{k: v for k, v in vars(settings).items() if k != "cuda_graph"},
         "device": device.type,
         "together": together,
@@ -186,6 +192,17 @@ def new_learner(
         recorded, methods=[method], generators=[masks], device=device, asked=settings.cuda_graph
     )
     return TrackedLearner(method, model, run, order, masks, faster=faster)
+
+
+def identified(thing: object, weights: bool = True) -> str:
+    """Compute the fingerprint of `thing`; where there is none, say why, after NONE.
+
+    `weights` says whether the values of parameters and buffers count, as in `fingerprint_of`.
+    """
+    try:
+        return fingerprint_of(thing, weights)
+    except Unidentifiable as error:
+        return f"{NONE}{error}"
 
 
 def with_initial_weights(
@@ -223,6 +240,10 @@ def events_of(
     """
     done = (0, 0)
     if checkpoint is not None:
+        for key, value in learner.run.config.items():
+            if key.endswith("_digest") and value.startswith(NONE):
+                reason = value.removeprefix(NONE)
+                raise Unidentifiable(f"no checkpoint can be written: {reason}")
         writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():
             done = resume(checkpoint, learner)

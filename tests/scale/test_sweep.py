@@ -2,13 +2,16 @@
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from torch import nn
 import cl_helpers as cl
 from cl_helpers.data import datasets as data
 from cl_helpers.scale import engines
+from cl_helpers.scale.stacked import StackedLearner
 from cl_helpers.scale.sweep import Chunk, Member
 from cl_helpers.training.settings import Settings
 
@@ -173,11 +177,11 @@ def test_what_is_on_disk_is_not_trained_again(tasks, tmp_path, alone, monkeypatc
     first = sweep(tasks, folder=tmp_path, lam=[0.0], engine=1)
     assert len(list(tmp_path.glob("ewc-lam0-seed*.json"))) == 2
 
-    def forbidden(self, model, task):
+    def forbidden(self, *_):
         raise AssertionError("trained again")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cl.EWC, "begin_task", forbidden)
+        patch.setattr(StackedLearner, "begin_task", forbidden)
         with pytest.raises(AssertionError, match="trained again"):
             sweep(tasks, lam=[1.0], folder=tmp_path, engine=1)
         again = sweep(tasks, lam=[0.0], folder=tmp_path, engine=1)
@@ -211,19 +215,157 @@ def test_files_tell_settings_tasks_models_and_knobs_apart(few, tmp_path):
     assert len(list(tmp_path.iterdir())) == n  # said or left to the default: the same run
 
 
+class ByOne(cl.methods.Quadratic):
+    """Somebody's own method, with knobs that are no fields."""
+
+    name, label = "by one", "By one"
+
+    def __init__(self, lam, decay=1.0):
+        self.lam, self.decay = lam, decay
+
+    def importance_of(self, model, task):
+        return torch.full_like(cl.flat.flatten(model).theta, self.decay)
+
+
+EDITED = """
+class Mine(cl.methods.Quadratic):
+    name = label = "mine"
+    lam = 1e6
+
+    def importance_of(self, model, task):
+        return torch.{}(cl.flat.flatten(model).theta)
+"""
+
+
+class Owned(cl.data.views.DatasetView):
+    """Somebody's own examples, in NumPy arrays."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, x, y):
+        self.images, self.labels = x, y
+
+    def __len__(self):
+        return len(self.labels)
+
+    x = property(lambda self: torch.from_numpy(self.images))
+    y = property(lambda self: torch.from_numpy(self.labels))
+
+    def batch(self, index):
+        return self.x[index], self.y[index]
+
+    def to(self, device):
+        return self
+
+
+def owned(few, flip):
+    """Two tasks in somebody's own classes; `flip` turns the labels round."""
+    x, y = (v.numpy() for v in (few.train_images.float() / 255, few.train_labels))
+    view = Owned(x, y[::-1].copy() if flip else y)
+    return [cl.Task(f"task {t}", "mine", view, view, tuple(range(10))) for t in range(2)]
+
+
+def edited(how):
+    """The class as it is after somebody has written `how` into it."""
+    names = {"cl": cl, "torch": torch, "__name__": "__main__"}
+    exec(EDITED.format(how), names)
+    return names["Mine"]()
+
+
+NET = """
+class Net(MLP):
+    def forward(self, x):
+        return {} * MLP.forward(self, x)
+"""
+
+
+def as_somebody_writes(factor):
+    """A model that differs in its code alone."""
+    names = {"MLP": cl.MLP, "__name__": "__main__"}
+    exec(NET.format(factor), names)
+    return names["Net"](SIZES)
+
+
+def test_what_somebody_has_changed_is_trained_again(few, tmp_path):
+    """A method's code, its attributes, examples and a model's code; the same is found again."""
+    tasks, how = cl.permuted(few, 2), {**HOW, "engine": 1, "folder": tmp_path, "epochs": 1}
+
+    def accuracy(method, on, model):
+        [run] = cl.sweep(method, on, model, **how)
+        return run.accuracy.tolist()
+
+    variants = [
+        lambda: (edited("ones_like"), tasks, cl.MLP(SIZES)),
+        lambda: (edited("zeros_like"), tasks, cl.MLP(SIZES)),
+        lambda: (ByOne(1e6), tasks, cl.MLP(SIZES)),
+        lambda: (ByOne(1e6, decay=0.0), tasks, cl.MLP(SIZES)),
+        lambda: (cl.Baseline(), owned(few, flip=False), cl.MLP(SIZES)),
+        lambda: (cl.Baseline(), owned(few, flip=True), cl.MLP(SIZES)),
+        lambda: (cl.Baseline(), tasks, as_somebody_writes(1)),
+        lambda: (cl.Baseline(), tasks, as_somebody_writes(3)),
+    ]
+    for n, variant in enumerate(variants, start=1):
+        first = accuracy(*variant())
+        assert len(list(tmp_path.iterdir())) == n
+        method, on, model = variant()
+        fresh = cl.train(method, on, model, **HOW | {"epochs": 1}).accuracy.tolist()
+        assert accuracy(*variant()) == first == fresh
+        assert len(list(tmp_path.iterdir())) == n
+
+
+def test_what_cannot_be_identified_is_refused_before_training(tasks, tmp_path):
+    method = cl.EWC()
+    method.lock = threading.Lock()
+    with pytest.raises(ValueError, match=r"_thread.lock .* give the class .* fingerprint\(\)"):
+        sweep(tasks, method, folder=tmp_path)
+    with pytest.raises(ValueError, match=r"no checkpoint can be written: .*_thread.lock"):
+        cl.train(method, tasks, cl.MLP(SIZES), checkpoint=tmp_path / "a", **HOW)
+    assert not list(tmp_path.iterdir())
+    assert cl.train(method, tasks, cl.MLP(SIZES), **HOW).complete
+
+
+def test_what_was_trained_on_another_device_is_found(tasks, tmp_path, capsys):
+    [run] = sweep(tasks, folder=tmp_path, lam=[0.0], seeds=[0], engine=1)
+    [path] = tmp_path.iterdir()
+    run.config["device"] = "cuda"
+    run.save(path)
+    [again] = sweep(tasks, folder=tmp_path, lam=[0.0], seeds=[0], engine=1)
+    assert again.config["device"] == "cuda"
+    assert f"{path.name} is there, trained on cuda, not cpu" in capsys.readouterr().out
+
+
+HOMEWORK = Path(__file__).parents[2] / "experiments" / "homework"
+
+
+@pytest.mark.parametrize("name", ["baseline", "ewc", "mas", "si", "rwalk", "scp", "joint"])
+def test_runs_of_earlier_versions_are_found(mnist, tmp_path, name):
+    """Those of the homework, which were stored before a method's code had a fingerprint."""
+    [old] = HOMEWORK.glob(f"{name}-*seed1-*.json")
+    shutil.copy(old, tmp_path)
+    full = cl.presets.PRESETS["full"]
+    found = cl.sweep(
+        cl.METHODS[name](), full.tasks(mnist), seeds=[1], folder=tmp_path, engine=1,
+        **full.settings(mnist),
+    )  # fmt: skip
+    np.testing.assert_array_equal(found[0].accuracy, cl.Run.load(old).accuracy)
+    assert [path.name for path in tmp_path.iterdir()] == [old.name]
+
+
 KILLED = """
 import os, signal, sys
 import cl_helpers as cl
 
-begin_task = cl.EWC.begin_task
+from cl_helpers.training.loop import Learner
 
-def killed(self, model, task):
+begin_task = Learner.begin_task
+
+def killed(self, task, settings, stage):
     finished = [name for name in os.listdir(sys.argv[1]) if name.endswith("json")]
-    if self.tasks_held == 1 and len(finished) == 3:
+    if stage == 1 and len(finished) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    begin_task(self, model, task)
+    begin_task(self, task, settings, stage)
 
-cl.EWC.begin_task = killed
+Learner.begin_task = killed
 tasks = cl.permuted(cl.load("digits").first(300, 100), 2)
 cl.sweep(cl.EWC(), tasks, cl.MLP((784, 16, 10)), lam=[0.0, 30000.0], seeds=range(5), epochs=2,
          batch_size=32, lr=1e-3, folder=sys.argv[1], engine=1, together=1)

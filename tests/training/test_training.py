@@ -387,8 +387,18 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(few, tmp_path):
         run_of(cl.EWC(), few, checkpoint=path, lr=0.1)
     with pytest.raises(ValueError, match="method = 'ewc', not 'mas'"):
         run_of(cl.MAS(), few, checkpoint=path)
-    with pytest.raises(ValueError, match="initial_weights_digest"):
-        run_of(cl.EWC(), few, cl.MLP(SIZES, seed=5), checkpoint=path)
+    drawn, changed, edited = cl.MLP(SIZES, seed=5), cl.MLP(SIZES), cl.EWC()
+    changed.scale = 2
+    edited.decay = 0.5  # not a field, but it may act
+    with pytest.raises(ValueError, match="a model whose code or settings were others"):
+        run_of(cl.EWC(), few, drawn, checkpoint=path)
+    with pytest.raises(ValueError, match="a model whose code or settings were others"):
+        run_of(cl.EWC(), few, changed, checkpoint=path)
+    with pytest.raises(ValueError, match="a method whose code or attributes were others"):
+        run_of(edited, few, checkpoint=path)
+    drawn.seed = None
+    with pytest.raises(ValueError, match="other initial weights"):
+        run_of(cl.EWC(), few, drawn, checkpoint=path)
     other = cl.permuted(few, 3, seed=9)
     with pytest.raises(ValueError, match="tasks_digest"):
         cl.train(cl.EWC(), other, cl.MLP(SIZES), checkpoint=path, **SETTINGS)

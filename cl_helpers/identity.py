@@ -1,0 +1,293 @@
+"""What identifies a thing: a digest of its content, and not of its name or its address.
+
+Two things with one digest act alike. Data count to the byte, objects with all their attributes,
+classes and functions with their code and all that it reaches. What this package or an installed one
+brings counts by name.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import dis
+import hashlib
+import logging
+import sys
+from collections.abc import Iterator
+from functools import cache, cached_property
+from operator import attrgetter
+from pathlib import Path
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FunctionType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
+from typing import Any
+
+import numpy as np
+
+_PACKAGE = __name__.partition(".")[0]
+_ATOMS = type(None), type(...), bool, int, float, complex, str, range
+_FROM_C = BuiltinFunctionType, MethodWrapperType, WrapperDescriptorType
+# What Python adds to a class: not what its author wrote.
+_ADDED = {
+    "__abstractmethods__", "__annotations__", "__annotations_cache__", "__annotate_func__",
+    "__dataclass_fields__", "__dataclass_params__", "__dict__", "__doc__", "__firstlineno__",
+    "__match_args__", "__module__", "__qualname__", "__static_attributes__", "__weakref__",
+    "_abc_impl",
+}  # fmt: skip
+
+
+class Unidentifiable(ValueError):
+    """Nothing says whether a thing is the same as another of its class."""
+
+
+def fingerprint_of(thing: object, weights: bool = True) -> str:
+    """Compute a digest of all that decides how `thing` acts: 16 hexadecimal digits.
+
+    A class may say itself what that is: its method `fingerprint()` returns it, such as a text or a
+    tuple of numbers and arrays.
+
+    Args:
+        thing: anything: a method, a model, a list of tasks, a function.
+        weights: whether the values of a network's parameters and buffers count. Default True.
+
+    Raises:
+        Unidentifiable: `thing` holds something that can be told apart by its address alone.
+    """
+    return _Digests(weights).of(thing)[:8].hex()
+
+
+def name_of(kind: Any) -> str:
+    """Return module and name of a class or function.
+
+    In this package the module is its room, so that a thing keeps its name when it moves within.
+    """
+    module = kind.__module__ or ""
+    if module.startswith(f"{_PACKAGE}."):
+        module = ".".join(module.split(".")[:2])
+    return f"{module}.{kind.__qualname__}"
+
+
+class _Digests:
+    """The digest of a thing, from the digests of all that it holds."""
+
+    def __init__(self, weights: bool) -> None:
+        self.weights = weights
+        self.inside: list[object] = []  # what is being looked at: a thing may hold itself
+        self.large: dict[int, tuple[Any, bytes]] = {}  # arrays, kept so that no id is used again
+
+    def of(self, thing: Any) -> bytes:
+        if isinstance(thing, np.number | np.bool_):
+            thing = thing.item()  # a number is the same in NumPy and in Python
+        if isinstance(thing, bytes):
+            return _hashed("bytes", thing)
+        if type(thing) in _ATOMS:
+            return _hashed(type(thing).__name__, repr(thing).encode())
+        if id(thing) in self.large:
+            return self.large[id(thing)][1]
+        for depth, outer in enumerate(self.inside):
+            if outer is thing:
+                return _hashed("itself", b"%d" % depth)
+        self.inside.append(thing)
+        try:
+            return self.held_by(thing)
+        finally:
+            self.inside.pop()
+
+    def all(self, kind: str, *parts: Any) -> bytes:
+        return _hashed(kind, *map(self.of, parts))
+
+    def held_by(self, thing: Any) -> bytes:
+        if isinstance(thing, type):
+            return self.of_class(thing)
+        if isinstance(thing, ModuleType):
+            return self.all("module", thing.__name__)
+        if (parts := _written(thing)) is not None:
+            return self.all(type(thing).__name__, *parts)
+        if type(thing) in (list, tuple):
+            return self.all(type(thing).__name__, *thing)
+        if type(thing) is dict:
+            return self.all("dict", *(part for item in thing.items() for part in item))
+        if type(thing) in (set, frozenset):
+            return _hashed(type(thing).__name__, *sorted(map(self.of, thing)))
+        if hasattr(type(thing), "fingerprint"):
+            return self.all("says itself", type(thing), thing.fingerprint())
+        if (array := _of_array(thing)) is not None:
+            self.large[id(thing)] = thing, self.all("array", type(thing), *array)
+            return self.large[id(thing)][1]
+        if isinstance(thing, _torch("nn.Module")):
+            return self.all("network", type(thing), *self.of_network(thing))
+        return self.all("object", type(thing), *_content(thing))
+
+    def of_network(self, model: Any) -> Iterator[Any]:
+        """Its attributes and submodules; hooks without their numbers, others in each process."""
+        for name, value in vars(model).items():
+            if name in ("_parameters", "_buffers"):
+                yield {k: v if v is None or self.weights else v.shape for k, v in value.items()}
+                yield [v is not None and v.requires_grad for v in value.values()]
+            else:
+                yield name, [*value.values()] if "_hooks" in name and value else value
+
+    def of_class(self, kind: type) -> bytes:
+        if not _is_installed(kind):
+            own = {k: v for k, v in vars(kind).items() if k not in _ADDED and not _is_slot(v)}
+            return self.all("class", kind.__qualname__, kind.__bases__, own)
+        foreign = [v for v in vars(kind).values() if isinstance(v, FunctionType)]
+        foreign = [function for function in foreign if not _is_installed(function)]
+        return self.all("class", name_of(kind), _version(kind.__module__), *foreign)
+
+
+def _written(thing: Any) -> tuple[Any, ...] | None:
+    """What is written in a function, and what that reaches; None if `thing` is no function."""
+    match thing:
+        case CodeType():
+            arguments = thing.co_argcount, thing.co_kwonlyargcount, thing.co_flags
+            names = thing.co_names, thing.co_varnames, thing.co_freevars
+            return thing.co_code, thing.co_consts, arguments, names
+        case FunctionType():
+            cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
+            own = () if _is_installed(thing) else (thing.__code__, _reached(thing))
+            return name_of(thing), thing.__defaults__, thing.__kwdefaults__, cells, *own
+        case MethodType():
+            return thing.__func__, thing.__self__
+        case property():
+            return thing.fget, thing.fset, thing.fdel
+        case staticmethod() | classmethod():
+            return (thing.__func__,)
+        case cached_property():
+            return (thing.func,)
+    if isinstance(thing, _FROM_C):
+        return thing.__qualname__, getattr(thing, "__module__", None)
+    if callable(thing) and isinstance(inner := getattr(thing, "__wrapped__", None), FunctionType):
+        return (inner,)  # a function with a cache
+    return None
+
+
+def _content(thing: Any) -> list[Any]:
+    """What tells an object from others of its class.
+
+    Raises:
+        Unidentifiable: nothing does.
+    """
+    if isinstance(thing, _torch("Generator")):
+        return [thing.get_state()]
+    if isinstance(thing, logging.Logger):
+        return [thing.name]
+    attributes = [*_attributes(thing)]
+    plain = type(thing).__reduce__ is object.__reduce__
+    try:
+        reduce = copyreg.dispatch_table.get(type(thing))
+        made = reduce(thing) if reduce else thing.__reduce_ex__(2)
+    except Exception as error:  # of anybody's
+        if plain:  # written in C, and cannot be pickled
+            raise Unidentifiable(
+                f"nothing says whether one {name_of(type(thing))} acts like another: give the "
+                "class that holds it a method fingerprint() that returns what decides how it acts"
+            ) from error
+        return attributes
+    parts = [made] if isinstance(made, str) else [*made]
+    if plain and len(parts) > 2:
+        parts[2] = None  # the attributes again
+    return [*([*p] if isinstance(p, Iterator) else p for p in parts), attributes]
+
+
+def _attributes(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Attributes with their names, but for what was computed from the others and cached."""
+    for name, value in getattr(thing, "__dict__", {}).items():
+        if not isinstance(getattr(type(thing), name, None), cached_property):
+            yield name, value
+    for kind in type(thing).__mro__:
+        for name, value in vars(kind).items():
+            if _is_slot(value) and not _is_installed(kind) and hasattr(thing, name):
+                yield name, getattr(thing, name)
+
+
+def _of_array(thing: Any) -> list[Any] | None:
+    """Type, shape and bytes of a NumPy array or a tensor; None if `thing` is neither."""
+    if isinstance(thing, np.ndarray | np.generic):
+        array = np.asarray(thing)
+        values = array.ravel().tolist() if array.dtype.hasobject else array.tobytes()
+        return [str(array.dtype.descr if array.dtype.fields else array.dtype), array.shape, values]
+    if not isinstance(thing, _torch("Tensor")):
+        return None
+    if str(thing.layout) != "torch.strided" or thing.is_quantized or thing.is_meta:
+        raise Unidentifiable(f"a tensor of layout {thing.layout} has no fingerprint: give dense")
+    there = thing.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    values = there.reshape(-1).view(sys.modules["torch"].uint8).numpy().tobytes()
+    return [str(thing.dtype), tuple(thing.shape), values]
+
+
+def _torch(name: str) -> Any:
+    """A class of PyTorch; without PyTorch, no class."""
+    return attrgetter(name)(sys.modules["torch"]) if "torch" in sys.modules else ()
+
+
+def _reached(function: FunctionType) -> list[Any]:
+    """The globals that a function names, and what it names in modules that are not installed."""
+    names, attributes = _names(function.__code__)
+    reached = [(n, function.__globals__[n]) for n in names if n in function.__globals__]
+    modules = [v for _, v in reached if isinstance(v, ModuleType) and not _is_installed(v)]
+    return reached + [(n, getattr(m, n)) for m in modules for n in attributes if hasattr(m, n)]
+
+
+def _names(code: CodeType) -> tuple[list[str], list[str]]:
+    """The globals and the attributes that `code` names, with the functions that it defines."""
+    every: tuple[set[str], set[str]] = set(), set()
+    for each in dis.get_instructions(code):
+        if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            every[0].add(each.argval)
+        elif each.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
+            every[1].add(each.argval)
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            for mine, its in zip(every, _names(inner), strict=True):
+                mine.update(its)
+    return sorted(every[0]), sorted(every[1])
+
+
+def _is_installed(thing: Any) -> bool:
+    """Whether a class, function or module is Python's, this package's or an installed one's."""
+    if isinstance(thing, ModuleType):
+        return _is_in_a_package(thing.__name__)
+    module = thing.__module__ or "__main__"
+    if module == "builtins":  # or from `exec`, which names no module
+        return isinstance(thing, type) and not thing.__flags__ & 1 << 9  # made by Python code
+    return _is_in_a_package(module)
+
+
+@cache
+def _is_in_a_package(module: str) -> bool:
+    top = module.partition(".")[0]
+    file = getattr(sys.modules.get(top), "__file__", None) or ""
+    packages = {"site-packages", "dist-packages"} & {*Path(file).parts}
+    return top == _PACKAGE or top in sys.stdlib_module_names or bool(packages and top != "__main__")
+
+
+def _version(module: str) -> str:
+    """The version of the package, unless every run depends on it, and says on which."""
+    top = module.partition(".")[0]
+    known = top in (_PACKAGE, "torch", "numpy") or top in sys.stdlib_module_names
+    return "" if known else str(getattr(sys.modules.get(top), "__version__", ""))
+
+
+def _hashed(kind: str, *parts: bytes) -> bytes:
+    whole = hashlib.sha256(kind.encode())
+    for part in parts:
+        whole.update(b"%d:" % len(part))
+        whole.update(part)
+    return whole.digest()
+
+
+def _is_slot(value: Any) -> bool:
+    return type(value).__name__ in ("member_descriptor", "getset_descriptor")
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False

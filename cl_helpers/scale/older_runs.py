@@ -1,0 +1,100 @@
+"""Runs that earlier versions stored: under other names, and identified by less.
+
+Then a name held the device, and neither the code of a method nor that of a model. What this package
+brings has not changed what it does, so its runs are found again. Those of anybody's own classes or
+data are not: nothing says what these were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ..data.tasks import Task
+from ..data.views import SplitView
+from ..identity import name_of
+from ..methods import METHODS, Method
+from ..training.settings import LATER, Settings
+
+_SETTINGS = (
+    "epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay", *LATER, "precision",
+)  # fmt: skip
+
+
+def older_paths(
+    home: Path,
+    method: Method,
+    tasks: Sequence[Task],
+    model: nn.Module,
+    drawn: bool,
+    settings: Settings,
+    seed: int,
+) -> Iterator[Path]:
+    """Iterate over where an earlier version would have stored a run, one file for each device.
+
+    Args:
+        home: the folder.
+        method, tasks, model, settings, seed: of the run.
+        drawn: whether the seed draws the weights of the model.
+    """
+    if METHODS.get(method.name) is not type(method) or not _is_ours(model):
+        return
+    try:
+        tasks_digest = _digest_of(tasks)
+    except ValueError:
+        return
+    chosen = {k: getattr(settings, k) for k in _SETTINGS}
+    shared = {
+        "tasks": tasks_digest,
+        "model": [name_of(type(model)), str(model), None if drawn else _weights(model)],
+        "class": f"{type(method).__module__}.{type(method).__qualname__}",
+        "knobs": method.knobs,
+    }
+    for device in ("cpu", "cuda"):
+        asked = {k: v for k, v in chosen.items() if k not in LATER or v != getattr(Settings, k)}
+        asked |= {"seed": None, "device": device, "cuda_graph": None}
+        content = json.dumps(shared | {"settings": asked}, sort_keys=True)
+        short = hashlib.sha256(content.encode()).hexdigest()[:8]
+        lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
+        yield home / f"{method.name}{lam}-seed{seed}-{short}.json"
+
+
+def _is_ours(thing: object) -> bool:
+    return type(thing).__module__.startswith("cl_helpers.")
+
+
+def _weights(model: nn.Module) -> str:
+    content = hashlib.sha256()
+    for value in model.state_dict().values():
+        content.update(value.cpu().numpy().tobytes())
+    return content.hexdigest()[:16]
+
+
+def _digest_of(tasks: Sequence[Task]) -> str:
+    """Raises ValueError where a part of the tasks was identified by less than its content."""
+    digest = hashlib.sha256()
+
+    def add(part: Any) -> None:
+        if isinstance(part, Tensor):
+            digest.update(part.cpu().numpy().tobytes())
+        elif isinstance(part, SplitView) and part.dataset.source is not None:
+            data = part.dataset
+            add((data.name, part.half, len(part), part.rows, part.transform, part.relabel))
+        elif isinstance(part, tuple):
+            for each in part:
+                add(each)
+        elif is_dataclass(part) and _is_ours(part):
+            add((type(part).__name__, *(getattr(part, f.name) for f in fields(part))))
+        elif isinstance(part, str | int | float | None):
+            digest.update(repr(part).encode())
+        else:
+            raise ValueError(f"{type(part)} has no digest")
+
+    add(tuple(tasks))
+    return digest.hexdigest()[:16]
