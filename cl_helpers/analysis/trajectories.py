@@ -109,11 +109,13 @@ def follow(tasks: Sequence[Task], model: nn.Module | None = None, **settings: An
         settings: those of `train` except `optimizer` and `checkpoint`.
 
     Raises:
-        ValueError: as `follow_steps`.
+        ValueError: as `follow_steps`, or training diverged.
     """
     events = follow_steps(tasks, model, **settings)
     while True:
         try:
             next(events)
         except StopIteration as end:
+            if end.value.run.diverged:
+                raise ValueError(f"training {end.value.run.outcome}") from None
             return end.value

@@ -185,10 +185,12 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
     legend_beside(ax, handles=[handles[n] for n in best_first], title=f"after {n_tasks} tasks")
     ranking = ", ".join(f"{n} {ends[n]:.1%}" for n in best_first)
     n_seeds = max(map(len, groups.values()))
+    left_out = _say_what_is_left_out(ax, runs)
     return described(
         figure,
         f"Average accuracy on the tasks learned so far against their number, 1 to {n_tasks}, a "
-        f"line a method, mean of {n_seeds} seed{'s' * (n_seeds > 1)}. At the end: {ranking}.",
+        f"line a method, mean of {n_seeds} seed{'s' * (n_seeds > 1)}. At the end: {ranking}."
+        f"{left_out}",
     )
 
 
@@ -234,12 +236,12 @@ def accuracy_matrix(run: Run) -> Chart:
     figure.colorbar(image, ax=ax, format=PercentFormatter(1, decimals=0), shrink=0.85)
     name = run.config["method"]
     points = f"average {run.average_accuracy:.1%}, forgetting {100 * run.forgetting:.1f} points"
-    ax.set_title(f"{method_label(name)}: {points}", fontsize=11)
+    end = run.outcome if run.diverged else points
+    ax.set_title(f"{method_label(name)}: {end.replace(' (', chr(10) + '(')}", fontsize=11)
     return described(
         figure,
         f"Accuracy matrix of {name}: row t, column j is the accuracy on task j after learning task "
-        f"t. Average of the last row {run.average_accuracy:.1%}, forgetting "
-        f"{100 * run.forgetting:.1f} percentage points.",
+        f"t. At the end: {end.replace(' points', ' percentage points')}.",
     )
 
 
@@ -281,10 +283,11 @@ def forgetting(runs: Sequence[Run]) -> Chart:
     frame(ax)
     legend_beside(ax)
     means = ", ".join(f"{name} {lost.mean():.1f}" for name, lost in groups.items())
+    left_out = _say_what_is_left_out(ax, runs)
     return described(
         figure,
         f"Percentage points of accuracy on tasks 1 to {n_tasks - 1} that were lost by the end of "
-        f"task {n_tasks}, a bar a method. Mean over tasks: {means}.",
+        f"task {n_tasks}, a bar a method. Mean over tasks: {means}.{left_out}",
     )
 
 
@@ -298,6 +301,21 @@ def _show(ax: Axes, image: torch.Tensor) -> None:
     low, high = image.min(), image.max()
     ax.imshow(((image - low) / (high - low)).permute(1, 2, 0).cpu().numpy(), cmap="gray")
     ax.set(xticks=[], yticks=[])
+
+
+def _say_what_is_left_out(ax: Axes, runs: Sequence[Run]) -> str:
+    """Write above the axes how many runs are not drawn, by method and why; return that."""
+    counts: dict[str, int] = {}
+    for run in runs:
+        if not run.complete:
+            why = "diverged" if run.diverged else "stopped early"
+            key = f"{method_label(run.config['method'])} {why}"
+            counts[key] = counts.get(key, 0) + 1
+    if not counts:
+        return ""
+    listed = ", ".join(f"{key} ({n})" for key, n in counts.items())
+    ax.set_title(f"not drawn: {listed}", fontsize=9, loc="left")
+    return f" Not drawn: {listed}."
 
 
 def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -41,11 +41,12 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
             course_table.json in the working folder.
 
     Raises:
-        ValueError: one of the two runs was stopped early, or `run` was read from a file.
+        ValueError: one of the two runs was not completed, or `run` was read from a file.
     """
     for each in (run, baseline):
         if not each.complete:
-            raise ValueError(f"{label(each)} was stopped early: train it to the end first")
+            why = each.outcome if each.diverged else "was stopped early"
+            raise ValueError(f"{label(each)} {why}: train it to the end first")
     model, method = run.learner
     needs = needs_labels(method)
     kept = nbytes(method.state())

@@ -37,8 +37,10 @@ def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
         {"method": name} | {m: getattr(run, m) for m in METRICS}
         for run, name in zip(runs, labels(runs, with_epochs), strict=True)
     ]
-    grouped = pd.DataFrame(rows).groupby("method", sort=False)
-    mean, sd = grouped.mean(), grouped.std()
+    # With a run that diverged there is no mean: that of the others would look better than it is.
+    numbers = pd.DataFrame(rows).set_index("method")
+    grouped = numbers.groupby("method", sort=False)
+    mean, sd = (grouped.agg(how, skipna=False) for how in ("mean", "std"))
     return pd.concat({"mean": mean, "sd": sd}, axis=1).swaplevel(axis=1)
 
 
@@ -56,10 +58,18 @@ def metrics_table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFram
             return "–"
         return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
 
+    by_name = _by(labels(runs, with_epochs), runs)
     rows = {
-        name: [cell(row, m) for m in METRICS] for name, row in table(runs, with_epochs).iterrows()
+        f"{name}{divergence(by_name[str(name)])}": [cell(row, m) for m in METRICS]
+        for name, row in table(runs, with_epochs).iterrows()
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=HEADINGS)
+
+
+def divergence(runs: Sequence[Run]) -> str:
+    """Say how many of `runs` diverged, as in " (1 of 3 diverged)"; "" if none did."""
+    n = sum(run.diverged is not None for run in runs)
+    return f" ({n} of {len(runs)} diverged)" if n else ""
 
 
 def costs(runs: Sequence[Run]) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from ..data.tasks import Task
 from ..methods import Method
 from ..models.flat import Stack
 from ..speed.cuda_graph import recorded
+from ..training.divergence import WatchedStep
 from ..training.events import Event
 from ..training.loop import Learner
 from ..training.run import Run
@@ -150,14 +151,20 @@ class StackedLearner(Learner):
 
     def __init__(self, learners: Sequence[Learner]):
         self.learners = learners
+        self.runs_of_all = tuple(learner.run for learner in learners)
         self.method, self.masks = learners[0].method, learners[0].masks
-        self.pairs = [(learner.method, learner.model) for learner in learners]
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        return tuple(learner.run for learner in self.learners)
+        return self.runs_of_all
+
+    @property
+    def pairs(self) -> list[tuple[Method, nn.Module]]:
+        """Method and model of each run that goes on."""
+        return [(learner.method, learner.model) for learner in self.learners]
 
     def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
+        self.learners = [learner for learner in self.learners if not learner.run.diverged]
         for learner in self.learners:
             learner.method.begin_task(learner.model, task)
             learner.task = task
@@ -165,7 +172,8 @@ class StackedLearner(Learner):
         methods, models = zip(*self.pairs, strict=True)
         self.plain_step = StackedStep(methods, models, task, settings, stage)
         device, asked = settings.device, settings.cuda_graph
-        self.take_step = recorded(self.plain_step, methods, [self.masks], device, asked)
+        step = recorded(self.plain_step, methods, [self.masks], device, asked)
+        self.take_step = self.watched = WatchedStep(step, task)
 
     def shuffled(self) -> Tensor:
         """All positions in orders of their own, (S, N), a row a model."""
@@ -183,6 +191,13 @@ class StackedLearner(Learner):
                 method.after_interval(model)
         return losses
 
+    def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task]) -> None:
+        assert isinstance(self.plain_step, StackedStep)
+        runs = [learner.run for learner in self.learners]
+        self.watched.look(runs, self.plain_step.stack.theta, t)
+        super().record_epoch(t, epoch, tasks)
+
     def end_task(self) -> None:
         for learner in self.learners:
-            learner.end_task()
+            if not learner.run.diverged:
+                learner.end_task()

@@ -170,6 +170,8 @@ def sweep(
                 for c, done in pool.each(chunks, lambda part: bar.update(part * (1 - 1e-6))):
                     for member, run in zip(chunks[c].members, done, strict=True):
                         runs[member] = run
+                        if run.diverged:
+                            tqdm.write(f"{member.method}, seed {member.seed} {run.outcome}")
                         if member.path is not None:
                             run.save(member.path)
                             member.path.with_suffix(".checkpoint").unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..data.tasks import Task
 from ..speed.passes import CountedStep, Passes
+from .divergence import WatchedStep
 from .events import Event
 from .loop import Learner
 from .run import Run
@@ -29,15 +30,22 @@ class TrackedLearner(Learner):
 
     Attributes:
         passes: through the network, in one step of the task in training.
+        watched: the step, which keeps its losses.
     """
 
     faster: Callable[[Step], Callable[[Tensor], Tensor]]
     passes: Passes = field(default_factory=Passes)
+    watched: WatchedStep = field(init=False)
 
     def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
         super().begin_task(task, settings, stage)
         self.passes = Passes()
-        self.take_step = CountedStep(self.faster(self.plain_step), self.model, task, self.passes)
+        counted = CountedStep(self.faster(self.plain_step), self.model, task, self.passes)
+        self.take_step = self.watched = WatchedStep(counted, task)
+
+    def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task]) -> None:
+        self.watched.look(self.runs, self.plain_step.flat.theta[None], t)
+        super().record_epoch(t, epoch, tasks)
 
     def end_task(self) -> None:
         device = next(self.model.parameters()).device
@@ -79,6 +87,8 @@ class Clock:
             return
         now = self.runs[0].seconds
         for run in self.runs:
+            if run.diverged:
+                continue
             if event.kind == "epoch":
                 run.history[-1]["seconds"] = now - self.epoch_began
             elif event.kind == "task":

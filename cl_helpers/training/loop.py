@@ -138,9 +138,13 @@ class Learner:
         self.method.end_task(self.model, self.task)
 
     def evaluate(self, tasks: Sequence[Task]) -> Iterator[tuple[Run, list[float]]]:
-        """Pair each run with the metric of its model on the test examples of each of `tasks`."""
-        rows = accuracies([run.learner for run in self.runs], tasks)
-        return zip(self.runs, rows, strict=True)
+        """Pair each run with the metric of its model on the test examples of each of `tasks`.
+
+        Those that have diverged are left out.
+        """
+        runs = [run for run in self.runs if not run.diverged]
+        rows = accuracies([run.learner for run in runs], tasks)
+        return zip(runs, rows, strict=True)
 
     def record_initial(self, tasks: Sequence[Task]) -> None:
         """Write the metric on each of `tasks` before any training into the run."""

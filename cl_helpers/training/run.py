@@ -37,6 +37,8 @@ class Run:
             and backward), and what the method then stored (bytes, by kind).
         seconds: spent on training and evaluation.
         end_task_seconds: the part of them spent on `end_task` (Ω, memory).
+        diverged: where a loss or a weight was no longer finite: task and step from 0, and the loss
+            one step before. Nothing is evaluated from there on. None if that did not happen.
         model, method: after training; None in a run read from a file.
     """
 
@@ -47,6 +49,7 @@ class Run:
     costs: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
     end_task_seconds: float = 0.0
+    diverged: dict[str, Any] | None = None
     model: nn.Module | None = None
     method: Method | None = None
 
@@ -75,24 +78,41 @@ class Run:
         return not np.isnan(self.accuracy[-1]).any()
 
     @property
+    def outcome(self) -> str:
+        """How the run ended, in words: complete, stopped early, or where it diverged and why."""
+        n_tasks = len(self.accuracy)
+        if self.diverged is None:
+            done = int((~np.isnan(np.diagonal(self.accuracy))).sum())
+            return "complete" if self.complete else f"stopped after {done} of {n_tasks} tasks"
+        task, step, loss = (self.diverged[key] for key in ("task", "step", "loss"))
+        where = f"diverged at step {step + 1} of task {task + 1}"
+        if "inputs" in self.diverged:
+            return f"{where}: its inputs hold NaN or ∞; give finite ones"
+        known = "" if loss is None else f"loss {loss:.3g} before; "
+        return f"{where} ({known}try a smaller learning rate or λ)"
+
+    @property
     def average_accuracy(self) -> float:
-        """Mean accuracy on the tasks seen, after the last finished one; see `cl.metrics`."""
-        return metrics.average_accuracy(self.accuracy)
+        """Mean accuracy on the tasks seen, after the last finished one; NaN if it diverged."""
+        return self._unless_diverged(metrics.average_accuracy(self.accuracy))
 
     @property
     def forgetting(self) -> float:
-        """Mean fall of accuracy from its best, over all tasks but the last; see `cl.metrics`."""
-        return metrics.forgetting(self.accuracy)
+        """Mean fall of accuracy from its best, over all tasks but the last; NaN if it diverged."""
+        return self._unless_diverged(metrics.forgetting(self.accuracy))
 
     @property
     def backward_transfer(self) -> float:
-        """Mean change of accuracy since each task was learned; see `cl.metrics`."""
-        return metrics.backward_transfer(self.accuracy)
+        """Mean change of accuracy since each task was learned; NaN if it diverged."""
+        return self._unless_diverged(metrics.backward_transfer(self.accuracy))
 
     @property
     def forward_transfer(self) -> float:
-        """Mean gain of accuracy before each task is trained on; see `cl.metrics`."""
-        return metrics.forward_transfer(self.accuracy, self.initial)
+        """Mean gain of accuracy before each task is trained on; NaN if it diverged."""
+        return self._unless_diverged(metrics.forward_transfer(self.accuracy, self.initial))
+
+    def _unless_diverged(self, value: float) -> float:
+        return value if self.diverged is None else float("nan")
 
     def curve(self, task: int = -1) -> tuple[NDArray, NDArray]:
         """Return how a task was learned: steps since it began, and accuracy on it after them.

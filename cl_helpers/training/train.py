@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from ..speed.cuda_graph import recorded
 from ..speed.precision import products
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
+from .divergence import AllDiverged
 from .events import Event
 from .loop import Learner, training_loop
 from .run import Run
@@ -82,6 +83,8 @@ def train(
                     bar.set_postfix_str(f"task {event.task + 1}, accuracy {accuracy:.1%}")
         except KeyboardInterrupt:
             tqdm.write(f"{method.label} stopped early: the run holds what was finished.")
+    if run.diverged:
+        tqdm.write(f"{method.label} {run.outcome}")
     return run
 
 
@@ -258,7 +261,8 @@ def _at_work(
     clock, device = Clock(learner.runs), torch.device(settings.device)
     with closing(events):
         while True:
-            with clock.running(), products(settings.precision, device):
+            with clock.running(), products(settings.precision, device), suppress(AllDiverged):
+                event = None
                 event = next(events, None)
             if event is None:
                 return

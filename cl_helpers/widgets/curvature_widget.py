@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Any
@@ -119,7 +118,7 @@ class Curvature(TrainingWidget):
         model = MLP((mlp_for(self.tasks).sizes[0], *SIZES, mlp_for(self.tasks).sizes[-1]))
         settings = regime | {"epochs": self.epochs, "seed": self.seed}
         trajectory = yield from follow_steps(self.tasks, model, **settings)
-        if not math.isfinite(trajectory.loss(0)(trajectory.weights[-1])):
+        if trajectory.run.diverged:
             raise ValueError(
                 f"training diverged with {describe_regime(trajectory)}: lower the learning rate"
             )

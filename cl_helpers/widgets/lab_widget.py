@@ -294,7 +294,9 @@ def _where(training: TrainingThread | None, event: Event | None) -> str:
         case "paused":
             return f"paused at {place}{step}"
         case "done":
-            return "" if event is None else f"done in {event.run.seconds:.0f} s"
+            if event is None or event.run.diverged:
+                return "" if event is None else event.run.outcome
+            return f"done in {event.run.seconds:.0f} s"
         case "failed":
             return f"failed at {place}{step}" if place else "failed"
         case _:

@@ -245,12 +245,14 @@ class ScheduleChart:
     def _label(self, run: Run) -> str:
         _, accuracy = run.curve()
         reached = run.steps_to(self.target)
-        never = "never" if run.complete else "not yet"
+        never = "diverged" if run.diverged else "never" if run.complete else "not yet"
         speed = f"{reached:.0f} steps" if np.isfinite(reached) else never
         return f"{_run_name(run)}: {speed}, {accuracy[-1]:.1%}"
 
     def _describe_run(self, run: Run) -> str:
         """What a run was, and what came of it."""
+        if run.diverged:
+            return f"{_run_name(run)}: {run.outcome}"
         steps, accuracy = run.curve()
         reached = run.steps_to(self.target)
         speed = f"after {reached:.0f} steps" if np.isfinite(reached) else "not reached"

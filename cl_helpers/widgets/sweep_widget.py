@@ -52,10 +52,15 @@ class Sweep(CourseWidget):
         self.on, self.knob = on, knob
         self.symbol = SYMBOLS.get(knob, knob)
         self.by: dict[str, dict[Any, list[Run]]] = {}
+        diverged: list[str] = []
         for run in runs:
             if knob in run.config["knobs"] and run.complete:
                 values = self.by.setdefault(_without(knob, run), {})
                 values.setdefault(run.config["knobs"][knob], []).append(run)
+            elif run.diverged and knob in run.config["knobs"]:
+                value = self._describe(run.config["knobs"][knob])
+                diverged.append(f"{_method_label(_without(knob, run))} with {value}")
+        self.left_out = f" Diverged: {', '.join(diverged)}." if diverged else ""
         if not self.by:
             raise ValueError(
                 f"there is no complete run with a {self.symbol}: make some with cl.sweep, of "
@@ -98,7 +103,7 @@ class Sweep(CourseWidget):
         words = (
             f"{shown}: average accuracy {_mean(values[value], 'average_accuracy'):.1%}, forgetting "
             f"{100 * _mean(values[value], 'forgetting'):.1f} points. Best of the sweep: {top} "
-            f"with {_mean(values[best], 'average_accuracy'):.1%}, on {self.on}."
+            f"with {_mean(values[best], 'average_accuracy'):.1%}, on {self.on}.{self.left_out}"
         )
         figure = self.canvas.figure
         figure.clear()
