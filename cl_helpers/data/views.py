@@ -169,6 +169,40 @@ class SplitView(DatasetView):
         )
 
 
+@dataclass(frozen=True, eq=False)
+class PartialView(DatasetView):
+    """Some of the examples of a view, of anybody's class.
+
+    Args:
+        of: the view.
+        positions: (M,) long, the positions in it of the examples that belong to this one.
+    """
+
+    of: DatasetView
+    positions: Tensor
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def device(self) -> torch.device:
+        return self.of.device
+
+    @property
+    def x(self) -> Tensor:
+        return self.of.batch(self.positions)[0]
+
+    @property
+    def y(self) -> Tensor:
+        return self.of.batch(self.positions)[1]
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        return self.of.batch(self.positions[index.to(self.positions.device)])
+
+    def to(self, device: torch.device) -> PartialView:
+        return PartialView(self.of.to(device), self.positions.to(device))
+
+
 @dataclass(frozen=True)
 class JoinedView(DatasetView):
     """Several views read as one, one after the other.

@@ -17,13 +17,19 @@ from ..data.tasks import Scenario, Task, joined
 
 # The hooks that decide what is trained on and what autograd differentiates.
 TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
+# The hooks that another hook calls, and not the training loop.
+_CALLED_BY = {"penalty": "loss", "task_loss": "loss", "loss": "traced_loss"}
+
+
+def _who_defines(kind: type, hook: str) -> type:
+    return next(each for each in kind.__mro__ if hook in vars(each))
 
 
 class Method:
     """Base class of all methods: hooks that the training loop calls, in this order.
 
         for each task:
-            begin_task
+            begin_task → try_out
             for each step:  begin_step → traced_loss, backward → after_backward → after_step
             every `interval` steps:  after_interval
             end_task
@@ -61,6 +67,23 @@ class Method:
     interval: int = 0  # steps from one `after_interval` to the next; 0: it is never called
     task: Task | None = None  # the task in training
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse a class that overrides a hook which nothing would call.
+
+        Raises:
+            TypeError: such a class is made; the message says what to override instead.
+        """
+        super().__init_subclass__(**options)
+        for hook, caller in _CALLED_BY.items():
+            mine, theirs = _who_defines(cls, hook), _who_defines(cls, caller)
+            names = getattr(getattr(theirs, caller), "__code__", None)
+            called = names is None or hook in names.co_names
+            if mine is not theirs and issubclass(mine, theirs) and not called:
+                raise TypeError(
+                    f"{mine.__name__} overrides {hook}, which {caller} of {theirs.__name__} does "
+                    f"not call: override {caller} instead"
+                )
+
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "lam":
             real = isinstance(value, numbers.Real) and not isinstance(value, bool)
@@ -76,6 +99,13 @@ class Method:
     def begin_task(self, model: nn.Module, task: Task) -> None:
         """Prepare for `task`, before its first step."""
         self.task = task
+
+    def try_out(self, model: nn.Module, task: Task) -> None:
+        """Find out, before the first step of `task`, whether `end_task` will work with `model`.
+
+        Raises:
+            ValueError: it will not.
+        """
 
     def begin_step(self, model: nn.Module) -> None:
         """Copy λ for the step to come, which then does not see later changes of `lam`."""
@@ -139,8 +169,11 @@ class Method:
         return False
 
     def _leaves(self, kind: type[Method], *hooks: str) -> bool:
-        """Whether this class inherits these hooks from `kind` without overriding them."""
-        return all(getattr(type(self), hook) is getattr(kind, hook) for hook in hooks)
+        """Whether this method has these hooks from `kind`, neither its class nor it its own."""
+        return all(
+            getattr(type(self), hook) is getattr(kind, hook) and hook not in vars(self)
+            for hook in hooks
+        )
 
     def read_in_a_step(self) -> dict[str, object]:
         """Name the attributes that a step reads: a recorded step is valid for these objects."""

@@ -10,20 +10,25 @@ output gradients δ_n, the gradient of sample n is δ_n a_nᵀ, so |·| and (·)
     Σ_n (δ_n a_nᵀ)² = (δ²)ᵀ (a²),        Σ_n |δ_n a_nᵀ| = |δ|ᵀ |a|
 
 This is one matrix product for all samples (Goodfellow 2015, arXiv:1510.01799). Models with other
-layers that have weights use `torch.func.vmap` over samples.
+layers that have weights use `torch.func.vmap` over samples. Both are tried on a few samples first,
+against plain autograd, one sample at a time: where they differ or fail, it does all of them.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from tqdm.auto import tqdm
 
-from ..models.flat import flatten
+from ..formats import format_duration
+from ..models.flat import flatten, unflatten
 from ..models.forward import evaluating
 
 if TYPE_CHECKING:
@@ -32,7 +37,11 @@ if TYPE_CHECKING:
 # logits (B, K), labels (B,) -> s: (B,), or (B, R) for a sum over R such numbers
 Of = Callable[[Tensor, Tensor], Tensor]
 SizeOf = Callable[[Tensor], Tensor]  # the square or the absolute value
+Sums = dict[str, Tensor]
+SumsOf = Callable[[nn.Module, Tensor, Tensor, Of, SizeOf], Sums]
 Layers = dict[str, nn.Linear]
+
+_TRIED = 4  # samples that the ways are compared on
 
 # Numbers in the gradients that `vmap` makes at a time: 128 MB, which is fastest on a CPU.
 _VMAP_FLOATS = 2**25
@@ -65,14 +74,74 @@ def _mean(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf, batch_si
     flat = flatten(model)
     data = data.to(flat.theta.device)
     total = torch.zeros_like(flat.theta)
-    layers = _linear_layers(model)
     with evaluating(model):
+        sums_of = _fastest(model, data, of, size_of)
         for x, y in data.batches(batch_size):
-            sums = _closed_form(model, layers, x, y, of, size_of) if layers else None
-            if sums is None:
-                sums = _per_sample(model, x, y, of, size_of)
+            sums = sums_of(model, x, y, of, size_of)
             total += torch.cat([sums[name].reshape(-1) for name in flat.shapes])
     return total / len(data)
+
+
+def _fastest(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf) -> SumsOf:
+    """The fastest of three ways that gives what autograd gives, one sample at a time.
+
+    They are compared on a few samples from all over the data. `vmap` refuses models that decide by
+    the values of their inputs: for those the closed form would decide for a batch at once.
+    """
+    few = torch.linspace(0, len(data) - 1, min(_TRIED, len(data))).long()
+    x, y = data.batch(few.to(data.device))
+    began = perf_counter()
+    exact = _one_by_one(model, x, y, of, size_of)
+    seconds = (perf_counter() - began) / len(few)
+    try:
+        mapped = _per_sample(model, x, y, of, size_of)
+    except (RuntimeError, ValueError):  # what `vmap` says of what it cannot do
+        mapped = {}
+    if _alike(mapped, exact):
+        closed = _closed_form(model, x, y, of, size_of)
+        return _closed_form_or_mapped if _alike(closed or {}, exact) else _per_sample
+    if len(data) > _TRIED:
+        warnings.warn(
+            f"{type(model).__name__} is differentiated one example at a time, {len(data):,} times: "
+            f"about {format_duration(len(data) * seconds)}",
+            stacklevel=2,
+        )
+    return _one_by_one
+
+
+def _alike(sums: Sums, exact: Sums) -> bool:
+    """Whether all sums are the exact ones, up to rounding (a GPU may round to ten bits).
+
+    Where the exact ones are not finite, there is nothing to tell apart.
+    """
+    if sums.keys() != exact.keys() or not all(total.isfinite().all() for total in exact.values()):
+        return sums.keys() == exact.keys()
+    largest = max(float(total.abs().max()) for total in exact.values())
+    theirs = next(iter(exact.values()))
+    near = largest * (1e-2 if theirs.is_cuda else 3 * torch.finfo(theirs.dtype).eps ** 0.5)
+    return all(torch.allclose(sums[n], exact[n], 0.0, near) for n in exact)
+
+
+def _one_by_one(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
+    """Sums over the batch by parameter name, by autograd alone: any model, and slow."""
+    flat = flatten(model)
+    total = torch.zeros_like(flat.theta)
+    alone = zip(x.split(1), y.split(1), strict=True)
+    # Without cuDNN, whose recurrent layers have no gradient in eval mode.
+    with torch.backends.cudnn.flags(enabled=False):
+        for x_n, y_n in tqdm(alone, "Ω", len(x), leave=False, disable=len(x) <= _TRIED):
+            scores = of(model(x_n), y_n).reshape(-1).unbind()
+            for r, score in enumerate(scores, start=1):
+                grads = torch.autograd.grad(
+                    score, flat.parameters, retain_graph=r < len(scores), materialize_grads=True
+                )
+                total += size_of(torch.cat([g.reshape(-1) for g in grads]))
+    return unflatten(total, flat.shapes)
+
+
+def _closed_form_or_mapped(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
+    sums = _closed_form(model, x, y, of, size_of)
+    return _per_sample(model, x, y, of, size_of) if sums is None else sums
 
 
 def _linear_layers(model: nn.Module) -> Layers:
@@ -90,21 +159,22 @@ def _linear_layers(model: nn.Module) -> Layers:
     return layers if len(theirs) == len(every) and set(theirs) == set(every) else {}
 
 
-def _closed_form(
-    model: nn.Module, layers: Layers, x: Tensor, y: Tensor, of: Of, size_of: SizeOf
-) -> dict[str, Tensor] | None:
+def _closed_form(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums | None:
     """Sums over the batch by parameter name.
 
-    None where the formula does not hold: see `_watched`.
+    None where the formula does not hold: a parameter is not in a linear layer, or see `_watched`.
     """
-    scores, seen = _watched(model, layers, x, y, of)
+    layers = _linear_layers(model)
+    scores, seen = _watched(model, layers, x, y, of) if layers else (x, None)
     if seen is None:
         return None
     z = [out for _, out in seen.values()]
     size_of_delta = [torch.zeros_like(o) for o in z]
     columns = scores.reshape(len(x), -1).sum(0).unbind()
     for r, column in enumerate(columns):
-        deltas = torch.autograd.grad(column, z, retain_graph=r + 1 < len(columns))
+        deltas = torch.autograd.grad(
+            column, z, retain_graph=r + 1 < len(columns), materialize_grads=True
+        )
         for layer_total, delta in zip(size_of_delta, deltas, strict=True):
             layer_total.add_(size_of(delta))
 
@@ -146,10 +216,8 @@ def _watched(
     return scores, {name: (a, out) for name, ((a, out, _, _),) in seen.items()}
 
 
-def _per_sample(
-    model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf
-) -> dict[str, Tensor]:
-    """Sums over the batch by parameter name, one gradient a sample: any model in eval mode."""
+def _per_sample(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
+    """Sums over the batch by parameter name, many gradients at once by `vmap`."""
     trainable = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     fixed = {n: p.detach() for n, p in model.named_parameters() if not p.requires_grad}
     fixed |= dict(model.named_buffers())

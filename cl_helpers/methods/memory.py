@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from ..checks import at_least_one
 from ..data.tasks import Task, masked
 from ..models.flat import flatten
+from .base import Method
 from .old_outputs import OldOutputs
 
 
@@ -31,6 +32,14 @@ class Memory(OldOutputs):
 
     def __post_init__(self) -> None:
         at_least_one("memory", self.memory)
+
+    def begin_task(self, model: nn.Module, task: Task) -> None:
+        if task.scenario == "task" and not self._leaves(Method, "task_loss"):
+            raise ValueError(
+                f"{type(self).__name__} overrides task_loss, but in Task-IL each stored example "
+                "has outputs of its own: override loss_of instead"
+            )
+        super().begin_task(model, task)
 
     @property
     def n_stored(self) -> int:
@@ -87,7 +96,7 @@ class TaskMemory(Memory):
     def memory_gradient(self, model: nn.Module, index: Tensor) -> Tensor:
         """Compute the gradient (P,) of `memory_loss` on the stored examples at `index`."""
         loss = self.memory_loss(model, index)
-        grads = torch.autograd.grad(loss, flatten(model).parameters)
+        grads = torch.autograd.grad(loss, flatten(model).parameters, materialize_grads=True)
         return torch.cat([p.reshape(-1) for p in grads])
 
     def end_task(self, model: nn.Module, task: Task) -> None:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from copy import copy
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ..data.tasks import Task
+from ..data.views import PartialView
+from ..formats import format_error
 from ..models.flat import flatten, unflatten
 from .base import TRACED, Method
+
+TRIED = 2  # examples of the first task that Ω is tried out with
 
 
 class Quadratic(Method):
@@ -52,6 +58,34 @@ class Quadratic(Method):
             )
         super().begin_task(model, task)
 
+    def try_out(self, model: nn.Module, task: Task) -> None:
+        """Compute Ω of a few examples of the first task: an error then costs no training.
+
+        Raises:
+            ValueError: Ω cannot be computed, or is not a vector (P,).
+        """
+        if self.tasks_held:
+            return
+        trial = copy(self)
+        trial.rng = torch.Generator().manual_seed(0)  # the run's own draws nothing here
+        some = torch.linspace(0, len(task.train) - 1, min(TRIED, len(task.train))).long()
+        few = replace(task, train=PartialView(task.train, some.to(task.train.device)))
+        try:
+            with torch.random.fork_rng(devices=[]):
+                shape = tuple(trial.importance_of(model, few).shape)
+        except Exception as error:
+            if isinstance(error, AttributeError) and error.obj is trial:
+                return  # it needs what only steps leave
+            raise ValueError(
+                f"{self.label} cannot compute its Ω with this {type(model).__name__}: "
+                f"{format_error(error)}"
+            ) from error
+        if shape != flatten(model).theta.shape:
+            raise ValueError(
+                f"importance_of returned {shape}: return a vector with one number for each of the "
+                f"{len(flatten(model).theta):,} parameters"
+            )
+
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         """Compute Ω (P,) of the `task` just learned, from its training data alone."""
         raise NotImplementedError(f"{type(self).__name__} must say what its Ω is: importance_of")
@@ -64,11 +98,16 @@ class Quadratic(Method):
         return 0.5 * (self.omega * (theta - self.theta_star).square()).sum()
 
     def traced_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        return self.task_loss(model, x, y)
+        return self.task_loss(model, x, y) if self._adds_gradient else self.loss(model, x, y)
+
+    @property
+    def _adds_gradient(self) -> bool:
+        """Whether `after_backward` adds the penalty's gradient; a subclass may have another one."""
+        return self._leaves(Quadratic, "loss", "penalty")
 
     def after_backward(self, model: nn.Module) -> None:
         # Add the gradient of λ · penalty, λ Ω (θ − θ*), at an eighth of the cost of tracing it.
-        if self.tasks_held:
+        if self.tasks_held and self._adds_gradient:
             flat = flatten(model)
             off = torch.sub(flat.theta, self.theta_star, out=flat.scratch)
             flat.grad.addcmul_(self.omega, off.mul_(self.acting_lam))
@@ -88,7 +127,7 @@ class Quadratic(Method):
     def read_in_a_step(self) -> dict[str, object]:
         # Without the number λ: steps read `acting_lam`, which is changed in place.
         kept = vars(self).items()
-        by_number = not self._leaves(Quadratic, "traced_loss")
+        by_number = not self._leaves(Quadratic, "traced_loss", "loss", "penalty")
         return {name: value for name, value in kept if name != "lam" or by_number}
 
     @property
@@ -112,11 +151,28 @@ class PathIntegral(Quadratic):
     theta_before: Tensor
     g: Tensor
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse a class whose gradient would not be that of the task loss alone.
+
+        Raises:
+            TypeError: it overrides `loss` or `penalty`.
+        """
+        super().__init_subclass__(**options)
+        for hook in ("loss", "penalty"):
+            if getattr(cls, hook) is not getattr(PathIntegral, hook):
+                raise TypeError(
+                    f"{cls.__name__} overrides {hook}, but its path needs the gradient of the "
+                    "task's loss alone: override task_loss, or add a gradient in after_backward"
+                )
+
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
         self.theta_start = flatten(model).theta.clone()
         self.theta_before = self.theta_start.clone()
         self.g = torch.zeros_like(self.theta_start)
+
+    def try_out(self, model: nn.Module, task: Task) -> None:
+        """Do nothing: Ω is made of the steps, which every model takes."""
 
     def after_backward(self, model: nn.Module) -> None:
         self.g.copy_(flatten(model).grad)  # of the task loss alone: the penalty's is added below

@@ -61,7 +61,9 @@ class SCP(Quadratic):
                 if not n_batches:
                     directions = self.directions(len(phi)).to(phi)
                 for c in directions:
-                    grads = torch.autograd.grad(c @ phi, flat.parameters, retain_graph=True)
+                    grads = torch.autograd.grad(
+                        c @ phi, flat.parameters, retain_graph=True, materialize_grads=True
+                    )
                     g = torch.cat([p.reshape(-1) for p in grads])
                     omega.addcmul_(g, g)
                 n_batches += 1

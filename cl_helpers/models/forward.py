@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from ..formats import format_tensor
+
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
@@ -23,21 +25,31 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def check_forward(model: nn.Module, x: Tensor, whose: str) -> Tensor:
-    """Compute the logits (1, K) of one input, in eval mode, to see that it works.
+    """Compute the logits (B, …) of a few inputs, in eval mode, to see that it works.
 
     Args:
         model: the network.
-        x: (1, …) the input.
-        whose: where it comes from, for the message.
+        x: (B, …) the inputs.
+        whose: where they come from, for the message.
 
     Raises:
-        ValueError: the model cannot compute it.
+        ValueError: the model cannot compute them, or gives something other than logits.
     """
+    name = type(model).__name__
     try:
         with evaluating(model):
-            return model(x)
-    except RuntimeError as error:
+            z = model(x)
+    except Exception as error:  # of anybody's model
         raise ValueError(
-            f"{type(model).__name__} does not take the images of {whose}, {x.dtype} of shape "
-            f"{tuple(x.shape)}, and says: {str(error).splitlines()[0]}"
+            f"{name} does not take the images of {whose}, {x.dtype} of shape "
+            f"{(1, *x.shape[1:])}, and says: {(str(error).splitlines() or [repr(error)])[0]}"
         ) from error
+    if not isinstance(z, Tensor) or z.shape[:1] != x.shape[:1]:
+        given = format_tensor(z) if isinstance(z, Tensor) else f"a {type(z).__name__}"
+        raise ValueError(
+            f"{name} returns {given} for {len(x)} inputs: return logits alone, a tensor with a row "
+            "for each input"
+        )
+    if not z.is_floating_point():
+        raise ValueError(f"{name} returns {format_tensor(z)}: return logits, as floats")
+    return z

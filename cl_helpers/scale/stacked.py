@@ -131,7 +131,7 @@ class StackedStep(Step):
         parameters = self.stack.parameters
         x, y = (v.unflatten(0, index.shape) for v in (x, y))
         losses = vmap(traced_loss)(parameters, x, y)
-        grads = torch.autograd.grad(losses.sum(), list(parameters.values()))
+        grads = torch.autograd.grad(losses.sum(), list(parameters.values()), materialize_grads=True)
         torch.cat([g.flatten(1) for g in grads], 1, out=self.stack.grad)
         for method, model in zip(self.methods, self.models, strict=True):
             method.after_backward(model)
@@ -167,6 +167,7 @@ class StackedLearner(Learner):
         self.learners = [learner for learner in self.learners if not learner.run.diverged]
         for learner in self.learners:
             learner.method.begin_task(learner.model, task)
+            learner.method.try_out(learner.model, task)
             learner.task = task
         self.taken = 0
         methods, models = zip(*self.pairs, strict=True)

@@ -110,6 +110,7 @@ class Learner:
     def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
         """Prepare for the first step of `task`, which is stage 0, 1, … of the run."""
         self.method.begin_task(self.model, task)
+        self.method.try_out(self.model, task)
         self.task, self.taken = task, 0
         self.take_step = self.plain_step = Step(self.method, self.model, task, settings, stage)
 

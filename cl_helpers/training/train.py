@@ -169,7 +169,7 @@ def new_learner(
     set_dropout(model, settings.dropout, masks)
     method.rng = torch.Generator().manual_seed(~seed)  # other numbers than those of `order`
     some = tasks[0].train
-    x, _ = some.batch(torch.zeros(1, dtype=torch.long, device=some.device))
+    x, _ = some.batch(torch.arange(min(2, len(some)), device=some.device))
     check_forward(model, x, tasks[0].name)
     config = {
         "method": method.name,

@@ -82,7 +82,77 @@ def frozen():
     return model
 
 
-MODELS = {
+class Other(nn.Module):
+    """Two linear layers, and whatever `way` makes of them."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.a, self.b = (nn.utils.skip_init(nn.Linear, 6, 6) for _ in range(2))
+        self.way = way
+        random_(self)
+
+    def forward(self, x):
+        return self.way(self, x)
+
+
+def other(way):
+    return lambda: Other(way)
+
+
+def hooked(register, hook):
+    def make():
+        model = mlp()
+        getattr(model[0], register)(hook)
+        return model
+
+    return make
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            self.gru = nn.GRU(2, 5, batch_first=True)
+        self.out = nn.utils.skip_init(nn.Linear, 5, 4)
+        random_(self)
+
+    def forward(self, x):
+        return self.out(self.gru(x.view(-1, 3, 2))[0][:, -1])
+
+
+def own_statistics():
+    """Batch normalisation that has none of earlier batches: in eval mode those of the sample."""
+    conv, linear = nn.utils.skip_init(nn.Conv2d, 1, 3, 3), nn.utils.skip_init(nn.Linear, 48, 4)
+    norm = nn.BatchNorm2d(3, track_running_stats=False)
+    return random_(nn.Sequential(conv, norm, nn.Flatten(), linear))
+
+
+def less(h, share):
+    """h less a share of the mean of the batch."""
+    return h - share * h.mean(0)
+
+
+# What the closed form, or `vmap`, does not see; some were silently wrong once, or crashed.
+TRAPS = {
+    "a tied decoder": other(lambda m, x: F.linear(torch.tanh(m.b(m.a(x))), m.a.weight.t())),
+    "a weight in the output": other(lambda m, x: m.b(torch.tanh(m.a(x))) * m.a.weight.sum()),
+    "a bias used again": other(lambda m, x: m.b(torch.tanh(m.a(x))) + m.a.bias),
+    "samples that mix": other(lambda m, x: m.b(less(m.a(x), 1.0))),
+    "samples that mix a little": other(lambda m, x: m.b(less(torch.tanh(m.a(x)), 0.1))),
+    "a gate": other(lambda m, x: m.b(m.a(x)) if x.mean() > 0 else m.b(torch.tanh(m.a(x)))),
+    "a gate for one in fifty": other(lambda m, x: m.a(x) if x.max() < 1.8 else m.b(m.a(x))),
+    "a layer not used": other(lambda m, x: m.a(x)),
+    "an output not used": other(lambda m, x: m.a(x) + 0 * m.b(x).detach()),
+    "a hook on the output": hooked("register_forward_hook", lambda m, i, out: 3 * out),
+    "a hook that adds the input": hooked(
+        "register_forward_hook", lambda m, args, out: out + args[0][:, :5]
+    ),
+    "a hook on the input": hooked("register_forward_pre_hook", lambda m, args: (2 * args[0],)),
+    "a hook on the weight": other(lambda m, x: m.b(F.linear(x, m.a.weight.clamp(-0.3, 0.3)))),
+}
+MODELS = {name: (make, (6,)) for name, make in TRAPS.items()} | {
+    "a recurrent network": (Recurrent, (6,)),
+    "statistics of its own": (own_statistics, (1, 6, 6)),
     "linear layers": (mlp, (6,)),
     "convolution": (convnet, (1, 6, 6)),
     "a layer used twice": (Twice, (6,)),
@@ -95,6 +165,7 @@ MODELS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*is differentiated one example at a time")
 @pytest.mark.parametrize("kind", MODELS)
 @pytest.mark.parametrize("batch_size", [1, 7, 1000])
 def test_equal_one_sample_at_a_time_whatever_the_batch_size(kind, batch_size):
@@ -116,7 +187,9 @@ def test_equal_one_sample_at_a_time_whatever_the_batch_size(kind, batch_size):
 def one_by_one_on(model, trainable, task, score, size_of):
     rows = []
     for x, y in task.train.batches(1):
-        grads = torch.autograd.grad(score(model(x)[0], y[0]), list(trainable))
+        grads = torch.autograd.grad(
+            score(model(x)[0], y[0]), list(trainable), materialize_grads=True
+        )
         rows.append(size_of(torch.cat([g.reshape(-1) for g in grads])))
     return torch.stack(rows).mean(0)
 
@@ -160,3 +233,18 @@ def test_dropout_does_not_disturb_the_statistics():
     a, b = (mean_abs_grad(model, task.train, lambda z, y: z.sum(-1)) for _ in range(2))
     assert torch.equal(a, b)
     assert model.training
+
+
+@pytest.mark.parametrize("kind", ["a recurrent network", "a gate"])
+def test_what_is_slow_names_its_price(kind):
+    make, shape = MODELS[kind]
+    task = random_task(n=20, shape=shape)
+    with pytest.warns(UserWarning, match=r"one example at a time, 20 times: about \d+ s"):
+        mean_abs_grad(make(), task.train, lambda z, y: z.sum(-1))
+
+
+@pytest.mark.parametrize("kind", ["linear layers", "convolution"])
+def test_what_is_fast_warns_of_nothing(kind, recwarn):
+    make, shape = MODELS[kind]
+    mean_abs_grad(make(), random_task(n=20, shape=shape).train, lambda z, y: z.sum(-1))
+    assert not recwarn.list

@@ -158,6 +158,7 @@ class DropsImages(cl.MLP):
         return super().forward(nn.functional.dropout2d(x, 0.5, training=self.training))
 
 
+@pytest.mark.filterwarnings("ignore:AsksForValues is differentiated one example at a time")
 @pytest.mark.parametrize("kind", [AsksForValues, DropsImages])
 def test_a_model_that_cannot_be_mapped_is_trained_alone(tasks, kind):
     torch_state = torch.random.get_rng_state()
@@ -190,6 +191,7 @@ def test_what_is_on_disk_is_not_trained_again(tasks, tmp_path, alone, monkeypatc
     assert len(list(tmp_path.iterdir())) == 4  # no checkpoint is left
 
 
+@pytest.mark.filterwarnings("ignore:AsksForValues is differentiated one example at a time")
 def test_files_tell_settings_tasks_models_and_knobs_apart(few, tmp_path):
     tasks, how = cl.permuted(few, 2), {**HOW, "epochs": 1, "engine": 1, "folder": tmp_path}
     relabelled = replace(few, train_labels=few.train_labels.flip(0))
