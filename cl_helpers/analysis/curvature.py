@@ -65,8 +65,6 @@ class Loss:
         at_least_one("batch_size", batch_size)
         self.model, self.task, self.n = model, task, len(x)
         flat = flatten(model)
-        if flat.theta.dtype not in (torch.float32, torch.float64):
-            raise ValueError(f"the weights are {flat.theta.dtype}: give a float32 or float64 model")
         device, self.shapes, self.n_weights = flat.theta.device, flat.shapes, len(flat.theta)
         _check_labels(y, check_forward(model, x[:1].to(device), "this loss"), task)
         self.batches = list(
@@ -278,7 +276,7 @@ def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
         return np.zeros(k, dtype)
     ncv = min(len(w), 2 * k + 10)
     found = eigsh(operator, k, which="LA", v0=start, ncv=ncv, tol=1e-4, return_eigenvectors=False)
-    return np.sort(found)[::-1]
+    return np.sort(found)[::-1].copy()  # torch takes no negative strides
 
 
 def along(loss: Loss, a: Tensor, b: Tensor, t: Sequence[float] | NDArray) -> NDArray:

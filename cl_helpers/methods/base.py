@@ -17,6 +17,7 @@ from ..data.tasks import Scenario, Task, joined
 
 # The hooks that decide what is trained on and what autograd differentiates.
 TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
+FLOAT32_MAX = torch.finfo(torch.float32).max
 # The hooks that another hook calls, and not the training loop.
 _CALLED_BY = {"penalty": "loss", "task_loss": "loss", "loss": "traced_loss"}
 
@@ -89,6 +90,8 @@ class Method:
             real = isinstance(value, numbers.Real) and not isinstance(value, bool)
             if not (real and 0 <= value < math.inf):
                 raise ValueError(f"λ is {value!r}: choose a number, 0 (off) or larger")
+            if value > FLOAT32_MAX:
+                raise ValueError(f"λ is {value!r}, beyond float32: choose 0 to {FLOAT32_MAX:.1e}")
             value = float(value)
         super().__setattr__(name, value)
 

@@ -65,8 +65,9 @@ class GEM(TaskMemory):
 def projected(g: Tensor, old: Tensor, margin: float = 0.0) -> Tensor:
     """Project g onto the cone ⟨g̃, g_k⟩ ≥ 0 for all k (eqs. 8 to 11).
 
-    Computed in float64 from a QR decomposition of the rows, scaled to length 1: parallel, tiny or
-    huge rows do no harm, as they would in G Gᵀ.
+    Computed in float64 from the products of the rows, scaled to length 1, and of these alone: t + 1
+    vectors as long as θ are read twice. Eigenvalues that rounding has made are left out: parallel,
+    tiny or huge rows do no harm.
 
     Args:
         g: (P,) gradient of the task in training.
@@ -83,6 +84,11 @@ def projected(g: Tensor, old: Tensor, margin: float = 0.0) -> Tensor:
     length = rows.norm(dim=1, keepdim=True)
     rows, length = rows[length[:, 0] > 0], length[length[:, 0] > 0]
     pushed = g_ + margin * rows.sum(0)  # v = γ + u / length, u ≥ 0
-    q, r = torch.linalg.qr((rows / length).T)
-    u, _ = nnls(r.cpu().numpy(), -(pushed @ q).cpu().numpy())
-    return (pushed + torch.from_numpy(u).to(rows) @ (rows / length)).to(g)
+    # ‖Aᵀu + pushed‖² with A the rows of length 1: only A Aᵀ = R Rᵀ and A pushed are needed.
+    rows = rows / length
+    values, vectors = torch.linalg.eigh(rows @ rows.T)
+    big = values > values[-1] * 1e-12
+    r = (vectors[:, big] * values[big].sqrt()).T
+    ahead = (vectors[:, big].T @ (rows @ pushed)) / values[big].sqrt()
+    u, _ = nnls(r.cpu().numpy(), -ahead.cpu().numpy())
+    return (pushed + torch.from_numpy(u).to(rows) @ rows).to(g)

@@ -63,6 +63,12 @@ class ICaRL(Teacher):
                 f"iCaRL compares features, but {type(model).__name__} has none: give it a method "
                 "features(x), all but the last layer"
             )
+        there = set(task.train.y.tolist())
+        if missing := [c for c in task.classes if c not in there]:
+            raise ValueError(
+                f"iCaRL stores exemplars of each class, but {task.name} has no training images of "
+                f"{', '.join(map(str, missing))}: give it some, or leave the class out of `classes`"
+            )
         if self.competed:
             self.x = torch.cat(list(self.exemplars.values()))
             counts = torch.tensor([len(x) for x in self.exemplars.values()])

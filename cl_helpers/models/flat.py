@@ -30,7 +30,8 @@ class Flat:
         shapes: parameter name -> shape.
 
     Raises:
-        ValueError: nothing can be trained, or the parameters differ in type or device.
+        ValueError: nothing can be trained, the parameters differ in type or device, or they are
+            neither float32 nor float64.
     """
 
     def __init__(self, model: nn.Module, memory: tuple[Tensor, Tensor] | None = None):
@@ -40,6 +41,12 @@ class Flat:
         kinds = {(p.dtype, p.device) for p in trainable.values()}
         if len(kinds) > 1:
             raise ValueError(f"the parameters differ in type or device: {sorted(map(str, kinds))}")
+        [(dtype, _)] = kinds
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"the weights are {dtype}: give a float32 or float64 model, such as model.float(); "
+                "small steps and Ω are lost in others"
+            )
         self.shapes = {n: p.shape for n, p in trainable.items()}
         self.parameters = list(trainable.values())
         theta = torch.cat([p.detach().reshape(-1) for p in self.parameters])

@@ -23,6 +23,16 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
+def training_mode(model: nn.Module) -> None:
+    """Put `model` into training mode, but for modules that somebody has frozen.
+
+    These were put into eval mode inside a model that was in training mode, as one does with the
+    running statistics of a pretrained network.
+    """
+    if not model.training:
+        model.train()
+
+
 @torch.no_grad()
 def check_forward(model: nn.Module, x: Tensor, whose: str) -> Tensor:
     """Compute the logits (B, …) of a few inputs, in eval mode, to see that it works.

@@ -8,6 +8,7 @@ from contextlib import closing
 from zipfile import ZipFile
 
 import torch
+from torch import Tensor
 
 from ..files import replacing
 from .events import Event
@@ -33,20 +34,31 @@ def saving(
         path: the file.
         learner: the one that is in training.
     """
+    before = _torchs_own(learner)
     with closing(events):
         for event in events:
             if event.kind == "task":
-                save(path, learner, event.step)
+                now = _torchs_own(learner)
+                drawn = any(not torch.equal(a, b) for a, b in zip(before, now, strict=True))
+                save(path, learner, event.step, now if drawn else [])
             yield event
 
 
-def save(path: str | os.PathLike, learner: Learner, step: int) -> None:
+def _torchs_own(learner: Learner) -> list[Tensor]:
+    """The states of torch's global generators, from which layers such as `nn.Dropout` draw."""
+    device = next(learner.model.parameters()).device
+    on_cuda = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+    return [torch.get_rng_state(), *on_cuda]
+
+
+def save(path: str | os.PathLike, learner: Learner, step: int, torchs_own: list[Tensor]) -> None:
     """Write all that the rest of the run depends on to `path`, completely or not at all.
 
     Args:
         path: the file; an older one is replaced.
         learner: between two tasks.
         step: steps that are done.
+        torchs_own: states of torch's global generators, if the run draws from these; else [].
     """
     run, method = learner.run, learner.method
     content = {
@@ -63,6 +75,7 @@ def save(path: str | os.PathLike, learner: Learner, step: int) -> None:
         "method": method.state(),
         "lam": method.lam,
         "generators": [generator.get_state() for generator in learner.generators],
+        "torchs_own": torchs_own,
     }
     with replacing(path) as file:
         torch.save(content, file)
@@ -114,4 +127,6 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
     run.seconds, run.end_task_seconds = saved["seconds"], saved["end_task_seconds"]
     for generator, state in zip(learner.generators, saved["generators"], strict=True):
         generator.set_state(state.cpu())
+    for n, state in enumerate(saved["torchs_own"]):
+        torch.cuda.set_rng_state(state.cpu(), device) if n else torch.set_rng_state(state.cpu())
     return saved["step"], saved["stages_done"]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..data.tasks import Task
 from ..methods import Method
+from ..models.forward import training_mode
 from .evaluation import accuracies, as_of
 from .events import Event, Kind
 from .run import Run
@@ -120,7 +121,7 @@ class Learner:
 
     def shuffled(self) -> Tensor:
         """Shuffle all positions, (N,), and put the model into training mode."""
-        self.model.train()
+        training_mode(self.model)
         order = torch.randperm(len(self.task.train), generator=self.order)
         return order.to(self.task.train.device)
 

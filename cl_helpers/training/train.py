@@ -20,6 +20,7 @@ from ..data.tasks import Task, check_scenario, check_tasks
 from ..files import writable
 from ..identity import Unidentifiable, fingerprint_of, name_of
 from ..methods import Method, check_method
+from ..models.flat import flatten
 from ..models.forward import check_forward
 from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
@@ -168,6 +169,7 @@ def new_learner(
     masks = torch.Generator(device).manual_seed(seed)
     set_dropout(model, settings.dropout, masks)
     method.rng = torch.Generator().manual_seed(~seed)  # other numbers than those of `order`
+    flatten(model)  # refuses weights that cannot be trained
     some = tasks[0].train
     x, _ = some.batch(torch.arange(min(2, len(some)), device=some.device))
     check_forward(model, x, tasks[0].name)

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 import cl_helpers as cl
@@ -679,3 +680,120 @@ def test_split_digits_in_three_scenarios(digits, scenario, baseline, er):
     assert joint.average_accuracy > 0.93
     if scenario == "class":
         assert plain.accuracy[-1, :-1].max() < 0.05
+
+
+class Dropped(nn.Module):
+    """Drops units by a layer that draws from torch's global generator."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.utils.skip_init(nn.Linear, 784, 10)
+        self.dropout = nn.Dropout(0.5)
+        nn.init.zeros_(self.fc.weight), nn.init.zeros_(self.fc.bias)
+
+    def forward(self, x):
+        return self.fc(self.dropout(x.flatten(1)))
+
+
+def test_a_resumed_run_with_torchs_dropout_has_the_uninterrupted_bits(few, tmp_path):
+    tasks, path = cl.permuted(few, 3), tmp_path / "a"
+    how = {k: v for k, v in SETTINGS.items() if k != "progress"}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        whole = cl.train(cl.EWC(), tasks, Dropped(), **SETTINGS)
+        torch.manual_seed(3)
+        for event in cl.train_steps(cl.EWC(), tasks, Dropped(), checkpoint=path, **how):
+            if event.kind == "task":
+                break
+        torch.manual_seed(99)  # another process, later
+        resumed = cl.train(cl.EWC(), tasks, Dropped(), checkpoint=path, **SETTINGS)
+    theta = [cl.flat.flatten(run.model).theta for run in (whole, resumed)]
+    assert torch.equal(*theta)
+
+
+def test_a_resumed_run_that_draws_nothing_there_leaves_torchs_generator_alone(few, tmp_path):
+    tasks, path = cl.permuted(few, 2), tmp_path / "a"
+    cl.train(cl.EWC(), tasks, cl.MLP(SIZES), checkpoint=path, **SETTINGS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        before = torch.get_rng_state()
+        cl.train(cl.EWC(), tasks, cl.MLP(SIZES), checkpoint=path, **SETTINGS)
+        assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_layer_that_somebody_froze_stays_frozen(few):
+    class Normed(cl.MLP):
+        def __init__(self):
+            super().__init__(SIZES)
+            self.norm = nn.BatchNorm1d(784)
+            self.norm.running_mean += 1
+            self.norm.eval()
+
+        def forward(self, x):
+            return super().forward(self.norm(x.flatten(1)))
+
+    model = Normed()
+    cl.train(cl.EWC(), cl.permuted(few, 2), model, **SETTINGS)
+    assert model.norm.running_mean.eq(1).all()
+    assert not model.norm.training
+    assert model.training
+    thawed = Normed().train()
+    cl.train(cl.EWC(), cl.permuted(few, 2), thawed, **SETTINGS)
+    assert not thawed.norm.running_mean.eq(1).any()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_a_model_of_half_precision_is_refused(few, dtype):
+    with pytest.raises(ValueError, match=rf"{dtype}.*"):
+        cl.train(cl.Baseline(), cl.permuted(few, 1), cl.MLP(SIZES).to(dtype), **SETTINGS)
+
+
+@pytest.mark.parametrize("lam", [1e39, 10**40])
+def test_a_strength_beyond_float32_is_refused_when_it_is_set(lam):
+    with pytest.raises(ValueError, match=r"^λ is 1.*, beyond float32: choose 0 to 3.4e\+38$"):
+        cl.EWC(lam=lam)
+    method = cl.EWC()
+    with pytest.raises(ValueError, match="beyond float32"):
+        method.lam = lam
+    assert method.lam == 400.0
+
+
+def test_icarl_without_images_of_a_class_says_so_before_training(few):
+    first, second = cl.split(few, 2, "class")[:2]
+    with pytest.raises(ValueError, match=r"^iCaRL stores exemplars.*no training images of 2, 3:"):
+        cl.train(cl.ICaRL(), [replace(first, classes=(0, 1, 2, 3)), second], **SETTINGS)
+
+
+class GivesTwo(cl.MLP):
+    def forward(self, x):
+        return super().forward(x), x
+
+
+class TakesTheTask(cl.MLP):
+    def forward(self, x, task):
+        return super().forward(x)
+
+
+class GivesLabels(cl.MLP):
+    def forward(self, x):
+        return super().forward(x).argmax(1)
+
+
+class GivesOneForAll(cl.MLP):
+    def forward(self, x):
+        return super().forward(x).mean(0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (GivesTwo, "GivesTwo returns a tuple for 2 inputs: return logits alone, a tensor"),
+        (TakesTheTask, r"TakesTheTask does not take .* 1 required positional argument: 'task'"),
+        (GivesLabels, "GivesLabels returns torch.int64 .*: return logits, as floats"),
+        (GivesOneForAll, r"GivesOneForAll returns .*shape \(10,\) for 2 inputs: return logits"),
+    ],
+)
+def test_what_a_model_should_give_is_said_in_a_line(few, kind, words):
+    with pytest.raises(ValueError, match=words) as refused:
+        cl.train(cl.EWC(), cl.permuted(few, 2), kind(SIZES), **SETTINGS)
+    assert "\n" not in str(refused.value)
