@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import one_of
 from ..data.tasks import Task
+from ..models.flat import flatten
 from .gradients import mean_square_grad
 from .quadratic import Quadratic
 
@@ -29,16 +31,19 @@ class EWC(Quadratic):
         fisher: which y the expectation runs over. "empirical", the default: the label in the data
             set alone, as in most code. "true": all y, weighted by p(y | x_n; θ*); exact, without
             labels, at the price of K backward passes for K classes.
+        anchors: where the penalty of an old task has its minimum. "latest", the default: all of
+            them at the latest θ*. "separate": each where its own task ended, as in the paper,
+            ½ Σ_k Σ_i Ω_k,i (θ_i − θ*_k,i)². That is a quadratic in θ too, so it needs no more than
+            two vectors: Ω = Σ_k Ω_k, its minimum Σ_k Ω_k θ*_k / Ω, and a constant.
 
     Raises:
-        ValueError: `lam` is negative or not finite, or there is no such `fisher`.
+        ValueError: `lam` is negative or not finite, or there is no such `fisher` or `anchors`.
 
     Kirkpatrick et al. 2017, arXiv:1612.00796, eq. 3; true and empirical Fisher: Kunstner et al.
     2019, arXiv:1905.12558.
 
-    Departs from the paper: the paper keeps an anchor θ* and an Ω for every old task. Here Ω is
-    summed over the tasks and anchored at the latest θ* (Huszár 2018, arXiv:1712.03847), so that
-    memory does not grow with the number of tasks.
+    Departs from the paper: by default in the anchor. Huszár 2018, arXiv:1712.03847, is the reason
+    for the latest one: what an older task says is in it already.
     """
 
     name = "ewc"
@@ -46,9 +51,13 @@ class EWC(Quadratic):
 
     lam: float = 400.0
     fisher: Literal["empirical", "true"] = "empirical"
+    anchors: Literal["latest", "separate"] = "latest"
 
     def __post_init__(self) -> None:
         one_of("fisher", self.fisher, "empirical", "true")
+        one_of("anchors", self.anchors, "latest", "separate")
+        if self.anchors == "separate":
+            self.kept = type(self).kept | {"offset": "", "ended": ""}  # type: ignore[misc]
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         def root_p_log_p(logits: Tensor, y: Tensor) -> Tensor:
@@ -58,3 +67,36 @@ class EWC(Quadratic):
 
         of = task.log_likelihood if self.fisher == "empirical" else root_p_log_p
         return mean_square_grad(model, task.train, of)
+
+    def joined(self, omega: Tensor, theta: Tensor) -> Tensor:
+        """Join Ω (P,) of the task just learned, at `theta` (P,), to that of the tasks before.
+
+        Returns:
+            (P,) their sum Ω. θ* becomes `theta`, or with separate anchors the minimum of the sum:
+            a (θ − p)² + b (θ − q)² = (a + b) (θ − m)² + ab / (a + b) (p − q)².
+        """
+        if self.anchors == "latest":
+            return super().joined(omega, theta)
+        total = self.omega + omega
+        share = torch.where(total > 0, omega / total, 1.0)  # of the new task
+        off = theta - self.theta_star
+        self.offset += 0.5 * float((self.omega * share * off.square()).sum())
+        self.theta_star = self.theta_star + share * off
+        return total
+
+    def end_task(self, model: nn.Module, task: Task) -> None:
+        super().end_task(model, task)
+        if self.anchors == "separate":
+            self.ended = _checksum(flatten(model).theta)
+
+    def is_where_it_was(self, theta: Tensor) -> bool:
+        """Whether `theta` (P,) is where the last task ended, which may not be θ*."""
+        if self.anchors == "latest":
+            return super().is_where_it_was(theta)
+        return _checksum(theta) == self.ended
+
+
+def _checksum(theta: Tensor) -> float:
+    """A number that no two vectors of weights have in common, in practice."""
+    order = torch.arange(1, len(theta) + 1, device=theta.device, dtype=torch.float64)
+    return float(theta.double() @ order.sin())

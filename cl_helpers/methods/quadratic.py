@@ -46,17 +46,22 @@ class Quadratic(Method):
     }
 
     tasks_held: int = 0
+    offset: float = 0.0  # what a method adds to the penalty that does not depend on θ
     omega: Tensor
     theta_star: Tensor
     shapes: dict[str, torch.Size]
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
-        if self.tasks_held and not torch.equal(flatten(model).theta, self.theta_star):
+        if self.tasks_held and not self.is_where_it_was(flatten(model).theta):
             raise ValueError(
                 f"this {self.label} holds on to the weights of another model: "
                 f"make a new one, cl.{type(self).__name__}(...), for this one"
             )
         super().begin_task(model, task)
+
+    def is_where_it_was(self, theta: Tensor) -> bool:
+        """Whether `theta` (P,) is where the last task ended."""
+        return torch.equal(theta, self.theta_star)
 
     def try_out(self, model: nn.Module, task: Task) -> None:
         """Compute Ω of a few examples of the first task: an error then costs no training.
@@ -90,12 +95,21 @@ class Quadratic(Method):
         """Compute Ω (P,) of the `task` just learned, from its training data alone."""
         raise NotImplementedError(f"{type(self).__name__} must say what its Ω is: importance_of")
 
+    def joined(self, omega: Tensor, theta: Tensor) -> Tensor:
+        """Join Ω (P,) of the task just learned, at `theta` (P,), to that of the tasks before.
+
+        Returns:
+            (P,) their sum. θ* becomes `theta`.
+        """
+        self.theta_star = theta.clone()
+        return self.omega + omega
+
     def penalty(self, model: nn.Module) -> Tensor:
         """Compute ½ Σ_i Ω_i (θ_i − θ*_i)², a 0-dim tensor; zero during the first task."""
         if not self.tasks_held:
             return super().penalty(model)
         theta = torch.cat([p.reshape(-1) for p in flatten(model).parameters])
-        return 0.5 * (self.omega * (theta - self.theta_star).square()).sum()
+        return 0.5 * (self.omega * (theta - self.theta_star).square()).sum() + self.offset
 
     def traced_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         return self.task_loss(model, x, y) if self._adds_gradient else self.loss(model, x, y)
@@ -115,8 +129,11 @@ class Quadratic(Method):
     def end_task(self, model: nn.Module, task: Task) -> None:
         flat = flatten(model)
         omega = self.importance_of(model, task)
-        self.omega = self.omega + omega if self.tasks_held else omega
-        self.theta_star = flat.theta.clone()
+        if self.tasks_held:
+            omega = self.joined(omega, flat.theta)
+        else:
+            self.theta_star = flat.theta.clone()
+        self.omega = omega
         self.shapes = flat.shapes
         self.tasks_held += 1
 

@@ -32,15 +32,17 @@ class RWalk(PathIntegral):
         interval: Δt, steps in a stretch. Default 10, not tuned.
         epsilon: ε > 0, in nats; keeps stretches without movement from dividing by zero.
             Default 0.001, not tuned.
+        online: True is the paper's form: Ω of the latest task takes the place of the one before, F
+            goes on from task to task, and the first score is not halved. Default False: Ω is summed
+            over the tasks, F starts at 0 in each, and the first score is halved.
 
     Raises:
         ValueError: `lam` is negative or not finite, or another argument is out of its range.
 
     Chaudhry et al. 2018, arXiv:1801.10112, eqs. 6, 8 and 9.
 
-    Departs from the paper: the paper replaces Ω at each task, lets F run on, and the authors double
-    the first score so that averaging does not halve it. Here Ω is summed over tasks, F starts at 0
-    in each task, and the first score is halved.
+    Departs from the paper: by default, in the three ways that `online=True` does not. On the same
+    gradients Ω is then another one after the first task; λ has another meaning.
     """
 
     name = "rwalk"
@@ -51,15 +53,19 @@ class RWalk(PathIntegral):
     alpha: float = 0.9
     interval: int = 10
     epsilon: float = 0.001
+    online: bool = False
 
     def __post_init__(self) -> None:
+        if self.online:
+            self.kept = type(self).kept | {"fisher": "moving Fisher"}  # type: ignore[misc]
         below_one("α", self.alpha)
         at_least_one("Δt", self.interval)
         above_zero("ε", self.epsilon)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
-        self.fisher = torch.zeros_like(self.theta_start)  # F
+        if not (self.online and self.tasks_held):
+            self.fisher = torch.zeros_like(self.theta_start)  # F
         self.fall = torch.zeros_like(self.theta_start)  # ΔL
         self.stretch_start = self.theta_start.clone()
         self.new_score = torch.zeros_like(self.theta_start)
@@ -79,8 +85,14 @@ class RWalk(PathIntegral):
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         self.after_interval(model)  # the last stretch may be a short one
-        self.score = 0.5 * (self.score + self.new_score)
+        first = self.online and not self.tasks_held
+        self.score = self.new_score if first else 0.5 * (self.score + self.new_score)
         return scaled(self.fisher) + scaled(self.score)
+
+    def joined(self, omega: Tensor, theta: Tensor) -> Tensor:
+        """Join Ω (P,) at `theta` (P,) to the one before: their sum, or if `online` the new one."""
+        total = super().joined(omega, theta)
+        return omega if self.online else total
 
 
 def scaled(v: Tensor) -> Tensor:

@@ -22,6 +22,8 @@ from ..identity import name_of
 from ..methods import METHODS, Method
 from ..training.settings import LATER, Settings
 
+# Knobs that came later, with what their method did before.
+_NEWER = {"anchors": "latest", "online": False}
 _SETTINGS = (
     "epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay", *LATER, "precision",
 )  # fmt: skip
@@ -45,6 +47,8 @@ def older_paths(
     """
     if METHODS.get(method.name) is not type(method) or not _is_ours(model):
         return
+    if any(method.knobs.get(k, before) != before for k, before in _NEWER.items()):
+        return
     try:
         tasks_digest = _digest_of(tasks)
     except ValueError:
@@ -54,7 +58,7 @@ def older_paths(
         "tasks": tasks_digest,
         "model": [name_of(type(model)), str(model), None if drawn else _weights(model)],
         "class": f"{type(method).__module__}.{type(method).__qualname__}",
-        "knobs": method.knobs,
+        "knobs": {k: v for k, v in method.knobs.items() if k not in _NEWER},
     }
     for device in ("cpu", "cuda"):
         asked = {k: v for k, v in chosen.items() if k not in LATER or v != getattr(Settings, k)}

@@ -195,15 +195,24 @@ def test_si_accounts_for_the_whole_fall_of_the_loss():
     assert method.path.sum().item() == pytest.approx(start - loss(), rel=2e-3)
 
 
+RWALK = {"interval": 4, "alpha": 0.7, "epsilon": 1e-4}
+
+
 @pytest.mark.parametrize("lam", [0.0, 30.0])
 def test_si_and_rwalk_follow_their_formulas_along_the_path(lam):
-    """Two tasks with Adam; the oracle sees only the positions and gradients of the task loss."""
-    for name in ("si", "rwalk"):
+    """Three tasks with Adam; the oracle sees only positions and gradients of the task loss.
+
+    Chaudhry et al. 2018, eqs. 6, 8 and 9, for the paper's form: F goes on, the first score is not
+    halved, and the latest F + s is all of Ω.
+    """
+    paper = RWALK | {"online": True}
+    for name, knobs in (("si", {}), ("rwalk", RWALK), ("rwalk", paper)):
         model = mlp()
-        knobs = {} if name == "si" else {"interval": 4, "alpha": 0.7, "epsilon": 1e-4}
+        online = knobs.get("online", False)
         method = cl.METHODS[name](lam=lam, **knobs)
-        expected, old_score = torch.zeros(59, dtype=torch.float64), 0.0
-        for task in (random_task(), random_task(seed=1)):
+        expected, old_score = torch.zeros(59, dtype=torch.float64), None
+        fisher = [torch.zeros(59, dtype=torch.float64)]
+        for task in (random_task(), random_task(seed=1), random_task(seed=2)):
             optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
             theta, g = [], []
 
@@ -217,16 +226,57 @@ def test_si_and_rwalk_follow_their_formulas_along_the_path(lam):
                 omega = -sum(g[i] * (theta[i + 1] - theta[i]) for i in range(10))
                 expected += (omega / ((theta[-1] - theta[0]) ** 2 + method.xi)).clamp_min(0)
             else:
-                fisher, score = [torch.zeros_like(theta[0])], torch.zeros_like(theta[0])
+                fisher = fisher[-1:] if online else [torch.zeros_like(theta[0])]
+                score = torch.zeros_like(theta[0])
                 for i in range(10):
                     fisher.append(0.7 * fisher[-1] + 0.3 * g[i] ** 2)
                 for a, b in ((0, 4), (4, 8), (8, 10)):  # the last stretch is a short one
                     fall = -sum(g[i] * (theta[i + 1] - theta[i]) for i in range(a, b))
                     distance = 0.5 * fisher[b] * (theta[b] - theta[a]) ** 2
                     score += (fall / (distance + 1e-4)).clamp_min(0)
-                old_score = 0.5 * (old_score + score)
-                expected += fisher[-1] / fisher[-1].max() + old_score / old_score.max()
+                halved = 0.5 * (score if old_score is None else old_score + score)
+                old_score = score if online and old_score is None else halved
+                both = fisher[-1] / fisher[-1].max() + old_score / old_score.max()
+                expected = both if online else expected + both
             torch.testing.assert_close(method.omega, expected)
+
+
+def test_separate_anchors_are_a_penalty_a_task(few):
+    """Kirkpatrick's sum over the tasks, each with its own Ω and θ*, in value and gradient."""
+    model, method = mlp(), cl.EWC(lam=2.0, anchors="separate")
+    tasks, held = [random_task(seed=s) for s in range(4)], []
+    for task in tasks[:3]:
+        by_hand(method, model, task, torch.optim.SGD(model.parameters(), lr=0.1))
+        held.append((cl.EWC().importance_of(model, task), flatten(model).theta.clone()))
+    method.begin_task(model, tasks[3])
+    theta = flatten(model).theta
+    theta += 0.1 * torch.randn(theta.shape, generator=torch.Generator().manual_seed(1)).to(theta)
+    away = theta.clone().requires_grad_()
+    expected = sum(0.5 * (omega * (away - star) ** 2).sum() for omega, star in held)
+    torch.testing.assert_close(method.penalty(model), expected.detach())
+    method.begin_step(model)
+    flatten(model).grad.zero_()
+    method.after_backward(model)
+    [slope] = torch.autograd.grad(2.0 * expected, away)
+    torch.testing.assert_close(flatten(model).grad, slope)
+    latest = cl.EWC(lam=2.0)
+    assert not torch.allclose(method.theta_star, held[-1][1])
+    assert latest.knobs["anchors"] == "latest"
+
+
+def test_separate_anchors_know_the_model_they_were_learned_with(few, tmp_path):
+    tasks, how = cl.permuted(few, 3), {"epochs": 1, "progress": False}
+    method = cl.EWC(anchors="separate")
+    run = cl.train(method, tasks, cl.MLP((784, 16, 10)), checkpoint=tmp_path / "a", **how)
+    assert run.complete
+    method.begin_task(run.model, tasks[0])
+    with pytest.raises(ValueError, match="holds on to the weights of another model"):
+        method.begin_task(cl.MLP((784, 16, 10), seed=3), tasks[0])
+    again = cl.train(
+        cl.EWC(anchors="separate"), tasks, cl.MLP((784, 16, 10)), checkpoint=tmp_path / "a", **how
+    )
+    assert again.method.offset == method.offset > 0
+    assert torch.equal(again.method.theta_star, method.theta_star)
 
 
 # --- what they share ---
