@@ -32,7 +32,7 @@ handout:
 site: .venv/ready
 	rm -rf build/site build/site-source
 	mkdir -p build/site-source
-	cp site/index.md notebooks/*.ipynb build/site-source
+	cp site/*.md notebooks/*.ipynb build/site-source
 	python site/api.py build/site-source/api
 	$(preset_env) sphinx-build -q -W --keep-going -E -d build/site-doctrees -c site \
 		build/site-source build/site

@@ -4,6 +4,7 @@ import html
 import importlib.util
 import inspect
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -89,6 +90,7 @@ def build(
     else:
         front = front.replace("api/index\n", "")
     (source / "index.md").write_text(front)
+    shutil.copy(SITE / "own.md", source)
     nbformat.write(new_notebook(cells=list(cells), metadata=KERNEL), source / "page.ipynb")
     cache = f"nb_execution_cache_path={folder / 'cache'}"
     command = [sys.executable, "-m", "sphinx", "-q", "-c", SITE, "-D", cache]

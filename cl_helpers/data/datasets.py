@@ -25,6 +25,7 @@ from ..checks import one_of
 from ..files import replacing
 from ..formats import format_tensor
 from .download import DataError, Offline, download
+from .own import checked, read
 
 # MD5 of the files as published, unpacked.
 _MNIST_FILES = {
@@ -46,12 +47,16 @@ _CIFAR_ARRAYS = {
 class Dataset:
     """All training and test images of a data set with their labels, on one device.
 
+    One's own data come in by `from_tensors` or `from_dataset`.
+
     Args:
         name: "mnist", "digits", "cifar100", or the name of your own data.
-        train_images, test_images: (N, C, H, W) uint8, 0 to 255.
+        train_images, test_images: (N, C, H, W) uint8, 0 to 255; if `raw`, inputs (N, …).
         train_labels, test_labels: (N,) long, 0 to K − 1.
         class_names: K names, by label.
         mean, std: (C, 1, 1) float, of the training pixels scaled to [0, 1]; `normalise` uses them.
+        raw: whether the inputs stay as they are: floats or whole numbers of any shape. Default
+            False.
 
     Raises:
         ValueError: images or labels have another type or shape, there are more of the one than of
@@ -66,6 +71,7 @@ class Dataset:
     class_names: tuple[str, ...]
     mean: Tensor
     std: Tensor
+    raw: bool = False
     # For `source`: where `load` found it, and in which state its tensors then were.
     _source: tuple[str, str | None, int, int] | None = field(default=None, init=False, repr=False)
     _versions: tuple[int, ...] = field(default=(), init=False, repr=False)
@@ -74,10 +80,10 @@ class Dataset:
     def __post_init__(self) -> None:
         for half in ("train", "test"):
             images, labels = self.images(half), self.labels(half)
-            if images.dtype != torch.uint8 or images.ndim != 4:
+            if not self.raw and (images.dtype != torch.uint8 or images.ndim != 4):
                 raise ValueError(
                     f"{half}_images are {format_tensor(images)}: give bytes (torch.uint8) from 0 "
-                    "to 255, of shape (N, C, H, W)"
+                    "to 255, of shape (N, C, H, W), or use cl.Dataset.from_tensors"
                 )
             if labels.dtype != torch.long or labels.shape != images.shape[:1]:
                 raise ValueError(
@@ -93,6 +99,61 @@ class Dataset:
                     f"class names: choose 0 to {len(self.class_names) - 1}, or name more classes"
                 )
 
+    @classmethod
+    def from_tensors(
+        cls,
+        train_inputs: Any,
+        train_labels: Any,
+        test_inputs: Any,
+        test_labels: Any,
+        *,
+        name: str = "mine",
+        class_names: Iterable[str] | None = None,
+    ) -> Dataset:
+        """Make a data set of tensors, NumPy arrays or lists.
+
+        Args:
+            train_inputs, test_inputs: (N, …). Bytes, (N, H, W) or (N, C, H, W), are images from 0
+                to 255 and are normalised like MNIST. Floats and whole numbers (vectors, images,
+                sequences, tokens) stay as they are.
+            train_labels, test_labels: (N,) whole numbers of any type, 0 or larger.
+            name: of the data, for tables. Default "mine".
+            class_names: K names, by label. None, the default, numbers them.
+
+        Raises:
+            ValueError: an input is not finite, a label is no whole number or has no name, or the
+                two halves do not fit each other.
+        """
+        x, y = checked("train", train_inputs, train_labels)
+        x_test, y_test = checked("test", test_inputs, test_labels)
+        if x.shape[1:] != x_test.shape[1:] or x.dtype != x_test.dtype:
+            raise ValueError(
+                f"the training inputs are {format_tensor(x)}, those to test with "
+                f"{format_tensor(x_test)}: give both alike"
+            )
+        names = class_names or map(str, range(1 + int(max(y.max(), y_test.max()))))
+        if x.dtype == torch.uint8:
+            return _dataset(name, names, x, y, x_test, y_test)
+        none, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
+        return cls(name, x, y, x_test, y_test, tuple(names), none, one, raw=True)
+
+    @classmethod
+    def from_dataset(cls, train: Any, test: Any, **options: Any) -> Dataset:
+        """Make a data set of two PyTorch data sets, or of two pairs (inputs, labels).
+
+        All examples are read once, into memory.
+
+        Args:
+            train, test: such as a `TensorDataset`, `torchvision.datasets.FashionMNIST(…)`, or any
+                `torch.utils.data.Dataset` with a length whose items are pairs (tensor, array or PIL
+                image; label).
+            options: `name` and `class_names` of `from_tensors`.
+
+        Raises:
+            ValueError: they are something else, or as `from_tensors`.
+        """
+        return cls.from_tensors(*read("train", train), *read("test", test), **options)
+
     def images(self, half: Literal["train", "test"]) -> Tensor:
         """Return the images of one `half`, (N, C, H, W) uint8."""
         return self.train_images if half == "train" else self.test_images
@@ -107,7 +168,12 @@ class Dataset:
         return self.train_images.device
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Turn bytes (B, C, H, W) into floats, (images / 255 − mean) / std for each channel."""
+        """Turn bytes (B, C, H, W) into floats, (images / 255 − mean) / std for each channel.
+
+        Raw inputs stay as they are.
+        """
+        if self.raw:
+            return images
         return images.float().mul_(1 / (255 * self.std)).sub_(self.mean / self.std)
 
     def in_unit_range(self) -> Dataset:

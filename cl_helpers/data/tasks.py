@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..checks import at_least_one, one_of, seeded
+from ..identity import fingerprint_of
 from .views import DatasetView, JoinedView, Permute, Rotate, SplitView
 
 if TYPE_CHECKING:
@@ -52,6 +53,30 @@ class Task:
     classes: tuple[int, ...]
     active: tuple[int, ...] | None = None
     scenario: Scenario = "domain"
+
+    @classmethod
+    def from_dataset(
+        cls,
+        dataset: Dataset,
+        name: str | None = None,
+        *,
+        active: tuple[int, ...] | None = None,
+        scenario: Scenario = "domain",
+    ) -> Task:
+        """Make a task of a data set of its own, such as `cl.Dataset.from_tensors` makes.
+
+        Args:
+            dataset: its examples.
+            name: of the task. None, the default, is the name of the data.
+            active: the outputs of the model that compete. None, the default, is all of them.
+            scenario: as in the class. Default "domain".
+        """
+        labels = torch.cat([dataset.train_labels, dataset.test_labels])
+        classes = tuple(labels.unique().tolist())
+        views = SplitView(dataset, "train"), SplitView(dataset, "test")
+        return cls(
+            name or dataset.name, dataset.name, *views, classes, active, as_scenario(scenario)
+        )
 
     def mask(self, logits: Tensor) -> Tensor:
         """Set the logits (B, K) of outputs that are not active to −∞.
@@ -117,7 +142,8 @@ def permuted(
     """
     at_least_one("n_tasks", n_tasks)
     generator = seeded(seed)
-    n_pixels = dataset.train_images[0, 0].numel()
+    first = dataset.train_images[0]
+    n_pixels = (first[0] if first.ndim > 1 else first).numel()
     views = [None] + [
         Permute(torch.randperm(n_pixels, generator=generator)) for _ in range(n_tasks - 1)
     ]
@@ -282,6 +308,15 @@ def check_tasks(tasks: Sequence[Task]) -> None:
     for task in tasks:
         if not len(task.train) or not len(task.test):
             raise ValueError(f"{task.name} has no examples to train on, or none to test with")
+
+
+def fingerprint(tasks: Sequence[Task]) -> str:
+    """Compute a digest of all that `tasks` show, to the byte: 16 hexadecimal digits.
+
+    Raises:
+        Unidentifiable: a part of them can be told apart from others by its address alone.
+    """
+    return fingerprint_of([*tasks])
 
 
 def masked(logits: Tensor, active: tuple[int, ...] | None) -> Tensor:

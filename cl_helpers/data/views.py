@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..formats import format_tensor
+
 if TYPE_CHECKING:
     from .datasets import Dataset
 
@@ -25,13 +27,15 @@ class Permute:
     """Reorder the pixels of each image: pixel i of the result is pixel `order[i]` of the image.
 
     Args:
-        order: (H · W,) long, a permutation, the same for all images and channels.
+        order: (H · W,) long, a permutation, the same for all images and channels; of vectors or
+            sequences (N, F) one of their F numbers.
     """
 
     order: Tensor
 
     def __call__(self, images: Tensor) -> Tensor:
-        pixels = images.flatten(2).float()  # floats are moved faster than bytes
+        pixels = images.flatten(2) if images.ndim > 2 else images[:, None]
+        pixels = pixels.float() if pixels.dtype == torch.uint8 else pixels  # are moved faster
         return pixels.index_select(2, self.order).view(images.shape)
 
     def to(self, device: torch.device) -> Permute:
@@ -46,9 +50,12 @@ class Rotate:
     degrees: float
 
     def __call__(self, images: Tensor) -> Tensor:
+        if images.ndim != 4 or images.dtype == torch.long:
+            raise ValueError(f"only images (N, C, H, W) can be turned: {format_tensor(images)}")
         grid = _grid(self.degrees, *images.shape[-2:], images.device)
         grids = grid.expand(len(images), -1, -1, -1)
-        return F.grid_sample(images.float(), grids, align_corners=False).round_()
+        turned = F.grid_sample(images.float(), grids, align_corners=False)
+        return turned.round_() if images.dtype == torch.uint8 else turned
 
     def to(self, device: torch.device) -> Rotate:
         """Return the rotation itself, which has no tensors to move."""

@@ -19,7 +19,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..checks import at_least_one, seeded
-from ..data.tasks import Task, check_tasks
+from ..data.tasks import Task, check_tasks, fingerprint
 from ..files import writable
 from ..identity import fingerprint_of
 from ..methods import Method, check_method
@@ -277,7 +277,7 @@ def _names(
     at_default = {k for k in LATER if getattr(settings, k) == getattr(Settings, k)}
     without = {"seed", "device", "cuda_graph", *at_default}
     chosen = {k: v for k, v in vars(settings).items() if k not in without}
-    shared = fingerprint_of([*tasks]), fingerprint_of(model, weights=not drawn), chosen
+    shared = fingerprint(tasks), fingerprint_of(model, weights=not drawn), chosen
 
     def paths(method: Method, seed: int) -> list[Path | None]:
         lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
