@@ -11,11 +11,11 @@ from ..checks import one_of
 from ..data.tasks import Task
 from ..models.flat import flatten
 from .gradients import mean_square_grad
-from .quadratic import Quadratic
+from .quadratic import Measured
 
 
 @dataclass(eq=False)
-class EWC(Quadratic):
+class EWC(Measured):
     """Elastic Weight Consolidation: hold each weight by its Fisher information.
 
         penalty(θ) = ½ Σ_i Ω_i (θ_i − θ*_i)²,
@@ -35,6 +35,8 @@ class EWC(Quadratic):
             them at the latest θ*. "separate": each where its own task ended, as in the paper,
             ½ Σ_k Σ_i Ω_k,i (θ_i − θ*_k,i)². That is a quadratic in θ too, so it needs no more than
             two vectors: Ω = Σ_k Ω_k, its minimum Σ_k Ω_k θ*_k / Ω, and a constant.
+        n_samples: how many examples of a task Ω is measured on, drawn with the seed of the run.
+            Default None: all of them.
 
     Raises:
         ValueError: `lam` is negative or not finite, or there is no such `fisher` or `anchors`.
@@ -52,8 +54,10 @@ class EWC(Quadratic):
     lam: float = 400.0
     fisher: Literal["empirical", "true"] = "empirical"
     anchors: Literal["latest", "separate"] = "latest"
+    n_samples: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         one_of("fisher", self.fisher, "empirical", "true")
         one_of("anchors", self.anchors, "latest", "separate")
         if self.anchors == "separate":
@@ -66,7 +70,7 @@ class EWC(Quadratic):
             return log_p.detach().div(2).exp() * log_p
 
         of = task.log_likelihood if self.fisher == "empirical" else root_p_log_p
-        return mean_square_grad(model, task.train, of)
+        return mean_square_grad(model, self.measured_on(task), of)
 
     def joined(self, omega: Tensor, theta: Tensor) -> Tensor:
         """Join Ω (P,) of the task just learned, at `theta` (P,), to that of the tasks before.

@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 from ..data.tasks import Task
 from .gradients import mean_abs_grad
-from .quadratic import Quadratic
+from .quadratic import Measured
 
 
 @dataclass(eq=False)
-class MAS(Quadratic):
+class MAS(Measured):
     """Memory Aware Synapses: hold each weight by how much it moves the learned function.
 
         penalty(θ) = ½ Σ_i Ω_i (θ_i − θ*_i)²,
@@ -22,9 +22,11 @@ class MAS(Quadratic):
     Args:
         lam: λ ≥ 0, in nats per (logit² × unit of θ); 0 is off. Default 0.02, chosen on held-out
             images of the homework's stream, see experiments/tuning.
+        n_samples: how many examples of a task Ω is measured on, drawn with the seed of the run.
+            Default None: all of them.
 
     Raises:
-        ValueError: `lam` is negative or not finite.
+        ValueError: `lam` is negative or not finite, or `n_samples` is not 1 or more.
 
     Aljundi et al. 2018, arXiv:1711.09601, eq. 2 and sect. 4.1.
 
@@ -35,9 +37,10 @@ class MAS(Quadratic):
     label = "MAS"
 
     lam: float = 0.02
+    n_samples: int | None = None
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         def squared_norm(logits: Tensor, _: Tensor) -> Tensor:
             return task.outputs(logits).square().sum(-1)
 
-        return mean_abs_grad(model, task.train, squared_norm)
+        return mean_abs_grad(model, self.measured_on(task), squared_norm)

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ..checks import at_least_one
 from ..data.tasks import Task
-from ..data.views import PartialView
+from ..data.views import DatasetView, PartialView
 from ..formats import format_error
 from ..models.flat import flatten, unflatten
 from .base import TRACED, Method
@@ -151,6 +152,28 @@ class Quadratic(Method):
     def importance(self) -> dict[str, Tensor]:
         """Ω by parameter name, in the parameter's shape; {} before the first task has ended."""
         return unflatten(self.omega, self.shapes) if self.tasks_held else {}
+
+
+class Measured(Quadratic):
+    """Base of EWC, MAS and SCP: Ω is measured on the examples of a task, once it is learned.
+
+    Attributes:
+        n_samples: how many of the examples Ω is measured on; None is all of them.
+    """
+
+    n_samples: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_samples is not None:
+            at_least_one("n_samples", self.n_samples)
+
+    def measured_on(self, task: Task) -> DatasetView:
+        """Draw the training examples of `task` that Ω is measured on, from the run's generator."""
+        n = len(task.train)
+        if self.n_samples is None or self.n_samples >= n:
+            return task.train
+        drawn = torch.randperm(n, generator=self.rng)[: self.n_samples]
+        return PartialView(task.train, drawn.to(task.train.device))
 
 
 class PathIntegral(Quadratic):

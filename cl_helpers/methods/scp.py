@@ -10,11 +10,11 @@ from ..checks import at_least_one, seeded
 from ..data.tasks import Task
 from ..models.flat import flatten
 from ..models.forward import evaluating
-from .quadratic import Quadratic
+from .quadratic import Measured
 
 
 @dataclass(eq=False)
-class SCP(Quadratic):
+class SCP(Measured):
     """Sliced Cramér Preservation: hold each weight by how much it moves the mean logits.
 
         penalty(θ) = ½ Σ_i Ω_i (θ_i − θ*_i)²,
@@ -30,6 +30,8 @@ class SCP(Quadratic):
         slices: L, the number of random directions. Default 100.
         batch_size: examples that φ̄ is the mean of. Default 128.
         seed: of the directions. Default 0.
+        n_samples: how many examples of a task Ω is measured on, drawn with the seed of the run.
+            Default None: all of them.
 
     Raises:
         ValueError: `lam` is negative or not finite, `slices` or `batch_size` is not a whole number,
@@ -45,8 +47,10 @@ class SCP(Quadratic):
     slices: int = 100
     batch_size: int = 128
     seed: int = 0
+    n_samples: int | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for knob in ("slices", "batch_size"):
             at_least_one(knob, getattr(self, knob))
         seeded(self.seed)
@@ -56,7 +60,7 @@ class SCP(Quadratic):
         omega = torch.zeros_like(flat.theta)
         n_batches = 0
         with evaluating(model):
-            for x, _ in task.train.to(omega.device).batches(self.batch_size):
+            for x, _ in self.measured_on(task).to(omega.device).batches(self.batch_size):
                 phi = task.outputs(model(x)).mean(0)
                 if not n_batches:
                     directions = self.directions(len(phi)).to(phi)

@@ -23,7 +23,7 @@ from ..methods import METHODS, Method
 from ..training.settings import LATER, Settings
 
 # Knobs that came later, with what their method did before.
-_NEWER = {"anchors": "latest", "online": False}
+_NEWER = {"anchors": "latest", "online": False, "n_samples": None}
 _SETTINGS = (
     "epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay", *LATER, "precision",
 )  # fmt: skip
@@ -47,7 +47,8 @@ def older_paths(
     """
     if METHODS.get(method.name) is not type(method) or not _is_ours(model):
         return
-    if any(method.knobs.get(k, before) != before for k, before in _NEWER.items()):
+    later = any(method.knobs.get(k, before) != before for k, before in _NEWER.items())
+    if later or not isinstance(settings.optimizer, str):
         return
     try:
         tasks_digest = _digest_of(tasks)

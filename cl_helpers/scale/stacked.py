@@ -172,7 +172,7 @@ class StackedLearner(Learner):
         self.taken = 0
         methods, models = zip(*self.pairs, strict=True)
         self.plain_step = StackedStep(methods, models, task, settings, stage)
-        device, asked = settings.device, settings.cuda_graph
+        device, asked = settings.device, settings.recordable
         step = recorded(self.plain_step, methods, [self.masks], device, asked)
         self.take_step = self.watched = WatchedStep(step, task)
 

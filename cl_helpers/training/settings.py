@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import numbers
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ..checks import above_zero, at_least_one, below_one, one_of, plain, seeded
+from ..formats import format_error
 from ..speed.precision import Precision
 from .schedules import check, factors
+
+MakesOptimizer: TypeAlias = "Callable[..., torch.optim.Optimizer]"
 
 # They came later, and count in the name of a stored run only where they are not at their default.
 LATER = ("schedule", "warm_up", "lr_final", "dropout")
@@ -25,7 +29,9 @@ class Settings:
         epochs: passes over each task's training data. Default 10, the homework's.
         batch_size: examples in a step. Default 128, the homework's.
         lr: learning rate of the first task. Default 1e-4, the homework's.
-        optimizer: "adam", the default, or "sgd"; a fresh one for every task.
+        optimizer: "adam", the default, or "sgd"; or what makes one of parameters and `lr`, such as
+            `torch.optim.AdamW` or `partial(torch.optim.AdamW, weight_decay=0.01)`. It sees one
+            parameter, the vector θ of all weights. A fresh one for every task.
         momentum: of SGD, 0 to below 1. Default 0. Adam has its own.
         lr_decay: the learning rate of task t, counted from 0, is lr · lr_decayᵗ. Default 1.
         schedule: the learning rate within a task: "constant", the default, "step", "exponential",
@@ -49,7 +55,7 @@ class Settings:
     epochs: int = 10
     batch_size: int = 128
     lr: float = 1e-4
-    optimizer: Literal["adam", "sgd"] = "adam"
+    optimizer: Literal["adam", "sgd"] | MakesOptimizer = "adam"
     momentum: float = 0.0
     lr_decay: float = 1.0
     schedule: str = "constant"
@@ -84,11 +90,13 @@ class Settings:
             value = getattr(self, name)
             if not isinstance(value, numbers.Real) and value is not getattr(Settings, name):
                 raise ValueError(f"{name} is {value!r}: choose a number")
-        one_of("optimizer", self.optimizer, "adam", "sgd")
+        if not callable(self.optimizer):
+            one_of("optimizer", self.optimizer, "adam", "sgd")
         one_of("precision", self.precision, "fast", "full")
-        if self.optimizer == "adam" and self.momentum:
+        if self.optimizer != "sgd" and self.momentum:
+            name = "Adam" if self.optimizer == "adam" else "this optimizer"
             raise ValueError(
-                f'momentum is {self.momentum}, but Adam has its own: choose optimizer="sgd"'
+                f'momentum is {self.momentum}, but {name} has its own: choose optimizer="sgd"'
             )
         below_one("momentum", self.momentum)
         for name in ("lr", "lr_decay"):
@@ -96,6 +104,11 @@ class Settings:
         check(self.schedule, self.warm_up, self.lr_final)
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}: choose 0 ≤ dropout < 1, or None")
+
+    @property
+    def recordable(self) -> bool:
+        """Whether a CUDA graph of the step may be recorded: not with an optimiser of one's own."""
+        return self.cuda_graph and isinstance(self.optimizer, str)
 
     def n_steps(self, n_examples: int) -> int:
         """Count the steps of a task of `n_examples`; the last batch of an epoch may be smaller."""
@@ -121,9 +134,25 @@ class Settings:
         Its learning rate is a tensor on their device, so that a recorded step sees its changes.
         """
         lr = torch.tensor(self.lr_of(stage)).float().to(theta.device)
+        if not isinstance(self.optimizer, str):
+            return _made(self.optimizer, theta, self.lr_of(stage))
         if self.optimizer == "adam":
             return torch.optim.Adam([theta], lr=lr, fused=True, capturable=theta.is_cuda)
         return torch.optim.SGD([theta], lr=lr, momentum=self.momentum, fused=True)
+
+
+def _made(make: MakesOptimizer, theta: torch.nn.Parameter, lr: float) -> torch.optim.Optimizer:
+    """What a user's function makes; raises ValueError unless that is an optimiser of θ."""
+    try:
+        made = make([theta], lr=lr)
+    except Exception as error:  # of anybody's
+        raise ValueError(
+            f"optimizer cannot be made of parameters and lr ({format_error(error)}): give a class "
+            "such as torch.optim.AdamW, or a function of (parameters, lr)"
+        ) from error
+    if not isinstance(made, torch.optim.Optimizer):
+        raise ValueError(f"optimizer made a {type(made).__name__}: return a torch.optim.Optimizer")
+    return made
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:

@@ -40,14 +40,18 @@ class Step:
         parameter = nn.Parameter(theta)
         parameter.grad = grad
         self.optimizer = settings.optimizer_of(parameter, stage)
-        self.lr: Tensor = self.optimizer.param_groups[0]["lr"]
         self.rates = settings.rates(stage, settings.n_steps(len(self.task.train)))
         self.rates = None if self.rates is None else self.rates.to(theta.device)
 
     def set_rate(self, n: int) -> None:
         """Set the learning rate of the task's step n = 0, 1, …, if it has a schedule."""
-        if self.rates is not None:
-            self.lr.copy_(self.rates[n])
+        if self.rates is None:
+            return
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].copy_(self.rates[n])
+            else:
+                group["lr"] = float(self.rates[n])
 
     def __call__(self, index: Tensor) -> Tensor:
         """Take a step on the examples at `index` (B,); return their loss, a 0-dim tensor."""

@@ -186,6 +186,7 @@ def new_learner(
         "model_digest": model_digest,
         "initial_weights_digest": identified(dict(model.state_dict())),
         **{k: v for k, v in vars(settings).items() if k != "cuda_graph"},
+        "optimizer": _optimizer_name(settings),
         "device": device.type,
         "together": together,
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
@@ -194,9 +195,18 @@ def new_learner(
     run.model, run.method = model, method
     order = torch.Generator().manual_seed(seed)
     faster = partial(
-        recorded, methods=[method], generators=[masks], device=device, asked=settings.cuda_graph
+        recorded, methods=[method], generators=[masks], device=device, asked=settings.recordable
     )
     return TrackedLearner(method, model, run, order, masks, faster=faster)
+
+
+def _optimizer_name(settings: Settings) -> str:
+    """What a run is said to be trained with; one's own is named with a digest of its content."""
+    make = settings.optimizer
+    if isinstance(make, str):
+        return make
+    name = getattr(getattr(make, "func", make), "__name__", type(make).__name__)
+    return f"{name} {identified(make)[:8]}"
 
 
 def identified(thing: object, weights: bool = True) -> str:

@@ -1,5 +1,7 @@
 """Every Ω against a formula or plain autograd, and what all methods have in common."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -381,3 +383,27 @@ def test_class_il_masks_loss_and_prediction(few):
     expected = F.cross_entropy(model(x)[:, :4], y)  # outputs 0 … 3 have been seen
     torch.testing.assert_close(method.loss(model, x, y), expected)
     assert method.predict(model, x, tasks[1]).max() < 4
+
+
+@pytest.mark.parametrize("name", ["ewc", "mas", "scp"])
+def test_omega_can_be_measured_on_a_part_of_the_examples(name, few):
+    """Those that the run's generator draws, and the same for the same seed."""
+    task, model = random_task(n=50), mlp()
+    method = cl.METHODS[name](n_samples=10)
+    method.rng = torch.Generator().manual_seed(4)
+    drawn = torch.randperm(50, generator=torch.Generator().manual_seed(4))[:10]
+    part = replace(task, train=cl.data.views.PartialView(task.train, drawn))
+    expected = cl.METHODS[name]().importance_of(model, part)
+    torch.testing.assert_close(method.importance_of(model, task), expected)
+    whole = cl.METHODS[name]().importance_of(model, task)
+    assert not torch.allclose(expected, whole)
+    torch.testing.assert_close(cl.METHODS[name](n_samples=50).importance_of(model, task), whole)
+    how = {"epochs": 1, "progress": False}
+    runs = [
+        cl.train(cl.METHODS[name](n_samples=20), cl.permuted(few, 2), cl.MLP((784, 8, 10)), **how)
+        for _ in range(2)
+    ]
+    assert torch.equal(runs[0].method.omega, runs[1].method.omega)
+    for wrong in (0, 2.5, -3):
+        with pytest.raises(ValueError, match=f"n_samples is {wrong}: choose a whole number"):
+            cl.METHODS[name](n_samples=wrong)

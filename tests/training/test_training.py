@@ -7,6 +7,7 @@ import signal
 import time
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -797,3 +798,60 @@ def test_what_a_model_should_give_is_said_in_a_line(few, kind, words):
     with pytest.raises(ValueError, match=words) as refused:
         cl.train(cl.EWC(), cl.permuted(few, 2), kind(SIZES), **SETTINGS)
     assert "\n" not in str(refused.value)
+
+
+def test_an_optimizer_of_ones_own_takes_the_steps(few):
+    """Adam as a class is "adam"; weight decay is what a plain loop does with it."""
+    tasks = cl.permuted(few, 2)
+    ours = run_of(cl.EWC(), few, optimizer=partial(torch.optim.Adam, fused=True))
+    theirs = run_of(cl.EWC(), few)
+    np.testing.assert_allclose(ours.accuracy, theirs.accuracy, atol=0.011)
+    assert ours.config["optimizer"].startswith("Adam ")
+    decays = partial(torch.optim.SGD, weight_decay=0.5)
+    how = {"epochs": 2, "batch_size": 300, "lr": 0.1, "progress": False}
+    run = cl.train(cl.Baseline(), tasks[:1], cl.MLP(SIZES, seed=0), optimizer=decays, **how)
+    model = cl.MLP(SIZES, seed=0)
+    for _ in range(2):
+        loss = F.cross_entropy(model(tasks[0].train.x), tasks[0].train.y)
+        grads = torch.autograd.grad(loss, list(model.parameters()))
+        with torch.no_grad():
+            for p, g in zip(model.parameters(), grads, strict=True):
+                p.sub_(0.1 * (g + 0.5 * p))
+    torch.testing.assert_close(cl.flat.flatten(run.model).theta, cl.flat.flatten(model).theta)
+
+
+def test_an_optimizer_of_ones_own_follows_schedules_and_is_told_apart(few, tmp_path):
+    how = {"epochs": 2, "batch_size": 32, "lr": 0.05, "progress": False, "schedule": "cosine"}
+    tasks, both = cl.permuted(few, 2), []
+    for optimizer in ("sgd", torch.optim.SGD):
+        run = cl.train(cl.EWC(), tasks, cl.MLP(SIZES), optimizer=optimizer, **how)
+        both.append(cl.flat.flatten(run.model).theta)
+    torch.testing.assert_close(*both)
+    run.save(tmp_path / "run.json")
+    path = tmp_path / "a"
+    decay = [partial(torch.optim.SGD, weight_decay=w) for w in (0.1, 0.2)]
+    cl.train(cl.EWC(), tasks, cl.MLP(SIZES), optimizer=decay[0], checkpoint=path, **how)
+    with pytest.raises(ValueError, match=r"belongs to a run with optimizer = 'SGD .*', not 'SGD "):
+        cl.train(cl.EWC(), tasks, cl.MLP(SIZES), optimizer=decay[1], checkpoint=path, **how)
+    swept = [
+        cl.sweep(
+            cl.EWC(), tasks, cl.MLP(SIZES), optimizer=d, folder=tmp_path / "s", engine=1, **how
+        )
+        for d in decay
+    ]
+    assert len(list((tmp_path / "s").iterdir())) == 2
+    assert len({runs[0].config["optimizer"] for runs in swept}) == 2
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [
+        ("adamw", 'optimizer is \'adamw\': choose "adam" or "sgd"'),
+        (lambda parameters, lr: None, "optimizer made a NoneType: return a torch.optim.Optimizer"),
+        (lambda parameters: None, r"optimizer cannot be made of parameters and lr \(TypeError"),
+        (partial(torch.optim.SGD, nesterov=True), "cannot be made .*Nesterov"),
+    ],
+)
+def test_what_is_no_optimizer_is_refused_in_a_line(few, optimizer, words):
+    with pytest.raises(ValueError, match=words):
+        run_of(cl.EWC(), few, optimizer=optimizer)
