@@ -146,12 +146,19 @@ def _by(names: Sequence[str], runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
-    """List the settings of REGIME in which `runs` differ, and "model" if they differ in it."""
-    return [k for k in (*REGIME, "model") if len({_setting(run, k) for run in runs}) > 1]
+    """List the settings of REGIME in which `runs` differ, and "model" if they differ in it.
+
+    "code" is one of them if the methods differ in their code, or in attributes that are no knobs.
+    """
+    return [k for k in (*REGIME, "model", "code") if len({_setting(run, k) for run in runs}) > 1]
 
 
 def _setting(run: Run, name: str) -> object:
     """The setting of a run; a run from before this setting existed had its default."""
+    if name == "code":  # of a method of one's own; the package's is named
+        own = not run.config.get("class", "cl_helpers.").startswith("cl_helpers.")
+        digest = run.config.get("method_digest", "") if own else ""
+        return digest[:6]
     return run.config.get(name, getattr(Settings, name, None))
 
 

@@ -1,0 +1,21 @@
+"""Tables tell experiments apart and take repetitions together."""
+
+import pytest
+from toys import a_run
+
+from cl_helpers.report import plots, tables
+
+
+def test_methods_that_differ_in_their_code_are_rows_of_their_own():
+    runs = [a_run(seed=s) for s in range(4)]
+    for run, digest in zip(runs, ("aa11bb22", "aa11bb22", "cc33dd44", None), strict=True):
+        run.config["class"] = "__main__.Mine"
+        if digest:
+            run.config["method_digest"] = digest
+    assert tables.labels(runs[:2]) == ["ewc lam=100"] * 2
+    assert tables.labels(runs[1:3]) == ["ewc lam=100 code=aa11bb", "ewc lam=100 code=cc33dd"]
+    with pytest.raises(ValueError, match="differ in more than the seed, in code"):
+        plots.average_accuracy(runs[1:3])
+    for run in runs:
+        run.config["class"] = "cl_helpers.methods.EWC"
+    assert tables.labels(runs) == ["ewc lam=100"] * 4
