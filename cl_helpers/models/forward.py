@@ -33,6 +33,28 @@ def training_mode(model: nn.Module) -> None:
         model.train()
 
 
+_OLD_HOOKS = {f"torch.nn.utils.{name}" for name in ("weight_norm", "spectral_norm", "prune")}
+
+
+def check_weights(model: nn.Module) -> None:
+    """Raise ValueError, in a line, if `model` has weights that cannot be trained or copied."""
+    for name, module in model.named_modules():
+        where = f"{name}." if name else ""
+        for own, value in module._parameters.items():
+            if isinstance(value, nn.parameter.UninitializedParameter):
+                raise ValueError(
+                    f"{where}{own} has no shape yet: run one input through the model first"
+                )
+        for hook in module._forward_pre_hooks.values():
+            if type(hook).__module__ in _OLD_HOOKS:
+                own = getattr(hook, "name", None) or getattr(hook, "_tensor_name", "weight")
+                raise ValueError(
+                    f"{where}{own} is computed by a hook (weight_norm, spectral_norm or pruning of "
+                    "the old kind), which cannot be copied: use torch.nn.utils.parametrizations, "
+                    "or remove the hook (remove_weight_norm, prune.remove)"
+                )
+
+
 @torch.no_grad()
 def check_forward(model: nn.Module, x: Tensor, whose: str) -> Tensor:
     """Compute the logits (B, …) of a few inputs, in eval mode, to see that it works.

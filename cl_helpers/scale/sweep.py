@@ -23,6 +23,7 @@ from ..data.tasks import Task, check_tasks, fingerprint
 from ..files import writable
 from ..identity import fingerprint_of
 from ..methods import Method, check_method
+from ..models.forward import check_weights
 from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
 from ..training.run import Run
@@ -144,6 +145,8 @@ def sweep(
     on_this_machine = how.device == "auto" or engine == "local" or isinstance(engine, int)
     device = pick_device(how.device) if on_this_machine else torch.device(how.device)
     how = replace(how, device=str(device) if device.index else device.type)
+    if model is not None:
+        check_weights(model)
     like = mlp_for(tasks) if model is None else deepcopy(model)
     names = _names(folder, tasks, like, how)
     members = [Member(m, seed, names(m, seed)[0]) for m, seed in members_of]

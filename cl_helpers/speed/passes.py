@@ -43,15 +43,7 @@ class Operations(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.forward = self.backward = 0
-
-    def __enter__(self) -> Operations:
-        self._tracker = ModuleTracker()
-        self._tracker.__enter__()
-        return super().__enter__()
-
-    def __exit__(self, *error: Any) -> None:
-        super().__exit__(*error)
-        self._tracker.__exit__(*error)
+        self._tracker = ModuleTracker()  # only asked whether a backward pass is running
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))

@@ -21,7 +21,7 @@ from ..files import writable
 from ..identity import Unidentifiable, fingerprint_of, name_of
 from ..methods import Method, check_method
 from ..models.flat import flatten
-from ..models.forward import check_forward
+from ..models.forward import check_forward, check_weights
 from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
 from ..speed.cuda_graph import recorded
@@ -164,6 +164,8 @@ def new_learner(
     """
     device, seed = torch.device(settings.device), settings.seed
     method_digest = identified(method)
+    if model is not None:
+        check_weights(model)
     model = with_initial_weights(method, model, tasks, seed).to(device)
     model_digest = identified(model, weights=False)
     masks = torch.Generator(device).manual_seed(seed)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune
 
 import cl_helpers as cl
 
@@ -855,3 +856,60 @@ def test_an_optimizer_of_ones_own_follows_schedules_and_is_told_apart(few, tmp_p
 def test_what_is_no_optimizer_is_refused_in_a_line(few, optimizer, words):
     with pytest.raises(ValueError, match=words):
         run_of(cl.EWC(), few, optimizer=optimizer)
+
+
+def plain_net():
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.utils.skip_init(nn.Linear, 784, 16),
+        nn.ReLU(),
+        nn.utils.skip_init(nn.Linear, 16, 10),
+    )
+
+
+def drawn(model):
+    generator = torch.Generator().manual_seed(0)
+    for p in model.parameters():
+        p.data.copy_(0.05 * torch.randn(p.shape, generator=generator))
+    return model
+
+
+def changed(how):
+    model = drawn(plain_net())
+    with torch.random.fork_rng(devices=[]):
+        how(model)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        (
+            lambda m: nn.utils.weight_norm(m[1]),
+            r"1.weight is computed by a hook .*parametrizations",
+        ),
+        (lambda m: nn.utils.spectral_norm(m[1]), r"1.weight is computed by a hook"),
+        (lambda m: prune.l1_unstructured(m[3], "weight", 0.5), r"3.weight is computed by .*remove"),
+        (lambda m: m.append(nn.LazyLinear(10)), r"4.weight has no shape yet: run one input"),
+        (lambda m: m.requires_grad_(False), "Sequential has no parameter that can be trained"),
+        (lambda m: m[1].half(), "the parameters differ in type or device"),
+    ],
+)
+def test_weights_that_cannot_be_trained_are_named(few, how, words):
+    for train in (cl.train, partial(cl.sweep, engine=1)):
+        with pytest.raises(ValueError, match=words) as refused:
+            train(cl.EWC(), cl.permuted(few, 2), changed(how), **SETTINGS)
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["baseline", "ewc", "mas", "scp", "si", "rwalk", "gem", "lwf", "er"]
+)
+@pytest.mark.parametrize(
+    "norm", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm]
+)
+@pytest.mark.filterwarnings("ignore:Sequential is differentiated one example at a time")
+def test_weights_made_of_others_are_trained(few, name, norm):
+    model = changed(lambda m: norm(m[1]))
+    assert cl.train(cl.METHODS[name](), cl.permuted(few, 2), model, **SETTINGS).complete
