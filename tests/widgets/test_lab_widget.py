@@ -400,9 +400,9 @@ def test_twenty_runs_need_no_more_memory_than_a_few(brief):
         brief.wait(PATIENCE)
         sizes.append(megabytes())
     model = sum(p.nbytes for p in brief.run.model.parameters()) / 2**20
-    grown = np.sort(np.diff(sizes[7:]))
-    # A leak shows in every run; the allocator may take or give back a large piece now and then.
-    assert grown[4:-4].mean() < model / 5
+    # A leak adds in every run; what the allocator takes and gives back goes up and down.
+    early, late = sizes[6:12], sizes[18:]
+    assert (np.median(late) - np.median(early)) / 12 < model / 2
 
 
 def test_every_control_has_a_name(lab):
