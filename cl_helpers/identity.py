@@ -13,7 +13,9 @@ import hashlib
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache, cached_property
+from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from types import (
@@ -36,8 +38,8 @@ _FROM_C = BuiltinFunctionType, MethodWrapperType, WrapperDescriptorType
 _ADDED = {
     "__abstractmethods__", "__annotations__", "__annotations_cache__", "__annotate_func__",
     "__dataclass_fields__", "__dataclass_params__", "__dict__", "__doc__", "__firstlineno__",
-    "__match_args__", "__module__", "__qualname__", "__static_attributes__", "__weakref__",
-    "_abc_impl",
+    "__match_args__", "__module__", "__qualname__", "__slotnames__", "__static_attributes__",
+    "__weakref__", "_abc_impl",
 }  # fmt: skip
 
 
@@ -58,7 +60,7 @@ def fingerprint_of(thing: object, weights: bool = True) -> str:
     Raises:
         Unidentifiable: `thing` holds something that can be told apart by its address alone.
     """
-    return _Digests(weights).of(thing)[:8].hex()
+    return _Digests(weights).of_all(thing)[:8].hex()
 
 
 def name_of(kind: Any) -> str:
@@ -73,12 +75,22 @@ def name_of(kind: Any) -> str:
 
 
 class _Digests:
-    """The digest of a thing, from the digests of all that it holds."""
+    """The digest of a thing, from the digests of all that it holds.
+
+    Functions and classes refer to each other in circles: each counts once, by its place in the
+    order in which they are reached.
+    """
 
     def __init__(self, weights: bool) -> None:
         self.weights = weights
         self.inside: list[object] = []  # what is being looked at: a thing may hold itself
         self.large: dict[int, tuple[Any, bytes]] = {}  # arrays, kept so that no id is used again
+        self.places: dict[int, tuple[Any, int]] = {}  # of functions and classes
+        self.code: dict[int, bytes] = {}  # place -> digest of what is written there
+
+    def of_all(self, thing: object) -> bytes:
+        whole = self.of(thing)
+        return _hashed("all", whole, *(self.code[place] for place in sorted(self.code)))
 
     def of(self, thing: Any) -> bytes:
         if isinstance(thing, np.number | np.bool_):
@@ -89,7 +101,13 @@ class _Digests:
             return _hashed(type(thing).__name__, repr(thing).encode())
         if id(thing) in self.large:
             return self.large[id(thing)][1]
-        for depth, outer in enumerate(self.inside):
+        if isinstance(thing, type | FunctionType) and not _is_installed(thing):
+            if id(thing) not in self.places:
+                place = len(self.places)
+                self.places[id(thing)] = thing, place
+                self.code[place] = self.held_by(thing)
+            return _hashed("code", b"%d" % self.places[id(thing)][1])
+        for depth, outer in enumerate(reversed(self.inside)):
             if outer is thing:
                 return _hashed("itself", b"%d" % depth)
         self.inside.append(thing)
@@ -113,7 +131,7 @@ class _Digests:
         if type(thing) is dict:
             return self.all("dict", *(part for item in thing.items() for part in item))
         if type(thing) in (set, frozenset):
-            return _hashed(type(thing).__name__, *sorted(map(self.of, thing)))
+            return self.all(type(thing).__name__, *sorted(thing, key=fingerprint_of))
         if hasattr(type(thing), "fingerprint"):
             return self.all("says itself", type(thing), thing.fingerprint())
         if (array := _of_array(thing)) is not None:
@@ -135,7 +153,7 @@ class _Digests:
     def of_class(self, kind: type) -> bytes:
         if not _is_installed(kind):
             own = {k: v for k, v in vars(kind).items() if k not in _ADDED and not _is_slot(v)}
-            return self.all("class", kind.__qualname__, kind.__bases__, own)
+            return self.all("class", kind.__qualname__, kind.__bases__, dict(sorted(own.items())))
         foreign = [v for v in vars(kind).values() if isinstance(v, FunctionType)]
         foreign = [function for function in foreign if not _is_installed(function)]
         return self.all("class", name_of(kind), _version(kind.__module__), *foreign)
@@ -178,7 +196,8 @@ def _content(thing: Any) -> list[Any]:
     if isinstance(thing, logging.Logger):
         return [thing.name]
     attributes = [*_attributes(thing)]
-    plain = type(thing).__reduce__ is object.__reduce__
+    kind = type(thing)
+    plain = kind.__reduce__ is object.__reduce__ and kind.__getstate__ is object.__getstate__
     try:
         reduce = copyreg.dispatch_table.get(type(thing))
         made = reduce(thing) if reduce else thing.__reduce_ex__(2)
@@ -190,8 +209,8 @@ def _content(thing: Any) -> list[Any]:
             ) from error
         return attributes
     parts = [made] if isinstance(made, str) else [*made]
-    if plain and len(parts) > 2:
-        parts[2] = None  # the attributes again
+    if plain and len(parts) > 2 and isinstance(parts[2], dict):
+        parts[2] = None  # the attributes again, with what was cached
     return [*([*p] if isinstance(p, Iterator) else p for p in parts), attributes]
 
 
@@ -200,10 +219,6 @@ def _attributes(thing: Any) -> Iterator[tuple[str, Any]]:
     for name, value in getattr(thing, "__dict__", {}).items():
         if not isinstance(getattr(type(thing), name, None), cached_property):
             yield name, value
-    for kind in type(thing).__mro__:
-        for name, value in vars(kind).items():
-            if _is_slot(value) and not _is_installed(kind) and hasattr(thing, name):
-                yield name, getattr(thing, name)
 
 
 def _of_array(thing: Any) -> list[Any] | None:
@@ -228,25 +243,41 @@ def _torch(name: str) -> Any:
 
 def _reached(function: FunctionType) -> list[Any]:
     """The globals that a function names, and what it names in modules that are not installed."""
-    names, attributes = _names(function.__code__)
-    reached = [(n, function.__globals__[n]) for n in names if n in function.__globals__]
-    modules = [v for _, v in reached if isinstance(v, ModuleType) and not _is_installed(v)]
-    return reached + [(n, getattr(m, n)) for m in modules for n in attributes if hasattr(m, n)]
+    names, attributes, imports = _names(function.__code__)
+    there = function.__globals__
+    reached = [(n, there[n]) for n in names if n in there]
+    imported = [(n, _imported(n, there.get("__package__"))) for n in imports]
+    reached += [(n, module) for n, module in imported if module is not None]
+    for _, value in reached:  # and what is found in them, while the list grows
+        if isinstance(value, ModuleType) and not _is_installed(value):
+            found = [(n, getattr(value, n)) for n in attributes if hasattr(value, n)]
+            reached += [pair for pair in found if not any(pair[1] is v for _, v in reached)]
+    return reached
 
 
-def _names(code: CodeType) -> tuple[list[str], list[str]]:
-    """The globals and the attributes that `code` names, with the functions that it defines."""
-    every: tuple[set[str], set[str]] = set(), set()
+def _imported(name: str, package: str | None) -> ModuleType | None:
+    """A module that a function imports when it is called; None if it is not there."""
+    for candidate in (name, f"{package}.{name}"):
+        with suppress(Exception):  # an import may run anything
+            return import_module(candidate)
+    return None
+
+
+def _names(code: CodeType) -> tuple[list[str], list[str], list[str]]:
+    """The globals, attributes and imports that `code` names, with the functions in it."""
+    every: tuple[set[str], set[str], set[str]] = set(), set(), set()
     for each in dis.get_instructions(code):
         if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             every[0].add(each.argval)
         elif each.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
             every[1].add(each.argval)
+        elif each.opname == "IMPORT_NAME" and not _is_in_a_package(each.argval):
+            every[2].add(each.argval)
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             for mine, its in zip(every, _names(inner), strict=True):
                 mine.update(its)
-    return sorted(every[0]), sorted(every[1])
+    return sorted(every[0]), sorted(every[1]), sorted(every[2])
 
 
 def _is_installed(thing: Any) -> bool:

@@ -9,8 +9,10 @@ import re
 import subprocess
 import sys
 import threading
+import uuid
 from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pytest
 import torch
@@ -92,6 +94,7 @@ DIFFERENT = [
     (datetime.datetime(2020, 1, 1), datetime.datetime(2020, 1, 2)),
     (decimal.Decimal(1), decimal.Decimal(2)),
     (re.compile("a"), re.compile("a", re.IGNORECASE)),
+    (uuid.UUID(int=1), uuid.UUID(int=2)),
     (functools.partial(max, 1), functools.partial(max, 2)),
     (functools.partial(max, 1), functools.partial(min, 1)),
     (one, two),
@@ -226,3 +229,75 @@ def test_data_count_to_the_byte_wherever_they_lie(digits):
         cl.rotated(few, 2),
     ]
     assert len({fingerprint_of(t) for t in (tasks, *others)}) == 6
+
+
+def test_the_order_of_attributes_and_a_copy_change_nothing():
+    """A worker makes a class anew, its attributes sorted; `copy` notes slots in a class."""
+    one = written("class Mine:\n    b = 1\n    a = 2")
+    other = written("class Mine:\n    a = 2\n    b = 1")
+    assert fingerprint_of(one) == fingerprint_of(other)
+    before = fingerprint_of(one)
+    copy.copy(one())
+    assert fingerprint_of(one) == before
+    again = cloudpickle.loads(cloudpickle.dumps(one))
+    assert fingerprint_of(again) == before
+
+
+class Cached:
+    def __init__(self, n):
+        self.n = n
+
+    @functools.cached_property
+    def square(self):
+        return self.n**2
+
+
+def test_what_is_computed_and_cached_changes_nothing():
+    one = Cached(3)
+    before = fingerprint_of(one)
+    assert one.square == 9
+    assert fingerprint_of(one) == before != fingerprint_of(Cached(4))
+
+
+def test_many_functions_that_call_each_other_take_no_time():
+    names: dict = {}
+    for i in range(60):
+        exec(f"def f{i}(x):\n    return [f(x) for f in (f{(i + 1) % 60}, f{(i + 7) % 60})]", names)
+    before = fingerprint_of(names["f0"])
+    exec("def f59(x):\n    return x", names)
+    assert fingerprint_of(names["f0"]) != before
+
+
+LOSSES = "def f(x):\n    return {} * x\n"
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [
+        "import own_package.losses\ndef uses(x):\n    return own_package.losses.f(x)",
+        "from own_package import losses\ndef uses(x):\n    return losses.f(x)",
+        "def uses(x):\n    import own_package.losses as own\n    return own.f(x)",
+        "def uses(x):\n    from own_package.losses import f\n    return f(x)",
+    ],
+)
+def test_what_is_edited_in_a_file_of_ones_own_is_another(tmp_path, uses):
+    """In a process each, as when the file is edited between two evenings."""
+    package = tmp_path / "own_package"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (tmp_path / "user.py").write_text(uses)
+    code = "from cl_helpers.identity import fingerprint_of\nimport user\n"
+    code += "print(fingerprint_of(user.uses))"
+    printed = []
+    for factor in (1, 1, 2):
+        (package / "losses.py").write_text(LOSSES.format(factor))
+        environment = {"PYTHONPATH": f"{ROOT}:{tmp_path}", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        printed.append(done.stdout)
+    assert printed[0] == printed[1] != printed[2]

@@ -131,7 +131,8 @@ class Dataset:
                 f"the training inputs are {format_tensor(x)}, those to test with "
                 f"{format_tensor(x_test)}: give both alike"
             )
-        names = class_names or map(str, range(1 + int(max(y.max(), y_test.max()))))
+        names = map(str, range(1 + int(max(y.max(), y_test.max()))))
+        names = names if class_names is None else map(str, class_names)
         if x.dtype == torch.uint8:
             return _dataset(name, names, x, y, x_test, y_test)
         none, one = torch.zeros(1, 1, 1), torch.ones(1, 1, 1)
@@ -303,7 +304,8 @@ def _dataset(name: str, class_names: Iterable[str], *arrays: Tensor) -> Dataset:
     level = torch.arange(256, dtype=torch.float64) / 255
     share = counts / counts.sum(1, keepdim=True)
     mean = share @ level
-    std = (share @ level**2 - mean**2).sqrt()
+    variance = (share @ level**2 - mean**2).clamp_min(0)
+    std = torch.where(variance > 0, variance.sqrt(), 1.0)  # a channel may be the same everywhere
     mean, std = (v.float().view(-1, 1, 1) for v in (mean, std))
     return Dataset(name, x, y.long(), x_test, y_test.long(), tuple(class_names), mean, std)
 

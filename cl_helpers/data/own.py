@@ -37,9 +37,16 @@ def checked(half: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
         raise ValueError(
             f"the {half} labels are {format_tensor(y)}: give {len(x):,} whole numbers, one an input"
         )
+    if x.ndim < 2:
+        raise ValueError(f"the {half} inputs are {format_tensor(x)}: give (N, …), a row an example")
     y = y.long()
     if y.min() < 0:
         raise ValueError(f"the {half} labels hold {int(y.min())}: choose 0, 1, …")
+    return _inputs(half, x), y
+
+
+def _inputs(half: str, x: Tensor) -> Tensor:
+    """Inputs as a data set takes them: images as bytes, float32, or long."""
     if x.is_floating_point():
         x = x.float()
         if not x.isfinite().all():
@@ -53,14 +60,17 @@ def checked(half: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
         )
     elif x.dtype != torch.uint8:
         x = x.long()
-    if x.ndim < 2:
-        raise ValueError(f"the {half} inputs are {format_tensor(x)}: give (N, …), a row an example")
-    return x.contiguous(), y
+    if x.dtype == torch.uint8 and x.ndim != 4:
+        raise ValueError(
+            f"the {half} inputs are {format_tensor(x)}: give bytes as images, (N, H, W) or "
+            "(N, C, H, W), and vectors as floats"
+        )
+    return x.contiguous()
 
 
 def _tensor(what: str, values: Any) -> Tensor:
     try:
-        tensor = values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))
+        tensor = values if isinstance(values, Tensor) else torch.as_tensor(np.array(values))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"the {what} are no numbers ({format_error(error)})") from None
     if tensor.is_complex() or tensor.is_sparse:
@@ -89,7 +99,7 @@ def read(half: str, data: Any) -> Pair:
             "PyTorch Dataset of pairs, or (inputs, labels)"
         )
     inputs: list[Tensor] = []
-    labels: list[int] = []
+    labels: list[Any] = []
     for i in range(len(data)):
         item = data[i]
         if not isinstance(item, Sequence) or len(item) != 2:
@@ -98,13 +108,13 @@ def read(half: str, data: Any) -> Pair:
             )
         x, y = item
         inputs.append(_one(x))
-        labels.append(int(y))
+        labels.append(np.asarray(y))
         if inputs[i].shape != inputs[0].shape:
             raise ValueError(
                 f"inputs {i} and 0 of the {half} data have shapes {tuple(inputs[i].shape)} and "
                 f"{tuple(inputs[0].shape)}: give all the same, such as by a transform"
             )
-    return torch.stack(inputs) if inputs else torch.empty(0, 1), torch.tensor(labels)
+    return torch.stack(inputs) if inputs else torch.empty(0, 1), labels
 
 
 def _one(x: Any) -> Tensor:

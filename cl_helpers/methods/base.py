@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from inspect import unwrap
+from types import CodeType
 from typing import Any, ClassVar
 
 import torch
@@ -14,6 +17,7 @@ from torch.nn import functional as F
 
 from ..checks import plain
 from ..data.tasks import Scenario, Task, joined
+from ..identity import Unidentifiable, fingerprint_of
 
 # The hooks that decide what is trained on and what autograd differentiates.
 TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
@@ -24,6 +28,22 @@ _CALLED_BY = {"penalty": "loss", "task_loss": "loss", "loss": "traced_loss"}
 
 def _who_defines(kind: type, hook: str) -> type:
     return next(each for each in kind.__mro__ if hook in vars(each))
+
+
+def _calls(kind: type, caller: str, hook: str) -> bool:
+    """Whether the method `caller` of a class calls `hook`, itself or through `super()`."""
+    for each in kind.__mro__:
+        if caller in vars(each):
+            code = getattr(unwrap(vars(each)[caller]), "__code__", None)
+            names = {hook} if code is None else _names_in(code)
+            if hook in names or not {"super", caller} <= names:
+                return hook in names
+    return False
+
+
+def _names_in(code: CodeType) -> set[str]:
+    inner = [_names_in(c) for c in code.co_consts if isinstance(c, CodeType)]
+    return {*code.co_names, *code.co_freevars}.union(*inner)
 
 
 class Method:
@@ -77,9 +97,8 @@ class Method:
         super().__init_subclass__(**options)
         for hook, caller in _CALLED_BY.items():
             mine, theirs = _who_defines(cls, hook), _who_defines(cls, caller)
-            names = getattr(getattr(theirs, caller), "__code__", None)
-            called = names is None or hook in names.co_names
-            if mine is not theirs and issubclass(mine, theirs) and not called:
+            overridden = mine is not theirs and issubclass(mine, theirs)
+            if overridden and not _calls(cls, caller, hook):
                 raise TypeError(
                     f"{mine.__name__} overrides {hook}, which {caller} of {theirs.__name__} does "
                     f"not call: override {caller} instead"
@@ -191,9 +210,14 @@ class Method:
         """
         maker = next(kind for kind in type(self).__mro__ if "__init__" in vars(kind))
         if getattr(vars(maker).get("__dataclass_params__"), "init", False):
-            return {f.name: plain(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
+            return {f.name: _knob(getattr(self, f.name)) for f in fields(self)}  # type: ignore[arg-type]
         own = {k: plain(v) for k, v in vars(self).items() if k not in self.kept}
         return {k: v for k, v in own.items() if isinstance(v, bool | int | float | str)}
+
+    def fingerprint(self) -> object:
+        """Return what identifies the method: all its attributes but those of a run in progress."""
+        of_a_run = {"task", "rng", "acting_lam", *self.kept}
+        return {k: v for k, v in vars(self).items() if k not in of_a_run}
 
     def state(self) -> dict[str, Any]:
         """Collect what the method stores between tasks, by name: all that a checkpoint needs."""
@@ -241,6 +265,20 @@ class Joint(Method):
 
     def stages(self, tasks: Sequence[Task]) -> Sequence[Task]:
         return [joined(tasks)]
+
+
+def _knob(value: Any) -> Any:
+    """A knob as JSON can have it: what it cannot is named, with a digest of its content."""
+    value = plain(value)
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        name = getattr(value, "__name__", type(value).__name__)
+        try:
+            return f"{name} {fingerprint_of(value)[:8]}"
+        except Unidentifiable:
+            return name
+    return value
 
 
 def nbytes(value: object) -> int:

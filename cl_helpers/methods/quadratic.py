@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from copy import copy
+from contextlib import suppress
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -72,25 +73,41 @@ class Quadratic(Method):
         """
         if self.tasks_held:
             return
-        trial = copy(self)
-        trial.rng = torch.Generator().manual_seed(0)  # the run's own draws nothing here
         some = torch.linspace(0, len(task.train) - 1, min(TRIED, len(task.train))).long()
         few = replace(task, train=PartialView(task.train, some.to(task.train.device)))
         try:
-            with torch.random.fork_rng(devices=[]):
-                shape = tuple(trial.importance_of(model, few).shape)
-        except Exception as error:
-            if isinstance(error, AttributeError) and error.obj is trial:
-                return  # it needs what only steps leave
-            raise ValueError(
-                f"{self.label} cannot compute its Ω with this {type(model).__name__}: "
-                f"{format_error(error)}"
-            ) from error
+            shape = self._shape_of_importance(model, few)
+        except Exception:  # it may need more examples than a few
+            try:
+                shape = self._shape_of_importance(model, task)
+            except Exception as error:
+                if isinstance(error, AttributeError) and isinstance(error.obj, type(self)):
+                    return  # it needs what only steps leave
+                raise ValueError(
+                    f"{self.label} cannot compute its Ω with this {type(model).__name__}: "
+                    f"{format_error(error)}"
+                ) from error
         if shape != flatten(model).theta.shape:
             raise ValueError(
                 f"importance_of returned {shape}: return a vector with one number for each of the "
                 f"{len(flatten(model).theta):,} parameters"
             )
+
+    def _shape_of_importance(self, model: nn.Module, task: Task) -> tuple[int, ...]:
+        """What `importance_of` gives, by a copy of this method; the model's buffers stay as now."""
+        trial = copy(self)
+        for name, value in vars(self).items():
+            if name not in ("task", "rng"):
+                with suppress(Exception):  # what cannot be copied is shared
+                    setattr(trial, name, deepcopy(value))
+        trial.rng = torch.Generator().manual_seed(0)
+        buffers = {name: value.clone() for name, value in model.named_buffers()}
+        try:
+            with torch.random.fork_rng(devices=[]):
+                return tuple(trial.importance_of(model, task).shape)
+        finally:
+            for name, value in model.named_buffers():
+                value.copy_(buffers[name])
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         """Compute Ω (P,) of the `task` just learned, from its training data alone."""
@@ -169,10 +186,9 @@ class Measured(Quadratic):
 
     def measured_on(self, task: Task) -> DatasetView:
         """Draw the training examples of `task` that Ω is measured on, from the run's generator."""
-        n = len(task.train)
-        if self.n_samples is None or self.n_samples >= n:
+        if self.n_samples is None or self.n_samples >= len(task.train):
             return task.train
-        drawn = torch.randperm(n, generator=self.rng)[: self.n_samples]
+        drawn = torch.randperm(len(task.train), generator=self.rng)[: self.n_samples]
         return PartialView(task.train, drawn.to(task.train.device))
 
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..data.tasks import Task
 from ..data.views import SplitView
-from ..identity import name_of
+from ..identity import fingerprint_of, name_of
 from ..methods import METHODS, Method
 from ..training.settings import LATER, Settings
 
@@ -45,8 +45,14 @@ def older_paths(
         method, tasks, model, settings, seed: of the run.
         drawn: whether the seed draws the weights of the model.
     """
-    if METHODS.get(method.name) is not type(method) or not _is_ours(model):
+    if (
+        METHODS.get(method.name) is not type(method)
+        or not _is_ours(model)
+        or not _is_unchanged(model)
+    ):
         return
+    if fingerprint_of(method) != fingerprint_of(type(method)(**method.knobs)):
+        return  # somebody has set something on it
     later = any(method.knobs.get(k, before) != before for k, before in _NEWER.items())
     if later or not isinstance(settings.optimizer, str):
         return
@@ -72,6 +78,16 @@ def older_paths(
 
 def _is_ours(thing: object) -> bool:
     return type(thing).__module__.startswith("cl_helpers.")
+
+
+def _is_unchanged(model: nn.Module) -> bool:
+    """Whether all modules are of this package or PyTorch, without hooks or methods of their own."""
+    return all(
+        type(module).__module__.startswith(("cl_helpers.", "torch."))
+        and not any(value for name, value in vars(module).items() if "_hooks" in name)
+        and not any(callable(getattr(type(module), name, None)) for name in vars(module))
+        for module in model.modules()
+    )
 
 
 def _weights(model: nn.Module) -> str:

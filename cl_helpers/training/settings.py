@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from inspect import Parameter, signature
 from typing import Any, Literal, TypeAlias
 
 import torch
@@ -152,6 +153,11 @@ def _made(make: MakesOptimizer, theta: torch.nn.Parameter, lr: float) -> torch.o
         ) from error
     if not isinstance(made, torch.optim.Optimizer):
         raise ValueError(f"optimizer made a {type(made).__name__}: return a torch.optim.Optimizer")
+    if [p for group in made.param_groups for p in group["params"]] != [theta]:
+        raise ValueError("optimizer made one of other parameters: use those that it is given")
+    closure = signature(made.step).parameters.get("closure")
+    if closure is not None and closure.default is Parameter.empty:
+        raise ValueError(f"{type(made).__name__} needs a closure, which no step has: take another")
     return made
 
 

@@ -208,7 +208,8 @@ def _optimizer_name(settings: Settings) -> str:
     if isinstance(make, str):
         return make
     name = getattr(getattr(make, "func", make), "__name__", type(make).__name__)
-    return f"{name} {identified(make)[:8]}"
+    digest = identified(make)
+    return f"{name} {digest if digest.startswith(NONE) else digest[:8]}"
 
 
 def identified(thing: object, weights: bool = True) -> str:
@@ -258,8 +259,8 @@ def events_of(
     done = (0, 0)
     if checkpoint is not None:
         for key, value in learner.run.config.items():
-            if key.endswith("_digest") and value.startswith(NONE):
-                reason = value.removeprefix(NONE)
+            if (key.endswith("_digest") or key == "optimizer") and NONE in value:
+                reason = value.partition(NONE)[2]
                 raise Unidentifiable(f"no checkpoint can be written: {reason}")
         writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():

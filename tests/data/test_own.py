@@ -142,6 +142,10 @@ class Uneven:
         (lambda: cl.Dataset.from_dataset(Endless(), (X, Y)), "a Endless, which has no length"),
         (lambda: cl.Dataset.from_dataset(Uneven(), (X, Y)), "inputs 1 and 0 of the train data"),
         (lambda: cl.Dataset.from_dataset([1, 2, 3], (X, Y)), "item 0 of the train data is a int"),
+        (lambda: cl.Dataset.from_dataset([(X[0], 0.5)] * 3, (X, Y)), "labels are torch.float64"),
+        (lambda: cl.Dataset.from_dataset([(X[0], "a")] * 3, (X, Y)), "train labels are no numbers"),
+        (lambda: cl.Dataset.from_tensors([1.0, np.nan], [0, 1], X, Y), r"shape \(2,\): give \(N"),
+        (lambda: made(np.zeros((40, 5), "u1")), "give bytes as images, .* and vectors as floats"),
         (lambda: cl.rotated(made(), 2)[1].train.x, "only images .* can be turned"),
         (lambda: cl.Task.from_dataset(made(), scenario="all"), "scenario is 'all'"),
     ],
@@ -172,3 +176,16 @@ def test_tokens_reach_an_embedding():
 
     task = cl.Task.from_dataset(made(np.arange(200).reshape(40, 5)), "words")
     assert cl.train(cl.EWC(), [task, task], Tokens(), **HOW).complete
+
+
+def test_a_channel_that_is_the_same_everywhere_stays_finite():
+    x = np.random.default_rng(0).integers(256, size=(40, 4, 6, 6), dtype="u1")
+    x[:, 3] = 255
+    [task] = cl.permuted(made(x), 1)
+    assert task.train.x.isfinite().all()
+    assert not task.train.x[:, 3].any()
+
+
+def test_what_numpy_gives_is_taken():
+    assert torch.equal(made(X[:, ::-1]).train_images, torch.from_numpy(X[:30, ::-1].copy()))
+    assert made(class_names=np.array(list("abcd"))).class_names == ("a", "b", "c", "d")

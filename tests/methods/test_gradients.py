@@ -136,6 +136,9 @@ def less(h, share):
 TRAPS = {
     "a tied decoder": other(lambda m, x: F.linear(torch.tanh(m.b(m.a(x))), m.a.weight.t())),
     "a weight in the output": other(lambda m, x: m.b(torch.tanh(m.a(x))) * m.a.weight.sum()),
+    "a small layer used again": other(
+        lambda m, x: m.b(torch.tanh(m.a(0.01 * x))) + 2 * F.linear(0.01 * x, m.a.weight)
+    ),
     "a bias used again": other(lambda m, x: m.b(torch.tanh(m.a(x))) + m.a.bias),
     "samples that mix": other(lambda m, x: m.b(less(m.a(x), 1.0))),
     "samples that mix a little": other(lambda m, x: m.b(less(torch.tanh(m.a(x)), 0.1))),

@@ -249,3 +249,58 @@ def test_a_layer_that_is_not_used_does_no_harm(few, method):
     assert cl.train(copy.copy(method), cl.permuted(few, 2), Spare(), **HOW).complete
     swept = cl.sweep(method, cl.permuted(few, 2), Spare(), seeds=(0, 1), engine=1, **HOW)
     assert all(run.complete for run in swept)
+
+
+def test_a_hook_that_is_called_by_a_roundabout_way_is_taken():
+    class Plus(cl.Baseline):
+        def loss(self, model, x, y):
+            return super().loss(model, x, y) + 1
+
+    class Sums(cl.Baseline):
+        def loss(self, model, x, y):
+            return sum(each.penalty(model) for each in [self])
+
+    for base in (Plus, Sums):
+        assert type("Mine", (base,), {"penalty": lambda self, model: torch.zeros(())})
+
+    class Neither(cl.Baseline):
+        def loss(self, model, x, y):
+            return self.task_loss(model, x, y)
+
+    with pytest.raises(TypeError, match="overrides penalty, which loss of Neither does not call"):
+        type("Mine", (Neither,), {"penalty": lambda self, model: torch.zeros(())})
+
+
+class NeedsMany(Quadratic):
+    """Takes more examples than it is tried out with, and notes what it has seen."""
+
+    name = label = "needs many"
+
+    def __init__(self):
+        self.seen = []
+
+    def importance_of(self, model, task):
+        x, _ = task.train.batch(torch.arange(50))
+        self.seen.append(len(x))
+        model.train()
+        model(x)
+        return torch.ones_like(cl.flat.flatten(model).theta)
+
+
+def test_trying_out_leaves_nothing_behind(few):
+    class Normed(cl.MLP):
+        def __init__(self):
+            super().__init__(SIZES)
+            self.norm = nn.BatchNorm1d(784)
+
+        def forward(self, x):
+            return super().forward(self.norm(x.flatten(1)))
+
+    method, model, task = NeedsMany(), Normed(), cl.permuted(few, 1)[0]
+    method.begin_task(model, task)
+    method.try_out(model, task)
+    assert method.seen == []
+    assert not model.norm.running_mean.any()
+    run = cl.train(NeedsMany(), cl.permuted(few, 2), Normed(), **HOW)
+    assert run.complete
+    assert run.method.seen == [50, 50]

@@ -23,6 +23,7 @@ from torch import nn
 import cl_helpers as cl
 from cl_helpers.data import datasets as data
 from cl_helpers.scale import engines
+from cl_helpers.scale.older_runs import older_paths
 from cl_helpers.scale.stacked import StackedLearner
 from cl_helpers.scale.sweep import Chunk, Member
 from cl_helpers.training.settings import Settings
@@ -351,6 +352,26 @@ def test_runs_of_earlier_versions_are_found(mnist, tmp_path, name):
     )  # fmt: skip
     np.testing.assert_array_equal(found[0].accuracy, cl.Run.load(old).accuracy)
     assert [path.name for path in tmp_path.iterdir()] == [old.name]
+
+
+def test_what_somebody_has_set_on_an_object_is_no_run_of_earlier_versions(mnist, tmp_path):
+    """Nothing is trained: where such a run would be is asked for."""
+    full = cl.presets.PRESETS["full"]
+    tasks, how = full.tasks(mnist), Settings.of(full.settings(mnist))
+
+    def found(method, model):
+        paths = older_paths(HOMEWORK, method, tasks, model, True, how, 1)
+        return any(path.exists() for path in paths)
+
+    assert found(cl.EWC(), cl.MLP())
+    method, model, hooked = cl.EWC(), cl.MLP(), cl.MLP()
+    method.importance_of = lambda model, task: None
+    model.forward = lambda x: x
+    hooked.fc1.register_forward_hook(lambda module, args, out: 2 * out)
+    assert not found(method, cl.MLP())
+    assert not found(cl.EWC(), model)
+    assert not found(cl.EWC(), hooked)
+    assert not found(cl.EWC(n_samples=10), cl.MLP())
 
 
 KILLED = """

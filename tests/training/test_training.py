@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -913,3 +913,51 @@ def test_weights_that_cannot_be_trained_are_named(few, how, words):
 def test_weights_made_of_others_are_trained(few, name, norm):
     model = changed(lambda m: norm(m[1]))
     assert cl.train(cl.METHODS[name](), cl.permuted(few, 2), model, **SETTINGS).complete
+
+
+def test_the_same_object_goes_on_after_an_interruption(few, tmp_path):
+    """As when a cell that was interrupted is run again."""
+    tasks, path, method = cl.permuted(few, 3), tmp_path / "a", cl.Baseline()
+    how = {k: v for k, v in SETTINGS.items() if k != "progress"}
+    for event in cl.train_steps(method, tasks, cl.MLP(SIZES), checkpoint=path, **how):
+        if event.kind == "task":
+            break
+    resumed = cl.train(method, tasks, cl.MLP(SIZES), checkpoint=path, **SETTINGS)
+    whole = cl.train(cl.Baseline(), tasks, cl.MLP(SIZES), **SETTINGS)
+    np.testing.assert_array_equal(resumed.accuracy, whole.accuracy)
+
+
+@dataclass(eq=False)
+class Sized(cl.methods.Quadratic):
+    size: object = torch.abs
+    lam: float = 1.0
+    name, label = "sized", "Sized"
+
+    def importance_of(self, model, task):
+        return self.size(cl.flat.flatten(model).theta)
+
+
+def test_a_knob_that_json_does_not_know_is_named(few, tmp_path):
+    how = {"epochs": 1, "engine": 1, "folder": tmp_path, "progress": False}
+    for size in (torch.abs, torch.square):
+        [run] = cl.sweep(Sized(size), cl.permuted(few, 2), cl.MLP(SIZES), **how)
+        assert run.config["knobs"]["size"].startswith(size.__name__)
+    assert len(list(tmp_path.iterdir())) == 2
+    path = tmp_path / "a"
+    runs = [
+        cl.train(Sized(), cl.permuted(few, 2), cl.MLP(SIZES), checkpoint=path, **SETTINGS)
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(runs[0].accuracy, runs[1].accuracy)
+
+
+def test_an_optimizer_that_cannot_be_used_is_refused(few, tmp_path):
+    model = cl.MLP(SIZES, seed=0)
+    for optimizer, words in (
+        (lambda _, lr: torch.optim.SGD(model.parameters(), lr), "made one of other parameters"),
+        (torch.optim.LBFGS, "LBFGS needs a closure, which no step has"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            cl.train(
+                cl.Baseline(), cl.permuted(few, 1), model, **SETTINGS | {"optimizer": optimizer}
+            )
