@@ -164,17 +164,17 @@ def test_what_the_user_got_wrong_is_one_line(tmp_path, monkeypatch, capsys, argu
 
 INTERRUPTED = """
 import os, signal
-import cl_helpers as cl
 from cl_helpers import cli
+from cl_helpers.training.loop import Learner
 
-begin_task = cl.EWC.begin_task
+begin_task = Learner.begin_task
 
-def interrupted(self, model, task):
-    if self.tasks_held == 1:
+def interrupted(self, task, settings, stage):
+    if self.method.name == "ewc" and stage == 1:
         os.kill(os.getpid(), signal.SIGINT)
-    begin_task(self, model, task)
+    begin_task(self, task, settings, stage)
 
-cl.EWC.begin_task = interrupted
+Learner.begin_task = interrupted
 cli.main()
 """
 
