@@ -72,12 +72,12 @@ class EWC(Measured):
         of = task.log_likelihood if self.fisher == "empirical" else root_p_log_p
         return mean_square_grad(model, self.measured_on(task), of)
 
-    def joined(self, omega: Tensor, theta: Tensor) -> Tensor:
+    def joined(self, omega: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Join Ω (P,) of the task just learned, at `theta` (P,), to that of the tasks before.
 
         Returns:
-            (P,) their sum Ω. θ* becomes `theta`, or with separate anchors the minimum of the sum:
-            a (θ − p)² + b (θ − q)² = (a + b) (θ − m)² + ab / (a + b) (p − q)².
+            Ω and θ* from now on, (P,) each: the sum, and `theta`, or with separate anchors the
+            minimum of the sum: a (θ − p)² + b (θ − q)² = (a + b) (θ − m)² + ab / (a + b) (p − q)².
         """
         if self.anchors == "latest":
             return super().joined(omega, theta)
@@ -85,8 +85,7 @@ class EWC(Measured):
         share = torch.where(total > 0, omega / total, 1.0)  # of the new task
         off = theta - self.theta_star
         self.offset += 0.5 * float((self.omega * share * off.square()).sum())
-        self.theta_star = self.theta_star + share * off
-        return total
+        return total, self.theta_star + share * off
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         super().end_task(model, task)

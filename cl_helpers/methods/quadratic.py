@@ -113,14 +113,13 @@ class Quadratic(Method):
         """Compute Ω (P,) of the `task` just learned, from its training data alone."""
         raise NotImplementedError(f"{type(self).__name__} must say what its Ω is: importance_of")
 
-    def joined(self, omega: Tensor, theta: Tensor) -> Tensor:
+    def joined(self, omega: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Join Ω (P,) of the task just learned, at `theta` (P,), to that of the tasks before.
 
         Returns:
-            (P,) their sum. θ* becomes `theta`.
+            Ω and θ* from now on, (P,) each: the sum, and `theta`.
         """
-        self.theta_star = theta.clone()
-        return self.omega + omega
+        return self.omega + omega, theta
 
     def penalty(self, model: nn.Module) -> Tensor:
         """Compute ½ Σ_i Ω_i (θ_i − θ*_i)², a 0-dim tensor; zero during the first task."""
@@ -147,11 +146,9 @@ class Quadratic(Method):
     def end_task(self, model: nn.Module, task: Task) -> None:
         flat = flatten(model)
         omega = self.importance_of(model, task)
-        if self.tasks_held:
-            omega = self.joined(omega, flat.theta)
-        else:
-            self.theta_star = flat.theta.clone()
-        self.omega = omega
+        theta = flat.theta.clone()
+        both = self.joined(omega, theta) if self.tasks_held else (omega, theta)
+        self.omega, self.theta_star = both
         self.shapes = flat.shapes
         self.tasks_held += 1
 

@@ -89,10 +89,9 @@ class RWalk(PathIntegral):
         self.score = self.new_score if first else 0.5 * (self.score + self.new_score)
         return scaled(self.fisher) + scaled(self.score)
 
-    def joined(self, omega: Tensor, theta: Tensor) -> Tensor:
+    def joined(self, omega: Tensor, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Join Ω (P,) at `theta` (P,) to the one before: their sum, or if `online` the new one."""
-        total = super().joined(omega, theta)
-        return omega if self.online else total
+        return (omega, theta) if self.online else super().joined(omega, theta)
 
 
 def scaled(v: Tensor) -> Tensor:

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -29,51 +28,51 @@ _SETTINGS = (
 )  # fmt: skip
 
 
-def older_paths(
-    home: Path,
-    method: Method,
-    tasks: Sequence[Task],
-    model: nn.Module,
-    drawn: bool,
-    settings: Settings,
-    seed: int,
-) -> Iterator[Path]:
-    """Iterate over where an earlier version would have stored a run, one file for each device.
+def older_digests(
+    tasks: Sequence[Task], model: nn.Module, drawn: bool, settings: Settings
+) -> Callable[[Method], list[str]]:
+    """Compute what earlier versions had at the end of a run's name in the place of today's digest.
 
     Args:
-        home: the folder.
-        method, tasks, model, settings, seed: of the run.
+        tasks, model, settings: of the runs.
         drawn: whether the seed draws the weights of the model.
+
+    Returns:
+        Method -> the digests, one for each device; none if something is not the package's own.
     """
-    if (
-        METHODS.get(method.name) is not type(method)
-        or not _is_ours(model)
-        or not _is_unchanged(model)
-    ):
-        return
-    if fingerprint_of(method) != fingerprint_of(type(method)(**method.knobs)):
-        return  # somebody has set something on it
-    later = any(method.knobs.get(k, before) != before for k, before in _NEWER.items())
-    if later or not isinstance(settings.optimizer, str):
-        return
+    if not _is_ours(model) or not _is_unchanged(model) or not isinstance(settings.optimizer, str):
+        return lambda method: []
     try:
         tasks_digest = _digest_of(tasks)
     except ValueError:
-        return
+        return lambda method: []
+    weights = None if drawn else _weights(model)
     chosen = {k: getattr(settings, k) for k in _SETTINGS}
-    shared = {
-        "tasks": tasks_digest,
-        "model": [name_of(type(model)), str(model), None if drawn else _weights(model)],
-        "class": f"{type(method).__module__}.{type(method).__qualname__}",
-        "knobs": {k: v for k, v in method.knobs.items() if k not in _NEWER},
-    }
-    for device in ("cpu", "cuda"):
-        asked = {k: v for k, v in chosen.items() if k not in LATER or v != getattr(Settings, k)}
-        asked |= {"seed": None, "device": device, "cuda_graph": None}
-        content = json.dumps(shared | {"settings": asked}, sort_keys=True)
-        short = hashlib.sha256(content.encode()).hexdigest()[:8]
-        lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
-        yield home / f"{method.name}{lam}-seed{seed}-{short}.json"
+    chosen = {k: v for k, v in chosen.items() if k not in LATER or v != getattr(Settings, k)}
+    shared = {"tasks": tasks_digest, "model": [name_of(type(model)), str(model), weights]}
+
+    def digests(method: Method) -> list[str]:
+        if not _is_plain(method):
+            return []
+        own = {
+            "class": f"{type(method).__module__}.{type(method).__qualname__}",
+            "knobs": {k: v for k, v in method.knobs.items() if k not in _NEWER},
+        }
+        devices = ({"seed": None, "device": name, "cuda_graph": None} for name in ("cpu", "cuda"))
+        contents = [shared | own | {"settings": chosen | device} for device in devices]
+        texts = [json.dumps(content, sort_keys=True) for content in contents]
+        return [hashlib.sha256(text.encode()).hexdigest()[:8] for text in texts]
+
+    return digests
+
+
+def _is_plain(method: Method) -> bool:
+    """Whether a method is one of the package, as it was then, with nothing else set on it."""
+    return (
+        METHODS.get(method.name) is type(method)
+        and all(method.knobs.get(k, before) == before for k, before in _NEWER.items())
+        and fingerprint_of(method) == fingerprint_of(type(method)(**method.knobs))
+    )
 
 
 def _is_ours(thing: object) -> bool:

@@ -30,7 +30,7 @@ from ..training.run import Run
 from ..training.settings import LATER, Settings, pick_device
 from ..training.train import NONE, identified
 from .engines import Engine, workers
-from .older_runs import older_paths
+from .older_runs import older_digests
 from .stacked import can_be_stacked, train_together
 
 # Vectors as long as θ that a model in training needs, at most: θ, g, Adam's two, the method's.
@@ -149,8 +149,9 @@ def sweep(
         check_weights(model)
     like = mlp_for(tasks) if model is None else deepcopy(model)
     names = _names(folder, tasks, like, how)
-    members = [Member(m, seed, names(m, seed)[0]) for m, seed in members_of]
-    runs = {m: run for m in members if (run := _stored(names(m.method, m.seed), how)) is not None}
+    paths = {Member(m, seed, (p := names(m, seed))[0]): p for m, seed in members_of}
+    members = [*paths]
+    runs = {m: run for m in members if (run := _stored(paths[m], how)) is not None}
     left = [m for m in members if m not in runs]
 
     set_dropout(like, how.dropout)
@@ -281,12 +282,12 @@ def _names(
     without = {"seed", "device", "cuda_graph", *at_default}
     chosen = {k: v for k, v in vars(settings).items() if k not in without}
     shared = fingerprint(tasks), fingerprint_of(model, weights=not drawn), chosen
+    older = older_digests(tasks, model, drawn, settings)
 
     def paths(method: Method, seed: int) -> list[Path | None]:
         lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
-        short = fingerprint_of((method, *shared))[:8]
-        older = older_paths(home, method, tasks, model, drawn, settings, seed)
-        return [home / f"{method.name}{lam}-seed{seed}-{short}.json", *older]
+        digests = fingerprint_of((method, *shared))[:8], *older(method)
+        return [home / f"{method.name}{lam}-seed{seed}-{digest}.json" for digest in digests]
 
     return paths
 

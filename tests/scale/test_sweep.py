@@ -23,7 +23,7 @@ from torch import nn
 import cl_helpers as cl
 from cl_helpers.data import datasets as data
 from cl_helpers.scale import engines
-from cl_helpers.scale.older_runs import older_paths
+from cl_helpers.scale.older_runs import older_digests
 from cl_helpers.scale.stacked import StackedLearner
 from cl_helpers.scale.sweep import Chunk, Member
 from cl_helpers.training.settings import Settings
@@ -360,8 +360,8 @@ def test_what_somebody_has_set_on_an_object_is_no_run_of_earlier_versions(mnist,
     tasks, how = full.tasks(mnist), Settings.of(full.settings(mnist))
 
     def found(method, model):
-        paths = older_paths(HOMEWORK, method, tasks, model, True, how, 1)
-        return any(path.exists() for path in paths)
+        digests = older_digests(tasks, model, True, how)(method)
+        return any([*HOMEWORK.glob(f"*-seed1-{digest}.json")] for digest in digests)
 
     assert found(cl.EWC(), cl.MLP())
     method, model, hooked = cl.EWC(), cl.MLP(), cl.MLP()
