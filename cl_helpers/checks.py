@@ -37,6 +37,12 @@ def one_of(name: str, value: object, *choices: str) -> None:
         raise ValueError(f'{name} is {value!r}: choose {listed} or "{choices[-1]}"')
 
 
+def true_or_false(name: str, value: object) -> None:
+    """Raise unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} is {value!r}: choose True or False")
+
+
 def seeded(seed: object) -> torch.Generator:
     """Make a torch generator that starts at `seed`.
 

@@ -6,10 +6,11 @@ Each method sees only its own model and its own vectors.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ..training.events import Event
 from ..training.loop import Learner
 from ..training.run import Run
 from ..training.settings import Settings
-from ..training.step import Step
+from ..training.step import NOTHING, Step
 from ..training.train import events_of, identified, new_learner, prepared
 
 
@@ -100,7 +101,7 @@ class StackedStep(Step):
 
     Args:
         methods, models: S of each.
-        task, settings, stage: as in `Step`.
+        task, settings, stage, before: as in `Step`.
     """
 
     def __init__(
@@ -110,10 +111,11 @@ class StackedStep(Step):
         task: Task,
         settings: Settings,
         stage: int = 0,
+        before: Mapping[str, Any] = NOTHING,
     ):
         self.methods, self.models, self.task = methods, models, task
         self.stack = Stack(models)
-        self.optimize(self.stack.theta, self.stack.grad, settings, stage)
+        self.optimize(self.stack.theta, self.stack.grad, settings, stage, before)
 
     def __call__(self, index: Tensor) -> Tensor:
         """Take a step on the examples at `index` (S, B), a row for each model; return losses (S,).
@@ -153,6 +155,7 @@ class StackedLearner(Learner):
         self.learners = learners
         self.runs_of_all = tuple(learner.run for learner in learners)
         self.method, self.masks = learners[0].method, learners[0].masks
+        self.optimizer_state = {}
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -164,14 +167,17 @@ class StackedLearner(Learner):
         return [(learner.method, learner.model) for learner in self.learners]
 
     def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
-        self.learners = [learner for learner in self.learners if not learner.run.diverged]
+        goes_on = [not learner.run.diverged for learner in self.learners]
+        self.learners = [*compress(self.learners, goes_on)]
+        for state in self.optimizer_state.get("state", {}).values():
+            state |= {k: v[goes_on] for k, v in state.items() if getattr(v, "ndim", 0) == 2}
         for learner in self.learners:
             learner.method.begin_task(learner.model, task)
             learner.method.try_out(learner.model, task)
             learner.task = task
         self.taken = 0
         methods, models = zip(*self.pairs, strict=True)
-        self.plain_step = StackedStep(methods, models, task, settings, stage)
+        self.plain_step = StackedStep(methods, models, task, settings, stage, self.optimizer_state)
         device, asked = settings.device, settings.recordable
         step = recorded(self.plain_step, methods, [self.masks], device, asked)
         self.take_step = self.watched = WatchedStep(step, task)

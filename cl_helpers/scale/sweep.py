@@ -157,6 +157,8 @@ def sweep(
     set_dropout(like, how.dropout)
     with workers(engine, device) as pool:
         size = together or how_many_fit(like, device)
+        if not isinstance(how.optimizer, str):
+            size = 1  # nothing says that it treats each model apart
         chunks = [
             Chunk(group, tasks, model, how) for group in _groups(left, like, tasks, size, pool.n)
         ]

@@ -13,6 +13,7 @@ from torch import Tensor
 from ..files import replacing
 from .events import Event
 from .loop import Learner
+from .settings import Settings
 
 # What it means when a digest differs.
 _OTHER = {
@@ -74,6 +75,7 @@ def save(path: str | os.PathLike, learner: Learner, step: int, torchs_own: list[
         "model": learner.model.state_dict(),
         "method": method.state(),
         "lam": method.lam,
+        "optimizer": learner.optimizer_state if run.config["optimizer_state"] == "keep" else {},
         "generators": [generator.get_state() for generator in learner.generators],
         "torchs_own": torchs_own,
     }
@@ -113,7 +115,7 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
             "was: delete it to start over"
         )
     for key, value in run.config.items():
-        if config.get(key) != value and key != "versions":
+        if config.get(key, getattr(Settings, key, None)) != value and key != "versions":
             other = _OTHER.get(key, f"{key} = {config.get(key)!r}, not {value!r}")
             raise ValueError(
                 f"{path} belongs to a run with {other}: give another file, or delete it to start "
@@ -122,6 +124,7 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
     model.load_state_dict(saved["model"])
     method.restore(saved["method"])
     method.lam = saved["lam"]
+    learner.optimizer_state = saved.get("optimizer", {})
     run.accuracy[:], run.initial[:] = saved["accuracy"], saved["initial"]
     run.history[:], run.costs[:] = saved["history"], saved["costs"]
     run.seconds, run.end_task_seconds = saved["seconds"], saved["end_task_seconds"]

@@ -58,7 +58,7 @@ def training_loop(
         asked = [as_of(stages[s], task) for task in tasks]
         learner.begin_task(stages[s], settings, s)
         for epoch in range(settings.epochs):
-            for index in learner.batches(settings.batch_size):
+            for index in settings.split(learner.shuffled()):
                 losses = learner.step(index)
                 step += 1
                 if step % every == 0:
@@ -66,6 +66,7 @@ def training_loop(
             learner.record_epoch(t, epoch, asked[: t + 1])
             yield event("epoch", epoch, losses)
         learner.end_task()
+        learner.optimizer_state = learner.plain_step.optimizer.state_dict()
         learner.record_task(t, asked[: t + 2])
         yield event("task", epoch, losses)
 
@@ -85,6 +86,7 @@ class Learner:
         taken: steps of this task so far.
         plain_step: one training step of this task.
         take_step: the same, perhaps made faster; takes the positions of a batch, returns its loss.
+        optimizer_state: what the optimiser had at the end of the task before, its `state_dict`.
     """
 
     method: Method
@@ -96,6 +98,7 @@ class Learner:
     taken: int = field(init=False)
     plain_step: Step = field(init=False)
     take_step: Callable[[Tensor], Tensor] = field(init=False)
+    optimizer_state: dict = field(init=False, default_factory=dict)
 
     @property
     def runs(self) -> tuple[Run, ...]:
@@ -113,14 +116,11 @@ class Learner:
         self.method.begin_task(self.model, task)
         self.method.try_out(self.model, task)
         self.task, self.taken = task, 0
-        self.take_step = self.plain_step = Step(self.method, self.model, task, settings, stage)
-
-    def batches(self, size: int) -> Sequence[Tensor]:
-        """Shuffle the positions of the task's examples and split them into batches, (B,) each."""
-        return self.shuffled().split(size, -1)
+        self.plain_step = Step(self.method, self.model, task, settings, stage, self.optimizer_state)
+        self.take_step = self.plain_step
 
     def shuffled(self) -> Tensor:
-        """Shuffle all positions, (N,), and put the model into training mode."""
+        """Shuffle the positions of the task's examples, (N,); put the model into training mode."""
         training_mode(self.model)
         order = torch.randperm(len(self.task.train), generator=self.order)
         return order.to(self.task.train.device)
@@ -156,9 +156,8 @@ class Learner:
     def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task]) -> None:
         """Write the metric on `tasks` after an epoch of task t into the run's history."""
         for run, row in self.evaluate(tasks):
-            _, method = run.learner
-            entry = {"task": t, "epoch": epoch, "lam": method.lam}
-            run.history.append(entry | {"accuracy": row})
+            entry = {"task": t, "epoch": epoch, "lam": run.learner[1].lam, "accuracy": row}
+            run.history.append(entry)
 
     def record_task(self, t: int, tasks: Sequence[Task]) -> None:
         """Write the metric on `tasks` after task t into row t of the run's accuracy matrix."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..files import replacing
 from . import metrics
+from .settings import steps_an_epoch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -134,7 +135,8 @@ class Run:
             raise ValueError(f"task is {task}: choose among {known}, or -1 for the last")
         before = self.accuracy[t - 1, t] if t else self.initial[t]
         after = [epoch["accuracy"][t] for epoch in self.history if epoch["task"] == t]
-        per_epoch = -(-n_train[t - n_tasks] // self.config["batch_size"])
+        size, drop_last = self.config["batch_size"], self.config.get("drop_last", False)
+        per_epoch = steps_an_epoch(n_train[t - n_tasks], size, drop_last)
         return per_epoch * np.arange(1 + len(after)), np.array([before, *after])
 
     def steps_to(self, target: float, task: int = -1) -> float:

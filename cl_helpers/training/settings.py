@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from inspect import Parameter, signature
 from typing import Any, Literal, TypeAlias
@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from ..checks import above_zero, at_least_one, below_one, one_of, plain, seeded
+from ..checks import above_zero, at_least_one, below_one, one_of, plain, seeded, true_or_false
 from ..formats import format_error
 from ..speed.precision import Precision
 from .schedules import check, factors
@@ -19,7 +19,7 @@ from .schedules import check, factors
 MakesOptimizer: TypeAlias = "Callable[..., torch.optim.Optimizer]"
 
 # They came later, and count in the name of a stored run only where they are not at their default.
-LATER = ("schedule", "warm_up", "lr_final", "dropout")
+LATER = ("schedule", "warm_up", "lr_final", "dropout", "optimizer_state", "drop_last")
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,14 @@ class Settings:
     Args:
         epochs: passes over each task's training data. Default 10, the homework's.
         batch_size: examples in a step. Default 128, the homework's.
+        drop_last: whether the last batch of an epoch is left out if it is smaller. Default False.
         lr: learning rate of the first task. Default 1e-4, the homework's.
         optimizer: "adam", the default, or "sgd"; or what makes one of parameters and `lr`, such as
             `torch.optim.AdamW` or `partial(torch.optim.AdamW, weight_decay=0.01)`. It sees one
-            parameter, the vector θ of all weights. A fresh one for every task.
+            parameter, the vector θ of all weights.
+        optimizer_state: what the optimiser has at the first step of a task: "fresh", the default,
+            nothing; "keep" the moments that it ended the task before with. Its learning rate is
+            that of the task.
         momentum: of SGD, 0 to below 1. Default 0. Adam has its own.
         lr_decay: the learning rate of task t, counted from 0, is lr · lr_decayᵗ. Default 1.
         schedule: the learning rate within a task: "constant", the default, "step", "exponential",
@@ -55,8 +59,10 @@ class Settings:
 
     epochs: int = 10
     batch_size: int = 128
+    drop_last: bool = False
     lr: float = 1e-4
     optimizer: Literal["adam", "sgd"] | MakesOptimizer = "adam"
+    optimizer_state: Literal["fresh", "keep"] = "fresh"
     momentum: float = 0.0
     lr_decay: float = 1.0
     schedule: str = "constant"
@@ -94,6 +100,9 @@ class Settings:
         if not callable(self.optimizer):
             one_of("optimizer", self.optimizer, "adam", "sgd")
         one_of("precision", self.precision, "fast", "full")
+        one_of("optimizer_state", self.optimizer_state, "fresh", "keep")
+        for name in ("drop_last", "cuda_graph"):
+            true_or_false(name, getattr(self, name))
         if self.optimizer != "sgd" and self.momentum:
             name = "Adam" if self.optimizer == "adam" else "this optimizer"
             raise ValueError(
@@ -112,8 +121,14 @@ class Settings:
         return self.cuda_graph and isinstance(self.optimizer, str)
 
     def n_steps(self, n_examples: int) -> int:
-        """Count the steps of a task of `n_examples`; the last batch of an epoch may be smaller."""
-        return self.epochs * -(-n_examples // self.batch_size)
+        """Count the steps of a task of `n_examples`."""
+        return self.epochs * steps_an_epoch(n_examples, self.batch_size, self.drop_last)
+
+    def split(self, order: Tensor) -> Sequence[Tensor]:
+        """Split the positions `order` (…, N) of examples into batches (…, B)."""
+        n = order.shape[-1]
+        left = n % self.batch_size if self.drop_last else 0
+        return order[..., : n - left].split(self.batch_size, -1)
 
     def lr_of(self, stage: int) -> float:
         """Compute the learning rate of `stage` 0, 1, …, before its schedule."""
@@ -140,6 +155,11 @@ class Settings:
         if self.optimizer == "adam":
             return torch.optim.Adam([theta], lr=lr, fused=True, capturable=theta.is_cuda)
         return torch.optim.SGD([theta], lr=lr, momentum=self.momentum, fused=True)
+
+
+def steps_an_epoch(n_examples: int, batch_size: int, drop_last: bool) -> int:
+    """Count the steps of an epoch, whose last batch may be smaller, or may be left out."""
+    return (n_examples if drop_last else n_examples + batch_size - 1) // batch_size
 
 
 def _made(make: MakesOptimizer, theta: torch.nn.Parameter, lr: float) -> torch.optim.Optimizer:

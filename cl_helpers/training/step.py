@@ -5,12 +5,18 @@ gather the batch → forward → backward → the method's part → optimiser �
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from torch import Tensor, nn
 
 from ..data.tasks import Task
 from ..methods import Method
 from ..models.flat import flatten
 from .settings import Settings
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Step:
@@ -23,23 +29,43 @@ class Step:
         method, model, task: what protects the past, what learns, and what is learned.
         settings: which optimiser, and its learning rate.
         stage: how many tasks were trained on before. Default 0.
+        before: what the optimiser had after these, its `state_dict`; the settings say whether it
+            goes on from there. Default: nothing.
     """
 
     def __init__(
-        self, method: Method, model: nn.Module, task: Task, settings: Settings, stage: int = 0
+        self,
+        method: Method,
+        model: nn.Module,
+        task: Task,
+        settings: Settings,
+        stage: int = 0,
+        before: Mapping[str, Any] = NOTHING,
     ):
         self.method, self.model, self.task = method, model, task
         self.flat = flatten(model)
-        self.optimize(self.flat.theta, self.flat.grad, settings, stage)
+        self.optimize(self.flat.theta, self.flat.grad, settings, stage, before)
 
-    def optimize(self, theta: Tensor, grad: Tensor, settings: Settings, stage: int) -> None:
+    def optimize(
+        self,
+        theta: Tensor,
+        grad: Tensor,
+        settings: Settings,
+        stage: int,
+        before: Mapping[str, Any],
+    ) -> None:
         """Make the optimiser of `theta` (P,), whose gradient will be in `grad` (P,).
 
-        `settings` and `stage` are those of the class.
+        `settings`, `stage` and `before` are those of the class.
         """
         parameter = nn.Parameter(theta)
         parameter.grad = grad
         self.optimizer = settings.optimizer_of(parameter, stage)
+        if before and settings.optimizer_state == "keep":
+            rates = [group["lr"] for group in self.optimizer.param_groups]
+            self.optimizer.load_state_dict(dict(before))
+            for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+                group["lr"] = rate
         self.rates = settings.rates(stage, settings.n_steps(len(self.task.train)))
         self.rates = None if self.rates is None else self.rates.to(theta.device)
 

@@ -142,6 +142,12 @@ def prepared(
         check_method(method)
         for task in tasks:
             check_scenario(method.label, method.scenarios, task.scenario)
+    for task in tasks:
+        if not settings.n_steps(len(task.train)):
+            raise ValueError(
+                f"batch_size is {settings.batch_size}, but {task.name} has {len(task.train)} "
+                "examples, and drop_last leaves no step: choose a smaller batch_size"
+            )
     device = pick_device(settings.device)
     return [task.to(device) for task in tasks], replace(settings, device=device)
 

@@ -1,5 +1,7 @@
 """A step of several models is a step of each; what a CUDA graph asks of a step."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -159,6 +161,30 @@ def test_a_method_may_put_gradients_elsewhere(few, n):
         assert torch.equal(none, start)
     for end in trained(*[DropsGradients(lam=2.0) for _ in range(n)]):
         torch.testing.assert_close(end, plain, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_the_optimizer_goes_on_with_those_that_have_not_diverged(few, optimizer):
+    tasks, lams = cl.permuted(few, 3), (2.0, 1e9, 0.0)
+    how = {"epochs": 2, "batch_size": 32, "optimizer_state": "keep", "optimizer": optimizer}
+    how |= {"lr": 1e-3} if optimizer == "adam" else {"lr": 0.05, "momentum": 0.8}
+    methods = [Runaway(lam=lam) for lam in lams]
+    models = [cl.MLP(SIZES) for _ in lams]
+    *_, last = train_together(methods, tasks, models, Settings(**how), [0, 0, 0])
+    assert [run.diverged and run.diverged["task"] for run in last.runs] == [None, 1, None]
+    for method, run in zip((cl.EWC(lam=2.0), None, cl.Baseline()), last.runs, strict=True):
+        if method is not None:
+            alone = cl.train(method, tasks, cl.MLP(SIZES), progress=False, **how)
+            torch.testing.assert_close(theta(run), theta(alone), rtol=1e-4, atol=5e-3)
+
+
+class Runaway(cl.EWC):
+    """EWC whose weights overflow in the second task if λ is large."""
+
+    def after_backward(self, model):
+        super().after_backward(model)
+        if self.lam > 1e8 and self.tasks_held:
+            flatten(model).theta.fill_(math.inf)
 
 
 # --- what a graph asks ---

@@ -56,9 +56,16 @@ def same_json(a, b, folder):
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "momentum", "decay"), [("adam", 0.0, 1.0), ("sgd", 0.0, 1.0), ("sgd", 0.8, 0.5)]
+    ("optimizer", "momentum", "decay", "keep", "drop_last"),
+    [
+        ("adam", 0.0, 1.0, False, False),
+        ("sgd", 0.0, 1.0, False, False),
+        ("sgd", 0.8, 0.5, False, False),
+        ("adam", 0.0, 0.5, True, False),
+        ("sgd", 0.8, 0.5, True, True),
+    ],
 )
-def test_equals_the_usual_loop(few, optimizer, momentum, decay):
+def test_equals_the_usual_loop(few, optimizer, momentum, decay, keep, drop_last):
     tasks = cl.permuted(few, 2)
     run = run_of(
         cl.Baseline(),
@@ -67,26 +74,34 @@ def test_equals_the_usual_loop(few, optimizer, momentum, decay):
         optimizer=optimizer,
         momentum=momentum,
         lr_decay=decay,
+        optimizer_state="keep" if keep else "fresh",
+        drop_last=drop_last,
         seed=4,
     )
 
     model = cl.MLP(SIZES, seed=4)
+    steps = 0
     order = torch.Generator().manual_seed(4)
     for t, task in enumerate(tasks):
         lr = 1e-3 * decay**t
-        if optimizer == "adam":
-            opt = torch.optim.Adam(model.parameters(), lr=lr)
-        else:
-            opt = torch.optim.SGD(model.parameters(), lr=lr, momentum=momentum)
+        if not (t and keep):
+            adam = partial(torch.optim.Adam, model.parameters())
+            sgd = partial(torch.optim.SGD, model.parameters(), momentum=momentum)
+            opt = (adam if optimizer == "adam" else sgd)(lr=lr)
+        opt.param_groups[0]["lr"] = lr
         x, y = task.train.x, task.train.y
         for _ in range(2):
             for batch in torch.randperm(300, generator=order).split(32):
+                if drop_last and len(batch) < 32:
+                    continue
+                steps += 1
                 opt.zero_grad()
                 F.cross_entropy(model(x[batch]), y[batch]).backward()
                 opt.step()
         for j in range(2):
             right = (model(tasks[j].test.x).argmax(1) == tasks[j].test.y).double().mean().item()
             assert run.accuracy[t, j] == pytest.approx(right)
+    assert run.curve()[0][-1] == steps / 2
     theirs = torch.cat([p.detach().flatten() for p in model.parameters()])
     torch.testing.assert_close(weights(run), theirs, rtol=1e-4, atol=1e-6)
 
@@ -961,3 +976,45 @@ def test_an_optimizer_that_cannot_be_used_is_refused(few, tmp_path):
             cl.train(
                 cl.Baseline(), cl.permuted(few, 1), model, **SETTINGS | {"optimizer": optimizer}
             )
+
+
+# --- the optimiser goes on from task to task ---
+
+
+@pytest.mark.parametrize("optimizer", ["adam", torch.optim.NAdam])
+def test_an_optimizer_that_goes_on_resumes_to_the_same_bits(few, tmp_path, optimizer):
+    how = SETTINGS | {"optimizer": optimizer, "optimizer_state": "keep", "dropout": 0.1}
+    del how["progress"]
+    path = tmp_path / "a.checkpoint"
+    for event in cl.train_steps(
+        cl.SI(), cl.permuted(few, 3), cl.MLP(SIZES), checkpoint=path, **how
+    ):
+        if event.kind == "task" and event.task == 1:
+            break
+    resumed, whole, fresh = (
+        cl.train(cl.SI(), cl.permuted(few, 3), cl.MLP(SIZES), progress=False, **(how | more))
+        for more in ({"checkpoint": path}, {}, {"optimizer_state": "fresh"})
+    )
+    assert torch.equal(weights(resumed), weights(whole))
+    assert not torch.equal(weights(fresh), weights(whole))
+    with pytest.raises(ValueError, match="optimizer_state = 'keep', not 'fresh'"):
+        cl.train(
+            cl.SI(),
+            cl.permuted(few, 3),
+            cl.MLP(SIZES),
+            checkpoint=path,
+            **how | {"optimizer_state": "fresh"},
+        )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"optimizer_state": "reset"}, 'optimizer_state is \'reset\': choose "fresh" or "keep"'),
+        ({"drop_last": "no"}, "drop_last is 'no': choose True or False"),
+        ({"drop_last": True, "batch_size": 301}, "batch_size is 301, but .* has 300 examples"),
+    ],
+)
+def test_how_the_optimizer_goes_on_and_what_is_dropped_is_checked(few, wrong, words):
+    with pytest.raises(ValueError, match=words):
+        run_of(cl.Baseline(), few, **wrong)
