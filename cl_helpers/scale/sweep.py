@@ -19,45 +19,22 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..checks import at_least_one, seeded
-from ..data.tasks import Task, check_tasks, fingerprint
-from ..files import writable
-from ..identity import fingerprint_of
+from ..data.tasks import Task, check_tasks
 from ..methods import Method, check_method
 from ..models.forward import check_weights
-from ..models.seeded import Seeded, set_dropout
+from ..models.seeded import set_dropout
 from ..models.small import mlp_for
 from ..training.run import Run
-from ..training.settings import LATER, Settings, pick_device
+from ..training.settings import Settings, pick_device
 from ..training.train import NONE, identified
 from .engines import Engine, workers
-from .older_runs import older_digests
 from .stacked import can_be_stacked, train_together
+from .stored_runs import Member, StoredRuns
 
 # Vectors as long as θ that a model in training needs, at most: θ, g, Adam's two, the method's.
 VECTORS = 24
 # Numbers of θ, of all models together, that stay in a CPU's cache: beyond, stacking gains nothing.
 CACHED = 2**20
-
-
-@dataclass(frozen=True, eq=False)
-class Member:
-    """One run of a sweep: its method, its seed, and the file it is saved in.
-
-    Args:
-        method, seed: of the run.
-        path: of the file; None saves nothing.
-    """
-
-    method: Method
-    seed: int
-    path: Path | None
-
-    @property
-    def checkpoint(self) -> Path | None:
-        """File that the run in training is saved in; None if its folder does not exist here."""
-        if self.path is None or not self.path.parent.exists():
-            return None
-        return self.path.with_suffix(".checkpoint")
 
 
 @dataclass(frozen=True)
@@ -148,10 +125,9 @@ def sweep(
     if model is not None:
         check_weights(model)
     like = mlp_for(tasks) if model is None else deepcopy(model)
-    names = _names(folder, tasks, like, how)
-    paths = {Member(m, seed, (p := names(m, seed))[0]): p for m, seed in members_of}
-    members = [*paths]
-    runs = {m: run for m in members if (run := _stored(paths[m], how)) is not None}
+    stored = StoredRuns(folder, tasks, like, how)
+    members = stored.members(members_of)
+    runs = stored.find(members)
     left = [m for m in members if m not in runs]
 
     set_dropout(like, how.dropout)
@@ -262,45 +238,3 @@ def _listed(name: str, values: object, example: object) -> list[Any]:
     if not isinstance(values, Iterable) or not (listed := list(values)):
         raise ValueError(f"{name} is {values!r}: give a list, {name}=[{example}]")
     return listed
-
-
-def _names(
-    folder: str | Path | None, tasks: Sequence[Task], model: nn.Module, settings: Settings
-) -> Callable[[Method, int], list[Path | None]]:
-    """Where each run is saved, and where earlier versions may have saved it.
-
-    The name is made of method, λ and seed, and of a digest of all that decides the result. The
-    device is not among that: what was trained on another machine is the same run.
-
-    Raises:
-        Unidentifiable: nothing says whether a stored run is the one that is asked for.
-    """
-    if folder is None:
-        return lambda method, seed: [None]
-    home = writable(Path(folder).absolute())
-    drawn = isinstance(model, Seeded) and model.is_untouched()  # then the seed fixes its weights
-    # A newer setting counts only if it is not at its default: so older runs are still found.
-    at_default = {k for k in LATER if getattr(settings, k) == getattr(Settings, k)}
-    without = {"seed", "device", "cuda_graph", *at_default}
-    chosen = {k: v for k, v in vars(settings).items() if k not in without}
-    shared = fingerprint(tasks), fingerprint_of(model, weights=not drawn), chosen
-    older = older_digests(tasks, model, drawn, settings)
-
-    def paths(method: Method, seed: int) -> list[Path | None]:
-        lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
-        digests = fingerprint_of((method, *shared))[:8], *older(method)
-        return [home / f"{method.name}{lam}-seed{seed}-{digest}.json" for digest in digests]
-
-    return paths
-
-
-def _stored(paths: Sequence[Path | None], asked: Settings) -> Run | None:
-    """The run that is stored under one of these names, if there is one."""
-    found = next((path for path in paths if path is not None and path.exists()), None)
-    if found is None:
-        return None
-    run = Run.load(found)
-    asked_device = torch.device(asked.device).type
-    if run.config["device"] != asked_device:
-        tqdm.write(f"{found.name} is there, trained on {run.config['device']}, not {asked_device}")
-    return run

@@ -194,7 +194,7 @@ def new_learner(
         "model_digest": model_digest,
         "initial_weights_digest": identified(dict(model.state_dict())),
         **{k: v for k, v in vars(settings).items() if k != "cuda_graph"},
-        "optimizer": _optimizer_name(settings),
+        "optimizer": optimizer_name(settings),
         "device": device.type,
         "together": together,
         "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
@@ -208,7 +208,7 @@ def new_learner(
     return TrackedLearner(method, model, run, order, masks, faster=faster)
 
 
-def _optimizer_name(settings: Settings) -> str:
+def optimizer_name(settings: Settings) -> str:
     """What a run is said to be trained with; one's own is named with a digest of its content."""
     make = settings.optimizer
     if isinstance(make, str):

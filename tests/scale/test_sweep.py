@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import shutil
 import signal
 import subprocess
@@ -132,7 +133,7 @@ def test_a_model_with_weights_of_its_own_begins_with_them_in_every_run(tasks):
         ({"methods": [cl.EWC]}, "method is <class .*: give one"),
         ({"engine": None}, "engine is None"),
         ({"epochs": 0}, "epochs is 0"),
-        ({"epoch": 3}, "epoch is not a setting: choose among epochs, batch_size, lr"),
+        ({"epoch": 3}, "epoch is not a setting: choose among epochs, batch_size, drop_last, lr"),
         ({"device": "abacus"}, "device abacus cannot be used"),
         ({"folder": __file__}, "cannot be written to"),
     ],
@@ -327,14 +328,64 @@ def test_what_cannot_be_identified_is_refused_before_training(tasks, tmp_path):
     assert cl.train(method, tasks, cl.MLP(SIZES), **HOW).complete
 
 
-def test_what_was_trained_on_another_device_is_found(tasks, tmp_path, capsys):
+def test_what_was_trained_elsewhere_is_found_and_says_so(tasks, tmp_path, capsys):
     [run] = sweep(tasks, folder=tmp_path, lam=[0.0], seeds=[0], engine=1)
     [path] = tmp_path.iterdir()
     run.config["device"] = "cuda"
+    run.config["versions"]["torch"] = "1.0"
     run.save(path)
+    capsys.readouterr()
     [again] = sweep(tasks, folder=tmp_path, lam=[0.0], seeds=[0], engine=1)
     assert again.config["device"] == "cuda"
-    assert f"{path.name} is there, trained on cuda, not cpu" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 of 1 runs are there, trained on cuda, not cpu" in said
+    assert f"1 of 1 runs are there, trained with torch 1.0, not {torch.__version__}" in said
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"lr": 0.01}, "lr 0.001, not 0.01"),
+        ({"drop_last": True, "epochs": 1}, "epochs 2, not 1; drop_last False, not True"),
+        ({"optimizer": torch.optim.NAdam}, "optimizer 'adam', not 'NAdam "),
+        ({"methods": cl.EWC(anchors="separate")}, r"\(anchors 'latest', not 'separate'\)"),
+        ({"model": cl.MLP((784, 20, 10))}, r"model_digest\)"),
+        ({"tasks": 3}, r"tasks_digest\)"),
+    ],
+)
+def test_why_a_stored_run_is_not_the_one_asked_for_is_said_once(
+    few, tasks, tmp_path, capsys, changed, words
+):
+    grid = {"lam": [0.0], "folder": tmp_path, "engine": 1}
+    sweep(tasks, **grid)
+    [path, _] = sorted(tmp_path.iterdir())
+    assert capsys.readouterr().out == ""
+    changed = dict(changed)
+    tasks = cl.permuted(few, changed.pop("tasks", 2))
+    model, methods = changed.pop("model", cl.MLP(SIZES)), changed.pop("methods", cl.EWC())
+    cl.sweep(methods, tasks, model, **(HOW | GRID | grid | changed))
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 1
+    assert re.search(words, said[0])
+    assert said[0].startswith(f"{path.name} is another run (")
+    assert len([*tmp_path.iterdir()]) == 4
+
+
+class Scaled(torch.optim.SGD):
+    """Divides the gradient by its norm: what is one parameter to it must be one model's."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad.div_(p.grad.norm())
+        return super().step(closure)
+
+
+def test_an_optimizer_of_ones_own_sees_one_model(tasks):
+    runs = sweep(tasks, seeds=[0], engine=1, optimizer=Scaled)
+    assert [run.config["together"] for run in runs] == [1, 1]
+    alone = cl.train(cl.EWC(lam=0.0), tasks, cl.MLP(SIZES), optimizer=Scaled, **HOW)
+    np.testing.assert_array_equal(runs[0].accuracy, alone.accuracy)
 
 
 HOMEWORK = Path(__file__).parents[2] / "experiments" / "homework"

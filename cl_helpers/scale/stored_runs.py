@@ -1,0 +1,165 @@
+"""The runs of a sweep that are on disk: under which names, and what tells them from what is asked.
+
+A name is made of method, λ and seed, and of a digest of all that decides the result. The device is
+not among that: what was trained on another machine is the same run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from ..data.tasks import Task, fingerprint
+from ..files import writable
+from ..identity import fingerprint_of
+from ..methods import Method
+from ..models.seeded import Seeded
+from ..training.run import Run
+from ..training.settings import LATER, Settings
+from ..training.train import identified, optimizer_name
+from .older_runs import older_digests
+
+# What does not decide the result, or is in a name by itself.
+NOT_IN_DIGEST = ("seed", "device", "cuda_graph")
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One run of a sweep: its method, its seed, and the file it is saved in.
+
+    Args:
+        method, seed: of the run.
+        path: of the file; None, the default, saves nothing.
+    """
+
+    method: Method
+    seed: int
+    path: Path | None = None
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """File that the run in training is saved in; None if its folder does not exist here."""
+        if self.path is None or not self.path.parent.exists():
+            return None
+        return self.path.with_suffix(".checkpoint")
+
+
+class StoredRuns:
+    """The folder of a sweep's runs.
+
+    Args:
+        folder: it is made if it is not there. None stores nothing and finds nothing.
+        tasks, model, settings: of all runs of the sweep; the seed is that of each run.
+
+    Raises:
+        Unidentifiable: nothing says whether a stored run is the one that is asked for.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None,
+        tasks: Sequence[Task],
+        model: nn.Module,
+        settings: Settings,
+    ):
+        self.home = None if folder is None else writable(Path(folder).absolute())
+        self.tasks, self.model, self.settings = tasks, model, settings
+        if self.home is None:
+            return
+        self.there = {*os.listdir(self.home)}
+        runs = sorted(name for name in self.there if name.endswith(".json"))
+        self.alike = {name.rpartition("-")[0] + "-": name for name in runs}
+        drawn = isinstance(model, Seeded) and model.is_untouched()  # the seed fixes its weights
+        # A newer setting counts only if it is not at its default: so older runs are still found.
+        at_default = {k for k in LATER if getattr(settings, k) == getattr(Settings, k)}
+        without = {*NOT_IN_DIGEST, *at_default}
+        chosen = {k: v for k, v in vars(settings).items() if k not in without}
+        self.shared = fingerprint(tasks), fingerprint_of(model, weights=not drawn), chosen
+        self.older = cache(older_digests(tasks, model, drawn, settings))
+
+    def members(self, methods_and_seeds: Iterable[tuple[Method, int]]) -> list[Member]:
+        """Each run with the file that it is saved in."""
+        members = [Member(method, seed) for method, seed in methods_and_seeds]
+        if self.home is None:
+            return members
+        digest = cache(lambda method: fingerprint_of((method, *self.shared))[:8])
+        return [replace(m, path=self.home / f"{_start(m)}{digest(m.method)}.json") for m in members]
+
+    def find(self, members: Sequence[Member]) -> dict[Member, Run]:
+        """Read those runs that are there; say in a line what differs from what is asked."""
+        found, elsewhere = {}, Counter[str]()
+        if self.home is None:
+            return {}
+        for member in members:
+            if name := self._name_of(member):
+                found[member] = run = Run.load(self.home / name)
+                elsewhere.update(self._elsewhere(run))
+        for words, n in elsewhere.items():
+            tqdm.write(f"{n} of {len(members)} runs are there, trained {words}")
+        lines = (self._another(member) for member in members if member not in found)
+        if line := next(filter(None, lines), None):  # the first alone: the others are alike
+            tqdm.write(line)
+        return found
+
+    def _name_of(self, member: Member) -> str | None:
+        """The file of the run, if it is there, perhaps with a name of earlier versions."""
+        assert member.path is not None
+        if member.path.name in self.there:
+            return member.path.name
+        old = (f"{_start(member)}{digest}.json" for digest in self.older(member.method))
+        return next((name for name in old if name in self.there), None)
+
+    def _elsewhere(self, run: Run) -> Iterator[str]:
+        """What was other when `run` was trained, and does not count."""
+        device, torchs = torch.device(self.settings.device).type, run.config["versions"]["torch"]
+        if run.config["device"] != device:
+            yield f"on {run.config['device']}, not {device}"
+        if torchs != torch.__version__:
+            yield f"with torch {torchs}, not {torch.__version__}"
+
+    def _another(self, member: Member) -> str | None:
+        """Say how a run of the same method, λ and seed differs; None if there is none."""
+        assert self.home is not None
+        name = self.alike.get(_start(member))
+        if name is None:
+            return None
+        there, asked = Run.load(self.home / name).config, self._config(member.method)
+        there = there | there["knobs"]
+        differs = [key for key in asked if key in there and there[key] != asked[key]]
+        texts = [
+            key if key.endswith("digest") else f"{key} {there[key]!r}, not {asked[key]!r}"
+            for key in differs
+            if not (key == "method_digest" and member.method.knobs.keys() & {*differs})
+        ]
+        how = "; ".join(texts) or "in what was not noted then"
+        return f"{name} is another run ({how}): it is kept, and the one asked for is trained"
+
+    def _config(self, method: Method) -> dict[str, Any]:
+        """What the config of a run will have, as far as it is known before."""
+        settings = {k: v for k, v in vars(self.settings).items() if k not in NOT_IN_DIGEST}
+        return (
+            settings
+            | method.knobs
+            | {
+                "optimizer": optimizer_name(self.settings),
+                "method_digest": identified(method),
+                "tasks_digest": identified([*self.tasks]),
+                "model_digest": identified(self.model, weights=False),
+            }
+        )
+
+
+def _start(member: Member) -> str:
+    """The name of a run, but for its digest."""
+    method = member.method
+    lam = f"-lam{method.lam:g}" if "lam" in method.knobs else ""
+    return f"{method.name}{lam}-seed{member.seed}-"
