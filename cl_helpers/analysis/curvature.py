@@ -34,7 +34,7 @@ from ..speed.precision import products
 
 
 class Loss:
-    """L(w), the mean cross-entropy of some examples as a function of the weights alone, in nats.
+    """L(w), the mean loss of some examples as a function of the weights alone, in nats.
 
     `loss(w)` is L at w (P,); `loss.gradient(w)` and `loss.hessian(w)` are its derivatives.
 
@@ -42,7 +42,8 @@ class Loss:
         model: its layers are used; its weights stay as they are.
         x, y: (N, …) inputs as the model sees them and (N,) labels, such as
             `task.train.batch(torch.arange(N))`.
-        task: says which outputs compete. None, the default, is all of them.
+        task: its loss is taken, among the outputs that compete in it. None, the default, is the
+            cross-entropy of all outputs.
         batch_size: examples at a time. Up to that number of examples a Hessian keeps its graph,
             which makes each product twice as fast. Default 10,000.
 
@@ -66,7 +67,9 @@ class Loss:
         self.model, self.task, self.n = model, task, len(x)
         flat = flatten(model)
         device, self.shapes, self.n_weights = flat.theta.device, flat.shapes, len(flat.theta)
-        _check_labels(y, check_forward(model, x[:1].to(device), "this loss"), task)
+        z = check_forward(model, x[:1].to(device), "this loss")
+        if task is None or task.classifies:
+            _check_labels(y, z, task)
         self.batches = list(
             zip(x.to(device).split(batch_size), y.to(device).split(batch_size), strict=True)
         )
@@ -114,8 +117,8 @@ class Loss:
         parameters = unflatten(w, self.shapes)
         for x, y in self.batches:
             z = functional_call(self.model, parameters, (x,))
-            z = z if self.task is None else self.task.mask(z)
-            yield F.cross_entropy(z, y, reduction="sum") / self.n
+            mean = F.cross_entropy(z, y) if self.task is None else self.task.loss(z, y)
+            yield mean * len(x) / self.n
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

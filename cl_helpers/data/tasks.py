@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..checks import at_least_one, one_of, seeded
+from ..formats import format_tensor
 from ..identity import fingerprint_of
 from .views import DatasetView, JoinedView, Permute, Rotate, SplitView
 
@@ -104,8 +105,24 @@ class Task:
         return self.mask(logits).argmax(1)
 
     def score(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Score each prediction (B,): whether the label is right. The mean is the accuracy."""
+        """Score each prediction (B,): whether the label is right. The mean is the accuracy.
+
+        Raises:
+            ValueError: the targets `y` are no labels.
+        """
+        if y.is_floating_point() or prediction.shape != y.shape:
+            raise ValueError(
+                f"{self.name} has targets {format_tensor(y)}, and predictions "
+                f"{format_tensor(prediction)}: give labels (N,), or a Task with a loss, a "
+                "log_likelihood, a prediction and a score of its own"
+            )
         return prediction == y
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it is classification: outputs are logits of classes, targets are labels."""
+        own = type(self).prediction, type(self).log_likelihood
+        return own == (Task.prediction, Task.log_likelihood)
 
     @property
     def n_outputs(self) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import plain
-from ..data.tasks import Scenario, Task, joined
+from ..data.tasks import Scenario, Task, check_scenario, joined
 from ..identity import Unidentifiable, fingerprint_of
 
 # The hooks that decide what is trained on and what autograd differentiates.
@@ -49,6 +49,7 @@ def _names_in(code: CodeType) -> set[str]:
 class Method:
     """Base class of all methods: hooks that the training loop calls, in this order.
 
+        check_task, for each task
         for each task:
             begin_task → try_out
             for each step:  begin_step → traced_loss, backward → after_backward → after_step
@@ -113,6 +114,14 @@ class Method:
                 raise ValueError(f"λ is {value!r}, beyond float32: choose 0 to {FLOAT32_MAX:.1e}")
             value = float(value)
         super().__setattr__(name, value)
+
+    def check_task(self, task: Task) -> None:
+        """Find out, before any training, whether the method can be trained on `task`.
+
+        Raises:
+            ValueError: it cannot; by default, if its scenario is none of `scenarios`.
+        """
+        check_scenario(self.label, self.scenarios, task.scenario)
 
     def stages(self, tasks: Sequence[Task]) -> Sequence[Task]:
         """What is trained on, one after the other: by default `tasks` as they are."""

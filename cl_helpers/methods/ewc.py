@@ -63,6 +63,14 @@ class EWC(Measured):
         if self.anchors == "separate":
             self.kept = type(self).kept | {"offset": "", "ended": ""}  # type: ignore[misc]
 
+    def check_task(self, task: Task) -> None:
+        super().check_task(task)
+        if self.fisher == "true" and not task.classifies:
+            raise ValueError(
+                f"fisher is 'true', an expectation over classes, but {task.name} has a prediction "
+                'of its own: choose fisher="empirical"'
+            )
+
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         def root_p_log_p(logits: Tensor, y: Tensor) -> Tensor:
             # (∂ √p log p)² with √p held fixed is p (∂ log p)²: the terms of the expectation over y.

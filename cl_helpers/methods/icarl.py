@@ -55,6 +55,15 @@ class ICaRL(Teacher):
         at_least_one("memory", self.memory)
         above_zero("T", self.temperature)
 
+    def check_task(self, task: Task) -> None:
+        super().check_task(task)
+        there = set(task.train.y.tolist())
+        if missing := [c for c in task.classes if c not in there]:
+            raise ValueError(
+                f"iCaRL stores exemplars of each class, but {task.name} has no training images of "
+                f"{', '.join(map(str, missing))}: give it some, or leave the class out of `classes`"
+            )
+
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
         self.means = None
@@ -62,12 +71,6 @@ class ICaRL(Teacher):
             raise ValueError(
                 f"iCaRL compares features, but {type(model).__name__} has none: give it a method "
                 "features(x), all but the last layer"
-            )
-        there = set(task.train.y.tolist())
-        if missing := [c for c in task.classes if c not in there]:
-            raise ValueError(
-                f"iCaRL stores exemplars of each class, but {task.name} has no training images of "
-                f"{', '.join(map(str, missing))}: give it some, or leave the class out of `classes`"
             )
         if self.competed:
             self.x = torch.cat(list(self.exemplars.values()))

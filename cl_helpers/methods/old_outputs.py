@@ -56,6 +56,8 @@ class OldOutputs(Method):
 class Teacher(OldOutputs):
     """Base of methods that use the outputs of the network as it was after the last task.
 
+    They take the outputs for those of a classifier.
+
     Attributes:
         old: its weights and buffers, a state_dict.
         teacher: that network, frozen and in eval mode; there is none during the first task.
@@ -65,6 +67,14 @@ class Teacher(OldOutputs):
 
     old: Weights
     teacher: nn.Module
+
+    def check_task(self, task: Task) -> None:
+        super().check_task(task)
+        if not task.classifies:
+            raise ValueError(
+                f"{self.label} takes outputs for those of a classifier, but {task.name} has a "
+                "prediction of its own: take ER, or a penalty such as EWC"
+            )
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..data.tasks import Task
+from ..formats import format_tensor
 from ..methods import Method
 from ..models.forward import evaluating
 
@@ -54,14 +55,23 @@ def accuracies(
             stack.enter_context(evaluating(model))
         for task in tasks:
             scores = [
-                torch.stack(
-                    [task.score(m.predict(model, x, task), y).sum() for model, m in learners]
-                )
+                torch.stack([_scores(task, m.predict(model, x, task), y) for model, m in learners])
                 for x, y in task.test.batches(BATCH.get(device.type, BATCH["cpu"]))
             ]
             totals.append(torch.stack(scores).sum(0))
     sizes = torch.tensor([len(task.test) for task in tasks], dtype=torch.double)
     return (torch.stack(totals, 1).cpu() / sizes).tolist()
+
+
+def _scores(task: Task, prediction: Tensor, y: Tensor) -> Tensor:
+    """Sum up the scores of a batch; raises ValueError unless there is one for each example."""
+    scores = task.score(prediction, y)
+    if scores.shape != (len(y),):
+        raise ValueError(
+            f"{task.name} scores {len(y)} examples as {format_tensor(scores)}: return a number for "
+            "each, (B,)"
+        )
+    return scores.sum()
 
 
 def as_of(now: Task, task: Task) -> Task:

@@ -16,7 +16,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..checks import at_least_one
-from ..data.tasks import Task, check_scenario, check_tasks
+from ..data.tasks import Task, check_tasks
 from ..files import writable
 from ..identity import Unidentifiable, fingerprint_of, name_of
 from ..methods import Method, check_method
@@ -141,7 +141,7 @@ def prepared(
     for method in methods:
         check_method(method)
         for task in tasks:
-            check_scenario(method.label, method.scenarios, task.scenario)
+            method.check_task(task)
     for task in tasks:
         if not settings.n_steps(len(task.train)):
             raise ValueError(
