@@ -12,9 +12,10 @@ import dis
 import hashlib
 import logging
 import sys
+import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
@@ -123,7 +124,7 @@ class _Digests:
         if isinstance(thing, type):
             return self.of_class(thing)
         if isinstance(thing, ModuleType):
-            return self.all("module", thing.__name__)
+            return self.all("module", thing.__name__, *_written_in(thing))
         if (parts := _written(thing)) is not None:
             return self.all(type(thing).__name__, *parts)
         if type(thing) in (list, tuple):
@@ -138,12 +139,16 @@ class _Digests:
             self.large[id(thing)] = thing, self.all("array", type(thing), *array)
             return self.large[id(thing)][1]
         if isinstance(thing, _torch("nn.Module")):
-            return self.all("network", type(thing), *self.of_network(thing))
+            outermost = not any(isinstance(v, _torch("nn.Module")) for v in self.inside[:-1])
+            shared = _shared(thing) if outermost else []
+            return self.all("network", type(thing), shared, *self.of_network(thing))
         return self.all("object", type(thing), *_content(thing))
 
     def of_network(self, model: Any) -> Iterator[Any]:
         """Its attributes and submodules; hooks without their numbers, others in each process."""
-        for name, value in vars(model).items():
+        for name, value in attributes_of(model):
+            if name in getattr(type(model), "of_a_run", ()):
+                continue
             if name in ("_parameters", "_buffers"):
                 yield {k: v if v is None or self.weights else v.shape for k, v in value.items()}
                 yield [v is not None and v.requires_grad for v in value.values()]
@@ -154,9 +159,45 @@ class _Digests:
         if not _is_installed(kind):
             own = {k: v for k, v in vars(kind).items() if k not in _ADDED and not _is_slot(v)}
             return self.all("class", kind.__qualname__, kind.__bases__, dict(sorted(own.items())))
-        foreign = [v for v in vars(kind).values() if isinstance(v, FunctionType)]
-        foreign = [function for function in foreign if not _is_installed(function)]
-        return self.all("class", name_of(kind), _version(kind.__module__), *foreign)
+        return self.all("class", name_of(kind), _version(kind.__module__), *foreign(kind))
+
+
+def foreign(kind: type) -> list[Any]:
+    """What somebody has set on an installed class or its bases, and bases that are not installed.
+
+    A class that was made at run time, such as by a parametrization, has these.
+    """
+    bases = [each for each in kind.__mro__[1:] if not _is_installed(each)]
+    values = [v for each in kind.__mro__ if each not in bases for v in vars(each).values()]
+    return bases + [v for v in values if _is_somebodys(v)]
+
+
+def _is_somebodys(value: Any) -> bool:
+    match value:
+        case property():
+            return any(map(_is_somebodys, (value.fget, value.fset, value.fdel)))
+        case staticmethod() | classmethod():
+            return _is_somebodys(value.__func__)
+        case partial():
+            return True  # none of the classes of this package or of PyTorch has one
+    return isinstance(value, FunctionType) and not _is_installed(value)
+
+
+def _shared(model: Any) -> list[int]:
+    """For each parameter the place of its first occurrence: which of them are one and the same."""
+    every = [id(p) for _, p in model.named_parameters(remove_duplicate=False)]
+    first = {p: place for place, p in reversed([*enumerate(every)])}
+    return [first[p] for p in every]
+
+
+def _written_in(module: ModuleType) -> list[Any]:
+    """The source and the plain values of a module that is not installed: it may do anything."""
+    if _is_installed(module):
+        return []
+    if not (file := getattr(module, "__file__", None)):
+        raise Unidentifiable(f"module {module.__name__} has no file: give what it holds instead")
+    values = {k: v for k, v in vars(module).items() if type(v) in _ATOMS and k[:2] != "__"}
+    return [Path(file).read_bytes(), values]
 
 
 def _written(thing: Any) -> tuple[Any, ...] | None:
@@ -165,10 +206,11 @@ def _written(thing: Any) -> tuple[Any, ...] | None:
         case CodeType():
             arguments = thing.co_argcount, thing.co_kwonlyargcount, thing.co_flags
             names = thing.co_names, thing.co_varnames, thing.co_freevars
-            return thing.co_code, thing.co_consts, arguments, names
+            jumps = getattr(thing, "co_exceptiontable", b"")
+            return thing.co_code, jumps, thing.co_consts, arguments, names
         case FunctionType():
             cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
-            own = () if _is_installed(thing) else (thing.__code__, _reached(thing))
+            own = () if _is_installed(thing) else (thing.__code__, vars(thing), _reached(thing))
             return name_of(thing), thing.__defaults__, thing.__kwdefaults__, cells, *own
         case MethodType():
             return thing.__func__, thing.__self__
@@ -179,7 +221,9 @@ def _written(thing: Any) -> tuple[Any, ...] | None:
         case cached_property():
             return (thing.func,)
     if isinstance(thing, _FROM_C):
-        return thing.__qualname__, getattr(thing, "__module__", None)
+        bound = getattr(thing, "__self__", None)
+        bound = None if isinstance(bound, ModuleType) else bound
+        return thing.__qualname__, getattr(thing, "__module__", None), bound
     if callable(thing) and isinstance(inner := getattr(thing, "__wrapped__", None), FunctionType):
         return (inner,)  # a function with a cache
     return None
@@ -195,7 +239,7 @@ def _content(thing: Any) -> list[Any]:
         return [thing.get_state()]
     if isinstance(thing, logging.Logger):
         return [thing.name]
-    attributes = [*_attributes(thing)]
+    attributes = [*attributes_of(thing)]
     kind = type(thing)
     plain = kind.__reduce__ is object.__reduce__ and kind.__getstate__ is object.__getstate__
     try:
@@ -214,11 +258,16 @@ def _content(thing: Any) -> list[Any]:
     return [*([*p] if isinstance(p, Iterator) else p for p in parts), attributes]
 
 
-def _attributes(thing: Any) -> Iterator[tuple[str, Any]]:
+def attributes_of(thing: Any) -> Iterator[tuple[str, Any]]:
     """Attributes with their names, but for what was computed from the others and cached."""
     for name, value in getattr(thing, "__dict__", {}).items():
         if not isinstance(getattr(type(thing), name, None), cached_property):
             yield name, value
+    for kind in type(thing).__mro__:
+        slots = vars(kind).get("__slots__", ()) if not _is_installed(kind) else ()
+        for name in [slots] if isinstance(slots, str) else slots:
+            if hasattr(thing, name) and name not in ("__dict__", "__weakref__"):
+                yield name, getattr(thing, name)
 
 
 def _of_array(thing: Any) -> list[Any] | None:
@@ -226,14 +275,16 @@ def _of_array(thing: Any) -> list[Any] | None:
     if isinstance(thing, np.ndarray | np.generic):
         array = np.asarray(thing)
         values = array.ravel().tolist() if array.dtype.hasobject else array.tobytes()
-        return [str(array.dtype.descr if array.dtype.fields else array.dtype), array.shape, values]
+        kind = str(array.dtype.descr if array.dtype.fields else array.dtype)
+        own = getattr(thing, "__dict__", None), getattr(thing, "mask", None)
+        return [kind, array.shape, values, *own]
     if not isinstance(thing, _torch("Tensor")):
         return None
     if str(thing.layout) != "torch.strided" or thing.is_quantized or thing.is_meta:
         raise Unidentifiable(f"a tensor of layout {thing.layout} has no fingerprint: give dense")
     there = thing.detach().cpu().resolve_conj().resolve_neg().contiguous()
     values = there.reshape(-1).view(sys.modules["torch"].uint8).numpy().tobytes()
-    return [str(thing.dtype), tuple(thing.shape), values]
+    return [str(thing.dtype), tuple(thing.shape), values, vars(thing) or None]
 
 
 def _torch(name: str) -> Any:
@@ -252,27 +303,30 @@ def _reached(function: FunctionType) -> list[Any]:
         if isinstance(value, ModuleType) and not _is_installed(value):
             found = [(n, getattr(value, n)) for n in attributes if hasattr(value, n)]
             reached += [pair for pair in found if not any(pair[1] is v for _, v in reached)]
-    return reached
+    # Of a module what is named counts, not the rest of it.
+    return [(n, v.__name__ if isinstance(v, ModuleType) else v) for n, v in reached]
 
 
 def _imported(name: str, package: str | None) -> ModuleType | None:
     """A module that a function imports when it is called; None if it is not there."""
-    for candidate in (name, f"{package}.{name}"):
-        with suppress(Exception):  # an import may run anything
-            return import_module(candidate)
+    with suppress(Exception):  # an import may run anything
+        return import_module(name, package)
     return None
 
 
 def _names(code: CodeType) -> tuple[list[str], list[str], list[str]]:
     """The globals, attributes and imports that `code` names, with the functions in it."""
     every: tuple[set[str], set[str], set[str]] = set(), set(), set()
-    for each in dis.get_instructions(code):
+    instructions = [*dis.get_instructions(code)]
+    for n, each in enumerate(instructions):
         if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             every[0].add(each.argval)
         elif each.opname in ("LOAD_ATTR", "LOAD_METHOD", "IMPORT_FROM"):
             every[1].add(each.argval)
-        elif each.opname == "IMPORT_NAME" and not _is_in_a_package(each.argval):
-            every[2].add(each.argval)
+        elif each.opname == "IMPORT_NAME":
+            dots = "." * (instructions[n - 2].argval or 0)  # how far up a relative import looks
+            if dots or not _is_in_a_package(each.argval):
+                every[2].add(dots + each.argval)
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             for mine, its in zip(every, _names(inner), strict=True):
@@ -285,6 +339,8 @@ def _is_installed(thing: Any) -> bool:
     if isinstance(thing, ModuleType):
         return _is_in_a_package(thing.__name__)
     module = thing.__module__ or "__main__"
+    if isinstance(thing, FunctionType):  # `functools.wraps` gives it the name of another module
+        module = thing.__globals__.get("__name__", "__main__")
     if module == "builtins":  # or from `exec`, which names no module
         return isinstance(thing, type) and not thing.__flags__ & 1 << 9  # made by Python code
     return _is_in_a_package(module)
@@ -295,13 +351,21 @@ def _is_in_a_package(module: str) -> bool:
     top = module.partition(".")[0]
     file = getattr(sys.modules.get(top), "__file__", None) or ""
     packages = {"site-packages", "dist-packages"} & {*Path(file).parts}
-    return top == _PACKAGE or top in sys.stdlib_module_names or bool(packages and top != "__main__")
+    return top == _PACKAGE or _is_pythons(top) or bool(packages and top != "__main__")
+
+
+def _is_pythons(top: str) -> bool:
+    """Whether a module is of the standard library, and not one's own of the same name."""
+    file = getattr(sys.modules.get(top), "__file__", None)
+    homes = [Path(sysconfig.get_path(key)) for key in ("stdlib", "platstdlib")]
+    theirs = file is None or any(home in Path(file).parents for home in homes)
+    return top in sys.stdlib_module_names and theirs
 
 
 def _version(module: str) -> str:
     """The version of the package, unless every run depends on it, and says on which."""
     top = module.partition(".")[0]
-    known = top in (_PACKAGE, "torch", "numpy") or top in sys.stdlib_module_names
+    known = top in (_PACKAGE, "torch", "numpy") or _is_pythons(top)
     return "" if known else str(getattr(sys.modules.get(top), "__version__", ""))
 
 

@@ -269,3 +269,8 @@ class JoinedView(DatasetView):
     @property
     def y(self) -> Tensor:
         return torch.cat([s.y for s in self.splits])
+
+
+def is_finite(view: DatasetView) -> bool:
+    """Whether all inputs of `view` are finite numbers."""
+    return all(bool(x.isfinite().all()) for x, _ in view.batches(1000))

@@ -17,13 +17,19 @@ from torch.nn import functional as F
 
 from ..checks import plain
 from ..data.tasks import Scenario, Task, check_scenario, joined
-from ..identity import Unidentifiable, fingerprint_of
+from ..identity import Unidentifiable, attributes_of, fingerprint_of
+from ..models.flat import flatten
 
 # The hooks that decide what is trained on and what autograd differentiates.
 TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
 FLOAT32_MAX = torch.finfo(torch.float32).max
 # The hooks that another hook calls, and not the training loop.
 _CALLED_BY = {"penalty": "loss", "task_loss": "loss", "loss": "traced_loss"}
+# The hooks whose work is lost where a class overrides them without calling them.
+_CALLS_ITS_OWN = {
+    "begin_task": "model, task", "begin_step": "model", "after_backward": "model",
+    "after_step": "model", "after_interval": "model", "end_task": "model, task",
+}  # fmt: skip
 
 
 def _who_defines(kind: type, hook: str) -> type:
@@ -39,6 +45,15 @@ def _calls(kind: type, caller: str, hook: str) -> bool:
             if hook in names or not {"super", caller} <= names:
                 return hook in names
     return False
+
+
+def _forgets(kind: type, hook: str) -> bool:
+    """Whether a class overrides a hook that does something, and does not call it."""
+    inherited = next((v for each in kind.__mro__[1:] if (v := vars(each).get(hook))), None)
+    mine = getattr(unwrap(vars(kind)[hook]), "__code__", None) if hook in vars(kind) else None
+    if mine is None or inherited is None or not _names_in(inherited.__code__):
+        return False
+    return hook not in _names_in(mine)
 
 
 def _names_in(code: CodeType) -> set[str]:
@@ -90,7 +105,7 @@ class Method:
     task: Task | None = None  # the task in training
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Refuse a class that overrides a hook which nothing would call.
+        """Refuse a class whose hook nothing would call, or which does not call one that it must.
 
         Raises:
             TypeError: such a class is made; the message says what to override instead.
@@ -98,11 +113,18 @@ class Method:
         super().__init_subclass__(**options)
         for hook, caller in _CALLED_BY.items():
             mine, theirs = _who_defines(cls, hook), _who_defines(cls, caller)
-            overridden = mine is not theirs and issubclass(mine, theirs)
+            order = cls.__mro__
+            overridden = order.index(mine) < order.index(theirs)
             if overridden and not _calls(cls, caller, hook):
                 raise TypeError(
                     f"{mine.__name__} overrides {hook}, which {caller} of {theirs.__name__} does "
                     f"not call: override {caller} instead"
+                )
+        for hook, arguments in _CALLS_ITS_OWN.items():
+            if _forgets(cls, hook):
+                raise TypeError(
+                    f"{cls.__name__} overrides {hook}, whose work is lost: call "
+                    f"super().{hook}({arguments}) in it"
                 )
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -153,10 +175,6 @@ class Method:
         """
         z = model(x)
         return F.cross_entropy(z, y) if self.task is None else self.task.loss(z, y)
-
-    def mask(self, z: Tensor) -> Tensor:
-        """Set the logits in `z` (B, K) that do not compete in the task in training to −∞."""
-        return z if self.task is None else self.task.mask(z)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """Compute what is minimised: L(θ) + λ · penalty(θ), a 0-dim tensor."""
@@ -225,8 +243,10 @@ class Method:
 
     def fingerprint(self) -> object:
         """Return what identifies the method: all its attributes but those of a run in progress."""
-        of_a_run = {"task", "rng", "acting_lam", *self.kept}
-        return {k: v for k, v in vars(self).items() if k not in of_a_run}
+        of_a_run = {"task", "rng", "acting_lam"}
+        if self.task is not None:  # before a run, what it keeps was given to it
+            of_a_run |= {*self.kept}
+        return {k: v for k, v in attributes_of(self) if k not in of_a_run}
 
     def state(self) -> dict[str, Any]:
         """Collect what the method stores between tasks, by name: all that a checkpoint needs."""
@@ -244,6 +264,38 @@ class Method:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over the `state` that an earlier call of `state()` returned."""
         vars(self).update(state)
+
+
+class Remembering(Method):
+    """Base of methods that keep something of one model, which is no use to another.
+
+    Attributes:
+        ended: what identifies θ where the last task ended, and how many weights it had; None before
+            the first has.
+
+    Raises:
+        ValueError: in `begin_task`, the model is not where the last task ended.
+    """
+
+    kept: ClassVar[dict[str, str]] = {"ended": ""}
+
+    ended: tuple[int, str] | None = None
+
+    def begin_task(self, model: nn.Module, task: Task) -> None:
+        theta = flatten(model).theta
+        if self.ended is not None and self.ended != (now := (len(theta), fingerprint_of(theta))):
+            what = "the weights of another model"
+            if self.ended[0] != now[0]:
+                what = f"{self.ended[0]:,} weights, and of this model {now[0]:,} can be trained"
+            raise ValueError(
+                f"this {self.label} holds on to {what}: make a new one, "
+                f"cl.{type(self).__name__}(...), for this one"
+            )
+        super().begin_task(model, task)
+
+    def end_task(self, model: nn.Module, task: Task) -> None:
+        theta = flatten(model).theta
+        self.ended = len(theta), fingerprint_of(theta)
 
 
 @dataclass(eq=False)

@@ -9,7 +9,6 @@ from torch.nn import functional as F
 
 from ..checks import one_of
 from ..data.tasks import Task
-from ..models.flat import flatten
 from .gradients import mean_square_grad
 from .quadratic import Measured
 
@@ -61,7 +60,7 @@ class EWC(Measured):
         one_of("fisher", self.fisher, "empirical", "true")
         one_of("anchors", self.anchors, "latest", "separate")
         if self.anchors == "separate":
-            self.kept = type(self).kept | {"offset": "", "ended": ""}  # type: ignore[misc]
+            self.kept = type(self).kept | {"offset": ""}  # type: ignore[misc]
 
     def check_task(self, task: Task) -> None:
         super().check_task(task)
@@ -94,20 +93,3 @@ class EWC(Measured):
         off = theta - self.theta_star
         self.offset += 0.5 * float((self.omega * share * off.square()).sum())
         return total, self.theta_star + share * off
-
-    def end_task(self, model: nn.Module, task: Task) -> None:
-        super().end_task(model, task)
-        if self.anchors == "separate":
-            self.ended = _checksum(flatten(model).theta)
-
-    def is_where_it_was(self, theta: Tensor) -> bool:
-        """Whether `theta` (P,) is where the last task ended, which may not be θ*."""
-        if self.anchors == "latest":
-            return super().is_where_it_was(theta)
-        return _checksum(theta) == self.ended
-
-
-def _checksum(theta: Tensor) -> float:
-    """A number that no two vectors of weights have in common, in practice."""
-    order = torch.arange(1, len(theta) + 1, device=theta.device, dtype=torch.float64)
-    return float(theta.double() @ order.sin())

@@ -17,15 +17,17 @@ against plain autograd, one sample at a time: where they differ or fail, it does
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 from tqdm.auto import tqdm
 
 from ..formats import format_duration
@@ -96,7 +98,7 @@ def _fastest(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf) -> Su
         there = x.double() if x.is_floating_point() else x
         way = _compared(twin, there, y, of, size_of, near=1e-6)
     except Exception:  # somebody's model works in float32 alone
-        way = _compared(model, x, y, of, size_of, near=0.05)
+        way = _compared(model, x, y, of, size_of, near=1e-3)
     if way is _one_by_one and len(data) > _TRIED:
         began = perf_counter()
         _one_by_one(model, x, y, of, size_of)
@@ -158,16 +160,45 @@ def _closed_form_or_mapped(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_
 def _linear_layers(model: nn.Module) -> Layers:
     """The linear layers in training, by name; none if a parameter is elsewhere, or in two.
 
-    A subclass of `nn.Linear` is none of them: it may compute something else.
+    A subclass of `nn.Linear` is none of them, nor is one with hooks: it may compute something else.
     """
     every = [p for p in model.parameters() if p.requires_grad]
     layers = {
         name: module
         for name, module in model.named_modules()
-        if type(module) is nn.Linear and any(p.requires_grad for p in module.parameters())
+        if _is_plain(module) and any(p.requires_grad for p in module.parameters())
     }
     theirs = [p for m in layers.values() for p in m.parameters() if p.requires_grad]
     return layers if len(theirs) == len(every) and set(theirs) == set(every) else {}
+
+
+def _is_plain(module: nn.Module) -> bool:
+    hooked = any(value for name, value in vars(module).items() if name.endswith("_hooks"))
+    return type(module) is nn.Linear and not hooked and "forward" not in vars(module)
+
+
+class _Uses(TorchFunctionMode):
+    """Counts how often parameters act in what autograd will differentiate.
+
+    Args:
+        parameters: those to watch.
+
+    Attributes:
+        counts: uses by the parameter's id.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter]):
+        super().__init__()
+        self.counts = {id(p): 0 for p in parameters}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        made = out if isinstance(out, tuple | list) else [out]
+        if any(isinstance(v, Tensor) and v.requires_grad for v in made):
+            for value in tree_leaves((args, kwargs)):
+                if id(value) in self.counts:
+                    self.counts[id(value)] += 1
+        return out
 
 
 def _closed_form(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums | None:
@@ -203,21 +234,27 @@ def _watched(
 ) -> tuple[Tensor, dict[str, tuple[Tensor, Tensor]] | None]:
     """The scores of a batch, and by layer its input and output.
 
-    None instead of these if a layer was used twice, its rows are not samples, or its input or
-    output was overwritten in place after the layer had it.
+    None instead of these if a layer was used twice, a parameter also acts elsewhere, its rows are
+    not samples, or its input or output was overwritten in place after the layer had it.
     """
     seen: dict[str, list[tuple[Tensor, Tensor, int, int]]] = {name: [] for name in layers}
 
-    def keep(name: str, _: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
-        seen[name].append((args[0].detach(), out, args[0]._version, out._version))
+    def keep(name: str, _: nn.Module, args: Any, kwargs: Any, out: Tensor) -> None:
+        a = args[0] if args else kwargs["input"]
+        seen[name].append((a.detach(), out, a._version, out._version))
 
-    hooks = [layer.register_forward_hook(partial(keep, name)) for name, layer in layers.items()]
+    hooks = [
+        layer.register_forward_hook(partial(keep, name), with_kwargs=True)
+        for name, layer in layers.items()
+    ]
+    uses = _Uses(p for layer in layers.values() for p in layer.parameters())
     try:
-        scores = of(model(x), y)
+        with uses:
+            scores = of(model(x), y)
     finally:
         for hook in hooks:
             hook.remove()
-    if any(len(calls) != 1 for calls in seen.values()):
+    if any(len(calls) != 1 for calls in seen.values()) or max(uses.counts.values()) > 1:
         return scores, None
     for ((a, out, a_version, out_version),) in seen.values():
         rows_are_samples = a.ndim == 2 and len(a) == len(x)

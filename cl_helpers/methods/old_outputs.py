@@ -13,25 +13,26 @@ from typing import ClassVar, TypeAlias, TypeVar
 from torch import Tensor, nn
 
 from ..data.tasks import Task
-from .base import Method
+from .base import Remembering
 
 M = TypeVar("M", bound=nn.Module)
 Outputs: TypeAlias = "tuple[int, ...] | None"  # of the model; None for all
 Weights: TypeAlias = "dict[str, Tensor]"  # a state_dict, its tensors our own
 
 
-class OldOutputs(Method):
+class OldOutputs(Remembering):
     """Base of methods that need to know which outputs competed in the tasks that have ended.
 
     Attributes:
         competed: for each of these tasks the outputs that competed, or None for all of the model.
     """
 
-    kept: ClassVar[dict[str, str]] = {"competed": ""}
+    kept: ClassVar[dict[str, str]] = Remembering.kept | {"competed": ""}
 
     competed: tuple[Outputs, ...] = ()
 
     def end_task(self, model: nn.Module, task: Task) -> None:
+        super().end_task(model, task)
         self.competed = (*self.competed, task.active)
 
     @property

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 from ..checks import at_least_one
 from ..data.tasks import Task
-from ..data.views import DatasetView, PartialView
-from ..formats import format_error
+from ..data.views import DatasetView, PartialView, is_finite
+from ..formats import format_error, format_tensor
 from ..models.flat import flatten, unflatten
-from .base import TRACED, Method
+from .base import TRACED, Remembering
 
 TRIED = 2  # examples of the first task that Ω is tried out with
 
 
-class Quadratic(Method):
+class Quadratic(Remembering):
     """Base of EWC, MAS, SI, RWalk and SCP: hold each weight near θ*, important ones tighter.
 
         L_total(θ) = L(θ) + λ · penalty(θ),        penalty(θ) = ½ Σ_i Ω_i (θ_i − θ*_i)²
@@ -40,7 +40,7 @@ class Quadratic(Method):
             pull it to the weights of another model.
     """
 
-    kept: ClassVar[dict[str, str]] = {
+    kept: ClassVar[dict[str, str]] = Remembering.kept | {
         "tasks_held": "",
         "omega": "importance",
         "theta_star": "anchor",
@@ -53,33 +53,21 @@ class Quadratic(Method):
     theta_star: Tensor
     shapes: dict[str, torch.Size]
 
-    def begin_task(self, model: nn.Module, task: Task) -> None:
-        if self.tasks_held and not self.is_where_it_was(flatten(model).theta):
-            raise ValueError(
-                f"this {self.label} holds on to the weights of another model: "
-                f"make a new one, cl.{type(self).__name__}(...), for this one"
-            )
-        super().begin_task(model, task)
-
-    def is_where_it_was(self, theta: Tensor) -> bool:
-        """Whether `theta` (P,) is where the last task ended."""
-        return torch.equal(theta, self.theta_star)
-
     def try_out(self, model: nn.Module, task: Task) -> None:
         """Compute Ω of a few examples of the first task: an error then costs no training.
 
         Raises:
             ValueError: Ω cannot be computed, or is not a vector (P,).
         """
-        if self.tasks_held:
-            return
         some = torch.linspace(0, len(task.train) - 1, min(TRIED, len(task.train))).long()
         few = replace(task, train=PartialView(task.train, some.to(task.train.device)))
+        if self.tasks_held or not is_finite(few.train):  # that is named when training diverges
+            return
         try:
-            shape = self._shape_of_importance(model, few)
+            self._try_importance(model, few)
         except Exception:  # it may need more examples than a few
             try:
-                shape = self._shape_of_importance(model, task)
+                self._try_importance(model, task)
             except Exception as error:
                 if isinstance(error, AttributeError) and isinstance(error.obj, type(self)):
                     return  # it needs what only steps leave
@@ -87,14 +75,9 @@ class Quadratic(Method):
                     f"{self.label} cannot compute its Ω with this {type(model).__name__}: "
                     f"{format_error(error)}"
                 ) from error
-        if shape != flatten(model).theta.shape:
-            raise ValueError(
-                f"importance_of returned {shape}: return a vector with one number for each of the "
-                f"{len(flatten(model).theta):,} parameters"
-            )
 
-    def _shape_of_importance(self, model: nn.Module, task: Task) -> tuple[int, ...]:
-        """What `importance_of` gives, by a copy of this method; the model's buffers stay as now."""
+    def _try_importance(self, model: nn.Module, task: Task) -> None:
+        """Let a copy of this method compute Ω; the model's buffers stay as they are."""
         trial = copy(self)
         for name, value in vars(self).items():
             if name not in ("task", "rng"):
@@ -104,7 +87,7 @@ class Quadratic(Method):
         buffers = {name: value.clone() for name, value in model.named_buffers()}
         try:
             with torch.random.fork_rng(devices=[]):
-                return tuple(trial.importance_of(model, task).shape)
+                self._checked(trial.importance_of(model, task), flatten(model).theta)
         finally:
             for name, value in model.named_buffers():
                 value.copy_(buffers[name])
@@ -145,12 +128,30 @@ class Quadratic(Method):
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         flat = flatten(model)
-        omega = self.importance_of(model, task)
+        omega = self._checked(self.importance_of(model, task), flat.theta)
         theta = flat.theta.clone()
         both = self.joined(omega, theta) if self.tasks_held else (omega, theta)
         self.omega, self.theta_star = both
         self.shapes = flat.shapes
         self.tasks_held += 1
+        super().end_task(model, task)
+
+    def _checked(self, omega: object, theta: Tensor) -> Tensor:
+        """Ω (P,) of its own memory, without a graph; ValueError if it is no importance of θ."""
+        given = format_tensor(omega) if isinstance(omega, Tensor) else f"a {type(omega).__name__}"
+        if not isinstance(omega, Tensor) or omega.shape != theta.shape:
+            raise ValueError(
+                f"importance_of of {type(self).__name__} returned {given}: return a vector with "
+                f"one number for each of the {len(theta):,} parameters"
+            )
+        omega = omega.detach().to(theta, copy=True)
+        wrong = ~((omega >= 0) & omega.isfinite())
+        if bool(wrong.any()):
+            first = float(omega[wrong][0])
+            raise ValueError(
+                f"importance_of of {type(self).__name__} holds {first:g}: return finite numbers ≥ 0"
+            )
+        return omega
 
     @property
     def traces_task_loss(self) -> bool:

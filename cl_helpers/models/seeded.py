@@ -20,11 +20,9 @@ class Dropout(nn.Dropout):
         generator: draws the masks, on the device of the model. None is torch's global one.
     """
 
-    generator: torch.Generator | None = None
+    of_a_run = ("generator",)  # does not identify the layer
 
-    def fingerprint(self) -> object:
-        """Return what identifies the layer: its probability. The generator is that of a run."""
-        return self.p
+    generator: torch.Generator | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """In training mode set each number of `x` to 0 with probability p, scale the others up."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data.tasks import Task
+from ..data.views import is_finite
 from .run import Run
 
 
@@ -59,13 +60,9 @@ class WatchedStep:
                 n = int(finite[:, s].int().argmin())
                 step, before = self.taken + n, losses[n - 1] if n else self.before
                 run.diverged = {"task": t, "step": step, "loss": float(before[s]) if step else None}
-                if not step and not _is_finite(self.task):
+                if not step and not is_finite(self.task.train):
                     run.diverged["inputs"] = "not finite"
         self.taken, self.before = self.taken + len(losses), losses[-1]
         self.losses.clear()
         if all(run.diverged for run in runs):
             raise AllDiverged
-
-
-def _is_finite(task: Task) -> bool:
-    return all(bool(x.isfinite().all()) for x, _ in task.train.batches(1000))

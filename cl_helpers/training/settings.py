@@ -158,7 +158,12 @@ class Settings:
 
 
 def steps_an_epoch(n_examples: int, batch_size: int, drop_last: bool) -> int:
-    """Count the steps of an epoch, whose last batch may be smaller, or may be left out."""
+    """Count the steps of an epoch.
+
+    Args:
+        n_examples, batch_size: of the training data, and of a step.
+        drop_last: whether a last batch that is smaller is left out.
+    """
     return (n_examples if drop_last else n_examples + batch_size - 1) // batch_size
 
 

@@ -209,7 +209,7 @@ def new_learner(
 
 
 def optimizer_name(settings: Settings) -> str:
-    """What a run is said to be trained with; one's own is named with a digest of its content."""
+    """Name the optimiser of the `settings`; one's own has a digest of its content."""
     make = settings.optimizer
     if isinstance(make, str):
         return make
