@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import numbers
+import sys
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,15 +28,15 @@ def above_zero(name: str, value: float) -> None:
 
 def below_one(name: str, value: float) -> None:
     """Raise unless `value` is 0 or more, and below 1."""
-    if not 0 <= value < 1:
-        raise ValueError(f"{name} is {value}: choose 0 ≤ {name} < 1")
+    if not (isinstance(value, numbers.Real) and 0 <= value < 1):
+        raise ValueError(f"{name} is {value!r}: choose 0 ≤ {name} < 1")
 
 
 def one_of(name: str, value: object, *choices: str) -> None:
     """Raise unless `value` is among `choices`."""
     if value not in choices:
         listed = ", ".join(f'"{choice}"' for choice in choices[:-1])
-        raise ValueError(f'{name} is {value!r}: choose {listed} or "{choices[-1]}"')
+        raise ValueError(f'{name} is {shortened(value)}: choose {listed} or "{choices[-1]}"')
 
 
 def true_or_false(name: str, value: object) -> None:
@@ -57,5 +59,21 @@ def seeded(seed: object) -> torch.Generator:
 
 
 def plain(value: Any) -> Any:
-    """Turn a NumPy number into a Python number, as JSON needs it; leave all else unchanged."""
+    """Turn any number into a Python number, as JSON needs it; leave all else unchanged."""
+    if isinstance(value, numbers.Real) and not isinstance(value, int | float | np.generic):
+        return float(value)  # a fraction
     return value.item() if isinstance(value, np.generic) else value
+
+
+def shortened(value: object) -> str:
+    """What `repr` writes, in a line of at most 60 characters."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def warn(text: str) -> None:
+    """Warn with `text`, at the line outside of this package that has called it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back and frame.f_globals["__name__"].startswith(f"{__package__}."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)

@@ -60,6 +60,11 @@ def format_error(error: BaseException) -> str:
     return " ".join(text.split())
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an exception says; its type if it says nothing."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def format_printable(value: object, longest: int = 64) -> str:
     """Text that is safe to show, in one line of at most `longest` characters; "" for no text."""
     text = value if isinstance(value, str) else ""

@@ -102,7 +102,7 @@ class _Digests:
             return _hashed(type(thing).__name__, repr(thing).encode())
         if id(thing) in self.large:
             return self.large[id(thing)][1]
-        if isinstance(thing, type | FunctionType) and not _is_installed(thing):
+        if isinstance(thing, type | FunctionType) and not is_installed(thing):
             if id(thing) not in self.places:
                 place = len(self.places)
                 self.places[id(thing)] = thing, place
@@ -156,7 +156,7 @@ class _Digests:
                 yield name, [*value.values()] if "_hooks" in name and value else value
 
     def of_class(self, kind: type) -> bytes:
-        if not _is_installed(kind):
+        if not is_installed(kind):
             own = {k: v for k, v in vars(kind).items() if k not in _ADDED and not _is_slot(v)}
             return self.all("class", kind.__qualname__, kind.__bases__, dict(sorted(own.items())))
         return self.all("class", name_of(kind), _version(kind.__module__), *foreign(kind))
@@ -167,7 +167,7 @@ def foreign(kind: type) -> list[Any]:
 
     A class that was made at run time, such as by a parametrization, has these.
     """
-    bases = [each for each in kind.__mro__[1:] if not _is_installed(each)]
+    bases = [each for each in kind.__mro__[1:] if not is_installed(each)]
     values = [v for each in kind.__mro__ if each not in bases for v in vars(each).values()]
     return bases + [v for v in values if _is_somebodys(v)]
 
@@ -180,7 +180,7 @@ def _is_somebodys(value: Any) -> bool:
             return _is_somebodys(value.__func__)
         case partial():
             return True  # none of the classes of this package or of PyTorch has one
-    return isinstance(value, FunctionType) and not _is_installed(value)
+    return isinstance(value, FunctionType) and not is_installed(value)
 
 
 def _shared(model: Any) -> list[int]:
@@ -192,7 +192,7 @@ def _shared(model: Any) -> list[int]:
 
 def _written_in(module: ModuleType) -> list[Any]:
     """The source and the plain values of a module that is not installed: it may do anything."""
-    if _is_installed(module):
+    if is_installed(module):
         return []
     if not (file := getattr(module, "__file__", None)):
         raise Unidentifiable(f"module {module.__name__} has no file: give what it holds instead")
@@ -210,7 +210,7 @@ def _written(thing: Any) -> tuple[Any, ...] | None:
             return thing.co_code, jumps, thing.co_consts, arguments, names
         case FunctionType():
             cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
-            own = () if _is_installed(thing) else (thing.__code__, vars(thing), _reached(thing))
+            own = () if is_installed(thing) else (thing.__code__, vars(thing), _reached(thing))
             return name_of(thing), thing.__defaults__, thing.__kwdefaults__, cells, *own
         case MethodType():
             return thing.__func__, thing.__self__
@@ -264,7 +264,7 @@ def attributes_of(thing: Any) -> Iterator[tuple[str, Any]]:
         if not isinstance(getattr(type(thing), name, None), cached_property):
             yield name, value
     for kind in type(thing).__mro__:
-        slots = vars(kind).get("__slots__", ()) if not _is_installed(kind) else ()
+        slots = vars(kind).get("__slots__", ()) if not is_installed(kind) else ()
         for name in [slots] if isinstance(slots, str) else slots:
             if hasattr(thing, name) and name not in ("__dict__", "__weakref__"):
                 yield name, getattr(thing, name)
@@ -300,7 +300,7 @@ def _reached(function: FunctionType) -> list[Any]:
     imported = [(n, _imported(n, there.get("__package__"))) for n in imports]
     reached += [(n, module) for n, module in imported if module is not None]
     for _, value in reached:  # and what is found in them, while the list grows
-        if isinstance(value, ModuleType) and not _is_installed(value):
+        if isinstance(value, ModuleType) and not is_installed(value):
             found = [(n, getattr(value, n)) for n in attributes if hasattr(value, n)]
             reached += [pair for pair in found if not any(pair[1] is v for _, v in reached)]
     # Of a module what is named counts, not the rest of it.
@@ -334,7 +334,13 @@ def _names(code: CodeType) -> tuple[list[str], list[str], list[str]]:
     return sorted(every[0]), sorted(every[1]), sorted(every[2])
 
 
-def _is_installed(thing: Any) -> bool:
+def attributes_set(function: FunctionType) -> set[str]:
+    """The attributes that a function sets, of whatever object."""
+    every = dis.get_instructions(function)
+    return {each.argval for each in every if each.opname == "STORE_ATTR"}
+
+
+def is_installed(thing: Any) -> bool:
     """Whether a class, function or module is Python's, this package's or an installed one's."""
     if isinstance(thing, ModuleType):
         return _is_in_a_package(thing.__name__)

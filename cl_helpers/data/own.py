@@ -47,6 +47,10 @@ def checked(half: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
 
 def _inputs(half: str, x: Tensor) -> Tensor:
     """Inputs as a data set takes them: images as bytes, float32, or long."""
+    if x.ndim == 4 and x.shape[3] <= 4 < min(x.shape[1:3]):
+        raise ValueError(
+            f"the {half} images are {format_tensor(x)}: give the channels before height and width"
+        )
     if x.is_floating_point():
         x = x.float()
         if not x.isfinite().all():
@@ -54,10 +58,6 @@ def _inputs(half: str, x: Tensor) -> Tensor:
             raise ValueError(f"the {half} input {first} holds NaN or ∞: give finite numbers")
     elif x.dtype == torch.uint8 and x.ndim == 3:
         x = x[:, None]
-    elif x.dtype == torch.uint8 and x.ndim == 4 and x.shape[3] in (1, 3) and x.shape[1] > 4:
-        raise ValueError(
-            f"the {half} images are {format_tensor(x)}: give the channels before height and width"
-        )
     elif x.dtype != torch.uint8:
         x = x.long()
     if x.dtype == torch.uint8 and x.ndim != 4:
@@ -69,13 +69,15 @@ def _inputs(half: str, x: Tensor) -> Tensor:
 
 
 def _tensor(what: str, values: Any) -> Tensor:
+    if isinstance(values, np.ma.MaskedArray):
+        raise ValueError(f"the {what} have masked entries: fill them first (.filled)")
     try:
         tensor = values if isinstance(values, Tensor) else torch.as_tensor(np.array(values))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(f"the {what} are no numbers ({format_error(error)})") from None
     if tensor.is_complex() or tensor.is_sparse:
         raise ValueError(f"the {what} are {format_tensor(tensor)}: give dense real numbers")
-    return tensor.detach().cpu()
+    return tensor.detach().cpu().clone()  # what happens to theirs afterwards is not ours
 
 
 def read(half: str, data: Any) -> Pair:
@@ -93,6 +95,11 @@ def read(half: str, data: Any) -> Pair:
         return data[0], data[1]
     if isinstance(data, torch.utils.data.TensorDataset) and len(data.tensors) == 2:
         return data.tensors
+    if hasattr(data, "to_numpy"):
+        raise ValueError(
+            f"the {half} data are a {type(data).__name__}: give (inputs.to_numpy(), "
+            "labels.to_numpy())"
+        )
     if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
         raise ValueError(
             f"the {half} data are a {type(data).__name__}, which has no length or no items: give a "

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -17,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..checks import at_least_one, one_of, seeded
+from ..checks import at_least_one, one_of, seeded, shortened, warn
 from ..formats import format_tensor
-from ..identity import fingerprint_of
+from ..identity import Unidentifiable, fingerprint_of
 from .views import DatasetView, JoinedView, Permute, Rotate, SplitView
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Task:
         dataset: Dataset,
         name: str | None = None,
         *,
-        active: tuple[int, ...] | None = None,
+        active: Sequence[int] | None = None,
         scenario: Scenario = "domain",
     ) -> Task:
         """Make a task of a data set of its own, such as `cl.Dataset.from_tensors` makes.
@@ -72,11 +73,21 @@ class Task:
             active: the outputs of the model that compete. None, the default, is all of them.
             scenario: as in the class. Default "domain".
         """
+        if as_scenario(scenario) != "domain" and active is None:
+            raise ValueError(
+                f'scenario is "{scenario}", but active is None: name the outputs that compete, '
+                'with "class" those of all classes so far'
+            )
         labels = torch.cat([dataset.train_labels, dataset.test_labels])
         classes = tuple(labels.unique().tolist())
         views = SplitView(dataset, "train"), SplitView(dataset, "test")
         return cls(
-            name or dataset.name, dataset.name, *views, classes, active, as_scenario(scenario)
+            name or dataset.name,
+            dataset.name,
+            *views,
+            classes,
+            None if active is None else tuple(active),
+            as_scenario(scenario),
         )
 
     def mask(self, logits: Tensor) -> Tensor:
@@ -135,7 +146,14 @@ class Task:
 
     def to(self, device: torch.device) -> Task:
         """Return the task with its data on `device`."""
-        return replace(self, train=self.train.to(device), test=self.test.to(device))
+        return self.with_(train=self.train.to(device), test=self.test.to(device))
+
+    def with_(self, **changes: Any) -> Task:
+        """Return a copy with other values of some fields; all that is set on it goes along."""
+        twin = copy(self)
+        for name, value in changes.items():
+            object.__setattr__(twin, name, value)
+        return twin
 
 
 def permuted(
@@ -157,9 +175,15 @@ def permuted(
 
     Goodfellow et al. 2013, arXiv:1312.6211.
     """
+    _check_dataset(dataset)
     at_least_one("n_tasks", n_tasks)
     generator = seeded(seed)
     first = dataset.train_images[0]
+    if first.ndim == 2:
+        warn(
+            f"the inputs are {format_tensor(dataset.train_images)}, taken for sequences of vectors "
+            f"whose {first.shape[1]} numbers are permuted: give images with a channel (N, C, H, W)"
+        )
     n_pixels = (first[0] if first.ndim > 1 else first).numel()
     views = [None] + [
         Permute(torch.randperm(n_pixels, generator=generator)) for _ in range(n_tasks - 1)
@@ -185,6 +209,7 @@ def rotated(
     Lopez-Paz & Ranzato 2017, arXiv:1706.08840; with 10° as in Mirzadeh et al. 2020,
     arXiv:2006.06958.
     """
+    _check_dataset(dataset)
     at_least_one("n_tasks", n_tasks)
     if not (isinstance(degrees, numbers.Real) and math.isfinite(degrees)):
         raise ValueError(f"degrees is {degrees!r}: choose a number, the angle from task to task")
@@ -215,9 +240,11 @@ def split(
 
     The scenarios are those of van de Ven & Tolias 2019, arXiv:1904.07734.
     """
+    _check_dataset(dataset)
     n_classes = len(dataset.class_names)
     as_scenario(scenario)
-    if classes_per_task not in range(1, n_classes + 1):
+    whole = isinstance(classes_per_task, numbers.Integral)
+    if not whole or classes_per_task not in range(1, n_classes + 1):
         raise ValueError(f"classes_per_task is {classes_per_task}: choose 1 to {n_classes}")
     n_tasks = n_classes // classes_per_task if n_tasks is None else n_tasks
     at_least_one("n_tasks", n_tasks)
@@ -255,7 +282,10 @@ def split(
 
 def joined(tasks: Sequence[Task]) -> Task:
     """Join `tasks` into one that has all their data: what joint training trains on."""
-    active = {c for t in tasks for c in (t.active or ())}
+    if not tasks:
+        raise ValueError("there are no tasks to join: give one or more")
+    everything = any(t.active is None for t in tasks)
+    active = set() if everything else {c for t in tasks for c in t.active or ()}
     return replace(
         tasks[0],  # its loss and its metric, if they are its own
         name=" + ".join(t.name for t in tasks),
@@ -279,10 +309,12 @@ def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
     Raises:
         ValueError: a task does not have more than `n` training examples.
     """
+    check_tasks(tasks)
+    at_least_one("n", n)
     kept = []
     for task in tasks:
         train = task.train
-        if not isinstance(train, SplitView) or not 0 < n < len(train):
+        if not isinstance(train, SplitView) or not n < len(train):
             raise ValueError(f"cannot hold {n} examples out of {len(train)} in {task.name}")
         order = torch.randperm(len(train), generator=seeded(seed))
         rest, held = order[n:].sort().values, order[:n].sort().values
@@ -317,14 +349,56 @@ def check_scenario(name: str, serves: Sequence[Scenario], scenario: str) -> None
 
 def check_tasks(tasks: Sequence[Task]) -> None:
     """Raise ValueError unless `tasks` is a list of tasks, each with training and test examples."""
-    if not isinstance(tasks, Sequence):
+    if not isinstance(tasks, Sequence) or isinstance(tasks, str):
         kind = type(tasks).__name__
         raise ValueError(f"tasks is a {kind}: give a list, made with permuted, rotated or split")
     if not len(tasks):
         raise ValueError("there are no tasks: make some with permuted, rotated or split")
+    seen: set[int] = set()
     for task in tasks:
+        if not isinstance(task, Task):
+            raise ValueError(f"a task is {shortened(task)}: give cl.Task.from_dataset(dataset)")
+        for half in (task.train, task.test):
+            if not all(hasattr(half, name) for name in ("batch", "batches", "to", "device")):
+                raise ValueError(
+                    f"the examples of {task.name} are a {type(half).__name__}: give a DatasetView, "
+                    "as cl.Task.from_dataset(dataset) makes"
+                )
         if not len(task.train) or not len(task.test):
             raise ValueError(f"{task.name} has no examples to train on, or none to test with")
+        if task.active is not None:
+            _check_active(task, seen)
+        seen |= {*task.classes}
+
+
+def _check_active(task: Task, seen: set[int]) -> None:
+    """Raise ValueError unless the active outputs are some, and all that `task` needs.
+
+    `seen` are the classes of the tasks before.
+    """
+    active, name = task.active, task.name
+    if not isinstance(active, tuple) or not all(isinstance(c, int) and c >= 0 for c in active):
+        raise ValueError(
+            f"active of {name} is {shortened(active)}: give a tuple of outputs 0, 1, …"
+        )
+    if not active or len({*active}) < len(active):
+        raise ValueError(f"active of {name} is {shortened(active)}: name each output once")
+    needed = seen if task.scenario == "class" else set()
+    if task.classifies:
+        needed = needed | _labels(task)
+    if missing := sorted(needed - {*active}):
+        why = ", with Class-IL those of earlier tasks too" if missing[0] in seen else ""
+        raise ValueError(
+            f"active of {name} is {shortened(active)}, without {missing[0]}: name all classes that "
+            f"occur{why}"
+        )
+
+
+def _labels(task: Task) -> set[int]:
+    """The labels of its examples, as far as they are at hand."""
+    halves = (getattr(half, "y", None) for half in (task.train, task.test))
+    labels = [y for y in halves if isinstance(y, Tensor) and not y.is_floating_point()]
+    return {label for y in labels for label in y.unique().tolist()}
 
 
 def fingerprint(tasks: Sequence[Task]) -> str:
@@ -333,7 +407,22 @@ def fingerprint(tasks: Sequence[Task]) -> str:
     Raises:
         Unidentifiable: a part of them can be told apart from others by its address alone.
     """
-    return fingerprint_of([*tasks])
+    halves = [half for task in tasks for half in (task.train, task.test)]
+    content = [_content(view) for view in halves if not isinstance(view, SplitView | JoinedView)]
+    return fingerprint_of(([*tasks], content) if content else [*tasks])
+
+
+def _content(view: DatasetView) -> list[str] | None:
+    """What a view of somebody's shows, batch by batch; None if it says itself what that is."""
+    if hasattr(type(view), "fingerprint"):
+        return None
+    batches = [fingerprint_of(batch) for batch in view.batches(1000)]
+    if fingerprint_of(next(iter(view.batches(1000)))) != batches[0]:
+        raise Unidentifiable(
+            "the examples of a task are others at each reading: give the view a method "
+            "fingerprint() that returns what decides them"
+        )
+    return batches
 
 
 def masked(logits: Tensor, active: tuple[int, ...] | None) -> Tensor:
@@ -354,6 +443,15 @@ def _inactive(active: tuple[int, ...], n_outputs: int, device: torch.device) -> 
     off = torch.ones(n_outputs, dtype=torch.bool)
     off[list(active)] = False
     return off.to(device)
+
+
+def _check_dataset(dataset: object) -> None:
+    """Raise ValueError unless `dataset` is a data set of this package."""
+    if not hasattr(dataset, "train_images"):
+        raise ValueError(
+            f"dataset is {shortened(dataset)}: give one that cl.load or cl.Dataset.from_tensors "
+            "returns"
+        )
 
 
 def _views(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import json
 import math
 import numbers
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import plain
+from ..checks import plain, shortened, warn
 from ..data.tasks import Scenario, Task, check_scenario, joined
 from ..identity import Unidentifiable, attributes_of, fingerprint_of
 from ..models.flat import flatten
@@ -47,13 +48,14 @@ def _calls(kind: type, caller: str, hook: str) -> bool:
     return False
 
 
-def _forgets(kind: type, hook: str) -> bool:
-    """Whether a class overrides a hook that does something, and does not call it."""
+def forgets(kind: type, hook: str, *instead: str) -> bool:
+    """Whether a class overrides a hook that does something, and calls neither it nor `instead`."""
     inherited = next((v for each in kind.__mro__[1:] if (v := vars(each).get(hook))), None)
     mine = getattr(unwrap(vars(kind)[hook]), "__code__", None) if hook in vars(kind) else None
     if mine is None or inherited is None or not _names_in(inherited.__code__):
         return False
-    return hook not in _names_in(mine)
+    returns = any(each.opname.startswith("RETURN") for each in dis.get_instructions(mine))
+    return returns and not _names_in(mine) & {hook, *instead}  # else it always raises
 
 
 def _names_in(code: CodeType) -> set[str]:
@@ -76,7 +78,8 @@ class Method:
     training, `task` the task in training, `x` (B, …) and `y` (B, …) a batch of its examples.
 
     Attributes:
-        name, label: the method's name in code ("ewc") and in text ("EWC").
+        name, label: the method's name in code ("ewc") and in text ("EWC"); by default those of its
+            class.
         lam: λ ≥ 0, the strength of what protects the past; 0 is off. It may be set at any time and
             acts at the next step.
         kept: the attributes that are stored from one task to the next, and what each of them is:
@@ -111,6 +114,9 @@ class Method:
             TypeError: such a class is made; the message says what to override instead.
         """
         super().__init_subclass__(**options)
+        for name, default in {"name": cls.__name__.lower(), "label": cls.__name__}.items():
+            if not hasattr(cls, name):
+                setattr(cls, name, default)
         for hook, caller in _CALLED_BY.items():
             mine, theirs = _who_defines(cls, hook), _who_defines(cls, caller)
             order = cls.__mro__
@@ -121,7 +127,7 @@ class Method:
                     f"not call: override {caller} instead"
                 )
         for hook, arguments in _CALLS_ITS_OWN.items():
-            if _forgets(cls, hook):
+            if forgets(cls, hook):
                 raise TypeError(
                     f"{cls.__name__} overrides {hook}, whose work is lost: call "
                     f"super().{hook}({arguments}) in it"
@@ -354,6 +360,22 @@ def nbytes(value: object) -> int:
 
 
 def check_method(method: object) -> None:
-    """Raise ValueError unless `method` is an instance of `Method`."""
+    """Raise ValueError unless `method` is one that can be trained with, and does what it says."""
     if not isinstance(method, Method):
-        raise ValueError(f"method is {method!r}: give one, such as cl.EWC()")
+        raise ValueError(f"method is {shortened(method)}: give one, such as cl.EWC()")
+    kind = type(method)
+    if not method.name or {*method.name} & {*"/\\:\n\0"}:
+        raise ValueError(
+            f"the name of {kind.__name__} is {method.name!r}, as no file can be: choose another"
+        )
+    hooks = {k: v for k, v in vars(method).items() if callable(v) and hasattr(Method, k)}
+    try:  # what is set on a method must act like what is written in a class
+        type(kind.__name__, (kind,), hooks)
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    has_lam = "lam" in method.knobs or "lam" in vars(method)
+    if kind.penalty is not Method.penalty and not has_lam and not method.lam:
+        warn(
+            f"λ of {kind.__name__} is 0, so that its penalty does nothing: give the class a field "
+            "lam, as in @dataclass(eq=False) and lam: float = 1.0"
+        )

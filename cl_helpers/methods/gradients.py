@@ -16,7 +16,6 @@ against plain autograd, one sample at a time: where they differ or fail, it does
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from functools import partial
@@ -30,6 +29,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from tqdm.auto import tqdm
 
+from ..checks import warn
 from ..formats import format_duration
 from ..models.flat import flatten, unflatten
 from ..models.forward import evaluating
@@ -103,10 +103,9 @@ def _fastest(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf) -> Su
         began = perf_counter()
         _one_by_one(model, x, y, of, size_of)
         price = format_duration((perf_counter() - began) * len(data) / len(few))
-        warnings.warn(
+        warn(
             f"{type(model).__name__} is differentiated one example at a time, {len(data):,} times: "
-            f"about {price}",
-            stacklevel=2,
+            f"about {price}"
         )
     return way
 

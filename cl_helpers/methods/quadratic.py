@@ -15,7 +15,7 @@ from ..data.tasks import Task
 from ..data.views import DatasetView, PartialView, is_finite
 from ..formats import format_error, format_tensor
 from ..models.flat import flatten, unflatten
-from .base import TRACED, Remembering
+from .base import TRACED, Remembering, forgets
 
 TRIED = 2  # examples of the first task that Ω is tried out with
 
@@ -46,6 +46,24 @@ class Quadratic(Remembering):
         "theta_star": "anchor",
         "shapes": "",
     }
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Refuse a class that counts the penalty twice, or overrides what nothing calls.
+
+        Raises:
+            TypeError: such a class is made; the message says what to override instead.
+        """
+        super().__init_subclass__(**options)
+        if forgets(cls, "traced_loss", "loss"):
+            raise TypeError(
+                f"{cls.__name__} overrides traced_loss without the penalty: call "
+                "super().traced_loss(model, x, y) in it, or override task_loss"
+            )
+        if "importance" in vars(cls):
+            raise TypeError(
+                f"{cls.__name__} overrides importance, which only shows Ω by parameter: override "
+                "importance_of(model, task)"
+            )
 
     tasks_held: int = 0
     offset: float = 0.0  # what a method adds to the penalty that does not depend on θ
@@ -117,7 +135,7 @@ class Quadratic(Remembering):
     @property
     def _adds_gradient(self) -> bool:
         """Whether `after_backward` adds the penalty's gradient; a subclass may have another one."""
-        return self._leaves(Quadratic, "loss", "penalty")
+        return self._leaves(Quadratic, "loss", "penalty", "traced_loss")
 
     def after_backward(self, model: nn.Module) -> None:
         # Add the gradient of λ · penalty, λ Ω (θ − θ*), at an eighth of the cost of tracing it.
@@ -212,7 +230,7 @@ class PathIntegral(Quadratic):
             TypeError: it overrides `loss` or `penalty`.
         """
         super().__init_subclass__(**options)
-        for hook in ("loss", "penalty"):
+        for hook in ("loss", "penalty", "traced_loss"):
             if getattr(cls, hook) is not getattr(PathIntegral, hook):
                 raise TypeError(
                     f"{cls.__name__} overrides {hook}, but its path needs the gradient of the "

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
-from ..formats import format_tensor
+from ..checks import shortened
+from ..formats import first_line, format_error, format_tensor
 
 
 @contextmanager
@@ -37,7 +39,9 @@ _OLD_HOOKS = {f"torch.nn.utils.{name}" for name in ("weight_norm", "spectral_nor
 
 
 def check_weights(model: nn.Module) -> None:
-    """Raise ValueError, in a line, if `model` has weights that cannot be trained or copied."""
+    """Raise ValueError, in a line, if `model` is none, or cannot be trained or copied."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model is {shortened(model)}: give an nn.Module, such as cl.MLP()")
     for name, module in model.named_modules():
         where = f"{name}." if name else ""
         for own, value in module._parameters.items():
@@ -53,9 +57,19 @@ def check_weights(model: nn.Module) -> None:
                     "the old kind), which cannot be copied: use torch.nn.utils.parametrizations, "
                     "or remove the hook (remove_weight_norm, prune.remove)"
                 )
+    for name, p in model.named_parameters():
+        if p.is_meta or p.is_inference():
+            where = "the meta device" if p.is_meta else "torch.inference_mode()"
+            raise ValueError(f"{name} was made in {where}, and cannot be trained: make it without")
+    try:
+        deepcopy(model)
+    except Exception as error:  # of anybody's model
+        raise ValueError(
+            f"{type(model).__name__} cannot be copied ({format_error(error)}): do not keep what a "
+            "forward pass computes in its attributes, or keep it detached"
+        ) from error
 
 
-@torch.no_grad()
 def check_forward(model: nn.Module, x: Tensor, whose: str) -> Tensor:
     """Compute the logits (B, …) of a few inputs, in eval mode, to see that it works.
 
@@ -69,12 +83,13 @@ def check_forward(model: nn.Module, x: Tensor, whose: str) -> Tensor:
     """
     name = type(model).__name__
     try:
-        with evaluating(model):
+        with evaluating(model), torch.enable_grad():
             z = model(x)
     except Exception as error:  # of anybody's model
         raise ValueError(
             f"{name} does not take the images of {whose}, {x.dtype} of shape "
-            f"{(1, *x.shape[1:])}, and says: {(str(error).splitlines() or [repr(error)])[0]}"
+            f"{(1, *x.shape[1:])}, and says: {first_line(error)}"
+            f"{_cure(model, x)}"
         ) from error
     if not isinstance(z, Tensor) or z.shape[:1] != x.shape[:1]:
         given = format_tensor(z) if isinstance(z, Tensor) else f"a {type(z).__name__}"
@@ -84,4 +99,21 @@ def check_forward(model: nn.Module, x: Tensor, whose: str) -> Tensor:
         )
     if not z.is_floating_point():
         raise ValueError(f"{name} returns {format_tensor(z)}: return logits, as floats")
-    return z
+    if not z.requires_grad and any(p.requires_grad for p in model.parameters()):
+        raise ValueError(
+            f"the outputs of {name} do not depend on its weights for autograd: leave out detach, "
+            ".data, no_grad and NumPy in its forward"
+        )
+    return z.detach()
+
+
+def _cure(model: nn.Module, x: Tensor) -> str:
+    """What may help if the types of inputs and weights are not the same."""
+    kinds = {p.dtype for p in model.parameters() if p.is_floating_point()}
+    if x.dtype in kinds or not kinds:
+        return ""
+    return (
+        "; give the model as model.float()"
+        if x.is_floating_point()
+        else ("; if these are no indices, give the inputs as floats")
+    )

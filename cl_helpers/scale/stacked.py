@@ -21,7 +21,7 @@ from torch.func import functional_call, vmap
 from ..checks import at_least_one
 from ..data.tasks import Task
 from ..methods import Method
-from ..models.flat import Stack
+from ..models.flat import Stack, flatten
 from ..speed.cuda_graph import recorded
 from ..training.divergence import WatchedStep
 from ..training.events import Event
@@ -29,7 +29,7 @@ from ..training.loop import Learner
 from ..training.run import Run
 from ..training.settings import Settings
 from ..training.step import NOTHING, Step
-from ..training.train import events_of, identified, new_learner, prepared
+from ..training.train import events_of, identified_tasks, new_learner, prepared
 
 
 def train_together(
@@ -56,7 +56,7 @@ def train_together(
         `can_be_stacked`.
     """
     at_least_one("every", every)
-    tasks_digest = identified([*tasks])
+    tasks_digest = identified_tasks(tasks)
     tasks, settings = prepared(methods, tasks, settings)
     learners = [
         new_learner(method, model, tasks, replace(settings, seed=seed), tasks_digest, len(seeds))
@@ -115,6 +115,7 @@ class StackedStep(Step):
     ):
         self.methods, self.models, self.task = methods, models, task
         self.stack = Stack(models)
+        self.flat = flatten(models[0])
         self.optimize(self.stack.theta, self.stack.grad, settings, stage, before)
 
     def __call__(self, index: Tensor) -> Tensor:
@@ -169,7 +170,8 @@ class StackedLearner(Learner):
     def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
         goes_on = [not learner.run.diverged for learner in self.learners]
         self.learners = [*compress(self.learners, goes_on)]
-        for state in self.optimizer_state.get("state", {}).values():
+        before = self.optimizer_state.get("optimizer", {"state": {}})
+        for state in before["state"].values():
             state |= {k: v[goes_on] for k, v in state.items() if getattr(v, "ndim", 0) == 2}
         for learner in self.learners:
             learner.method.begin_task(learner.model, task)

@@ -25,7 +25,7 @@ from ..methods import Method
 from ..models.seeded import Seeded
 from ..training.run import Run
 from ..training.settings import LATER, Settings
-from ..training.train import identified, optimizer_name
+from ..training.train import identified, identified_tasks, optimizer_name
 from .older_runs import older_digests
 
 # What does not decide the result, or is in a name by itself.
@@ -152,7 +152,7 @@ class StoredRuns:
             | {
                 "optimizer": optimizer_name(self.settings),
                 "method_digest": identified(method),
-                "tasks_digest": identified([*self.tasks]),
+                "tasks_digest": identified_tasks(self.tasks),
                 "model_digest": identified(self.model, weights=False),
             }
         )

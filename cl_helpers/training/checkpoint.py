@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Generator
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import torch
 from torch import Tensor
 
+from ..checks import warn
 from ..files import replacing
+from ..formats import first_line
 from .events import Event
 from .loop import Learner
 from .settings import Settings
+from .unsaved import Unsaved
 
 # What it means when a digest differs.
 _OTHER = {
@@ -35,13 +41,21 @@ def saving(
         path: the file.
         learner: the one that is in training.
     """
-    before = _torchs_own(learner)
+    before, unsaved, said = _torchs_own(learner), Unsaved(learner), False
     with closing(events):
         for event in events:
             if event.kind == "task":
                 now = _torchs_own(learner)
                 drawn = any(not torch.equal(a, b) for a, b in zip(before, now, strict=True))
-                save(path, learner, event.step, now if drawn else [])
+                words = save(path, learner, event.step, now if drawn else [])
+                if not words and (changed := unsaved.changed(learner)):
+                    words = (
+                        f"{path} does not hold all that training has changed ({changed}): what is "
+                        "resumed from it may differ"
+                    )
+                if words and not said:
+                    warn(words)
+                    said = True
             yield event
 
 
@@ -52,7 +66,7 @@ def _torchs_own(learner: Learner) -> list[Tensor]:
     return [torch.get_rng_state(), *on_cuda]
 
 
-def save(path: str | os.PathLike, learner: Learner, step: int, torchs_own: list[Tensor]) -> None:
+def save(path: str | os.PathLike, learner: Learner, step: int, torchs_own: list[Tensor]) -> str:
     """Write all that the rest of the run depends on to `path`, completely or not at all.
 
     Args:
@@ -60,6 +74,9 @@ def save(path: str | os.PathLike, learner: Learner, step: int, torchs_own: list[
         learner: between two tasks.
         step: steps that are done.
         torchs_own: states of torch's global generators, if the run draws from these; else [].
+
+    Returns:
+        Why nothing was written; "" if it was.
     """
     run, method = learner.run, learner.method
     content = {
@@ -73,14 +90,26 @@ def save(path: str | os.PathLike, learner: Learner, step: int, torchs_own: list[
         "seconds": run.seconds,
         "end_task_seconds": run.end_task_seconds,
         "model": learner.model.state_dict(),
+        "buffers": dict(learner.model.named_buffers()),  # some are not in the line above
         "method": method.state(),
         "lam": method.lam,
         "optimizer": learner.optimizer_state if run.config["optimizer_state"] == "keep" else {},
         "generators": [generator.get_state() for generator in learner.generators],
         "torchs_own": torchs_own,
     }
+    try:
+        there = io.BytesIO()
+        torch.save(content, there)
+        there.seek(0)
+        torch.load(there, weights_only=True)
+    except Exception as error:  # of what somebody's method keeps
+        return (
+            f"{path} is not written, since it could not be read again ({first_line(error)}): keep "
+            "tensors, numbers, texts, lists and dicts of these in `kept`"
+        )
     with replacing(path) as file:
-        torch.save(content, file)
+        file.write(there.getbuffer())
+    return ""
 
 
 def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
@@ -97,18 +126,9 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
         ValueError: the file cannot be read, or belongs to another run; the message says which.
     """
     run, model, method = learner.run, learner.model, learner.method
-    try:
-        device = next(model.parameters()).device
-        with ZipFile(path) as archive:  # torch.load does not look at its checksums
-            if entry := archive.testzip():
-                raise ValueError(f"{entry} is damaged")
-        saved = torch.load(path, map_location=device, weights_only=True)
-        config = saved["config"]
-    except Exception as error:  # a damaged pickle or archive can raise anything
-        reason = (str(error).splitlines() or ["empty"])[0]
-        raise ValueError(
-            f"{path} is not a checkpoint that can be read ({reason}): delete it to start over"
-        ) from error
+    device = next(model.parameters()).device
+    saved = _read(Path(path), device)
+    config = saved["config"]
     if "method_digest" not in config:
         raise ValueError(
             f"{path} was written by an earlier version, which did not note what a method's code "
@@ -122,6 +142,9 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
                 "over"
             )
     model.load_state_dict(saved["model"])
+    with torch.no_grad():
+        for name, buffer in model.named_buffers():
+            buffer.copy_(saved.get("buffers", {}).get(name, buffer))
     method.restore(saved["method"])
     method.lam = saved["lam"]
     learner.optimizer_state = saved.get("optimizer", {})
@@ -133,3 +156,22 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
     for n, state in enumerate(saved["torchs_own"]):
         torch.cuda.set_rng_state(state.cpu(), device) if n else torch.set_rng_state(state.cpu())
     return saved["step"], saved["stages_done"]
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    """What is in the file; raises ValueError, with the cure, if it is no checkpoint."""
+    if path.is_dir():
+        raise ValueError(f"{path} is not a checkpoint that can be read: give a file in this folder")
+    try:
+        with ZipFile(path) as archive:  # torch.load does not look at its checksums
+            if entry := archive.testzip():
+                raise ValueError(f"{entry} is damaged")
+        saved = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # a damaged pickle or archive can raise anything
+        raise ValueError(
+            f"{path} is not a checkpoint that can be read ({first_line(error)}): give another "
+            "file, or delete it to start over"
+        ) from error
+    if not isinstance(saved, dict) or "config" not in saved:
+        raise ValueError(f"{path} holds something else than a checkpoint: give another file")
+    return saved

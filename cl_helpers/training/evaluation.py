@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -83,4 +82,4 @@ def as_of(now: Task, task: Task) -> Task:
         now: the task learned last.
         task: the task to evaluate.
     """
-    return replace(task, active=now.active) if task.scenario == "class" else task
+    return task.with_(active=now.active) if task.scenario == "class" else task

@@ -66,7 +66,7 @@ def training_loop(
             learner.record_epoch(t, epoch, asked[: t + 1])
             yield event("epoch", epoch, losses)
         learner.end_task()
-        learner.optimizer_state = learner.plain_step.optimizer.state_dict()
+        learner.optimizer_state = learner.plain_step.state()
         learner.record_task(t, asked[: t + 2])
         yield event("task", epoch, losses)
 
@@ -86,7 +86,7 @@ class Learner:
         taken: steps of this task so far.
         plain_step: one training step of this task.
         take_step: the same, perhaps made faster; takes the positions of a batch, returns its loss.
-        optimizer_state: what the optimiser had at the end of the task before, its `state_dict`.
+        optimizer_state: what the optimiser had at the end of the task before.
     """
 
     method: Method

@@ -155,10 +155,8 @@ class Run:
         content = {"format": FORMAT} | {
             k: v for k, v in vars(self).items() if k not in ("model", "method")
         }
-        content["accuracy"] = _without_nan(self.accuracy)
-        content["initial"] = _without_nan(self.initial)
         with replacing(path) as file:
-            file.write((json.dumps(content, allow_nan=False) + "\n").encode())
+            file.write((json.dumps(_finite(content), allow_nan=False) + "\n").encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Run:
@@ -173,12 +171,22 @@ class Run:
                 raise ValueError("written by another version")
             for key in ("accuracy", "initial"):
                 content[key] = np.array(content[key], dtype=float)
+            for entry in content["history"]:
+                entry["accuracy"] = np.array(entry["accuracy"], dtype=float).tolist()
             return cls(**content)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path} is not a saved run ({error}): delete it to train again"
             ) from error
 
 
-def _without_nan(a: NDArray) -> list:
-    return [_without_nan(x) if x.ndim else None if np.isnan(x) else float(x) for x in a]
+def _finite(value: Any) -> Any:
+    """`value` as JSON can have it: NaN is null, ∞ a text."""
+    match value:
+        case dict():
+            return {k: _finite(v) for k, v in value.items()}
+        case list() | tuple() | np.ndarray():
+            return [_finite(v) for v in value]
+        case float() | np.floating():
+            return None if np.isnan(value) else float(value) if np.isfinite(value) else str(value)
+    return value

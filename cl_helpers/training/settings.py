@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -35,8 +36,8 @@ class Settings:
             `torch.optim.AdamW` or `partial(torch.optim.AdamW, weight_decay=0.01)`. It sees one
             parameter, the vector θ of all weights.
         optimizer_state: what the optimiser has at the first step of a task: "fresh", the default,
-            nothing; "keep" the moments that it ended the task before with. Its learning rate is
-            that of the task.
+            nothing; "keep" the moments, and what else is in its `state_dict`, as the task before
+            has left it. Its learning rate is that of the task.
         momentum: of SGD, 0 to below 1. Default 0. Adam has its own.
         lr_decay: the learning rate of task t, counted from 0, is lr · lr_decayᵗ. Default 1.
         schedule: the learning rate within a task: "constant", the default, "step", "exponential",
@@ -178,6 +179,11 @@ def _made(make: MakesOptimizer, theta: torch.nn.Parameter, lr: float) -> torch.o
         ) from error
     if not isinstance(made, torch.optim.Optimizer):
         raise ValueError(f"optimizer made a {type(made).__name__}: return a torch.optim.Optimizer")
+    wrong = [g["lr"] for g in made.param_groups if not math.isclose(g.get("lr", lr), lr)]
+    if wrong:
+        raise ValueError(
+            f"optimizer made one with lr {wrong[0]:g}, not {lr:g}: hand lr on as it is"
+        )
     if [p for group in made.param_groups for p in group["params"]] != [theta]:
         raise ValueError("optimizer made one of other parameters: use those that it is given")
     closure = signature(made.step).parameters.get("closure")
@@ -201,7 +207,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
     try:
         probe = torch.zeros(1, device=torch.device(device))
         probe.item()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f'device {device!s} cannot be used ({reason}): try "cpu"') from None
     return probe.device

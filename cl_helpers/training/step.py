@@ -29,7 +29,7 @@ class Step:
         method, model, task: what protects the past, what learns, and what is learned.
         settings: which optimiser, and its learning rate.
         stage: how many tasks were trained on before. Default 0.
-        before: what the optimiser had after these, its `state_dict`; the settings say whether it
+        before: the `state` of the step in the task before; the settings say whether the optimiser
             goes on from there. Default: nothing.
     """
 
@@ -62,12 +62,21 @@ class Step:
         parameter.grad = grad
         self.optimizer = settings.optimizer_of(parameter, stage)
         if before and settings.optimizer_state == "keep":
+            if before["parameters"] != self.flat.shapes:
+                raise ValueError(
+                    'optimizer_state is "keep", but other parameters are trained than in the task '
+                    'before: choose "fresh"'
+                )
             rates = [group["lr"] for group in self.optimizer.param_groups]
-            self.optimizer.load_state_dict(dict(before))
+            self.optimizer.load_state_dict(before["optimizer"])
             for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate
         self.rates = settings.rates(stage, settings.n_steps(len(self.task.train)))
         self.rates = None if self.rates is None else self.rates.to(theta.device)
+
+    def state(self) -> dict[str, Any]:
+        """Collect what the next task's optimiser may go on from."""
+        return {"parameters": self.flat.shapes, "optimizer": self.optimizer.state_dict()}
 
     def set_rate(self, n: int) -> None:
         """Set the learning rate of the task's step n = 0, 1, …, if it has a schedule."""
@@ -81,6 +90,11 @@ class Step:
 
     def __call__(self, index: Tensor) -> Tensor:
         """Take a step on the examples at `index` (B,); return their loss, a 0-dim tensor."""
+        if not self.flat.is_current(self.model):
+            raise ValueError(
+                f"parameters of {type(self.model).__name__} were replaced, frozen or unfrozen "
+                "within a task: write into them (p.copy_, p.clamp_), freeze between tasks"
+            )
         self.flat.grad.zero_()
         x, y = self.task.train.batch(index)
         loss = self.method.traced_loss(self.model, x, y)

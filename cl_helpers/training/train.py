@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -15,17 +15,18 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from ..checks import at_least_one
-from ..data.tasks import Task, check_tasks
+from ..checks import at_least_one, shortened
+from ..data.tasks import Task, check_tasks, fingerprint
 from ..files import writable
 from ..identity import Unidentifiable, fingerprint_of, name_of
 from ..methods import Method, check_method
 from ..models.flat import flatten
-from ..models.forward import check_forward, check_weights
+from ..models.forward import check_weights
 from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
 from ..speed.cuda_graph import recorded
 from ..speed.precision import products
+from .before import check_fits
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
 from .divergence import AllDiverged
@@ -119,7 +120,7 @@ def train_steps(
     how = Settings.of(settings)
     at_least_one("every", every)
     there, how = prepared([method], tasks, how)
-    learner = new_learner(method, model, there, how, identified([*tasks]))
+    learner = new_learner(method, model, there, how, identified_tasks(tasks))
     return events_of(learner, there, how, checkpoint, every)
 
 
@@ -137,6 +138,8 @@ def prepared(
         ValueError: a method cannot be trained in the scenario of a task, there are no examples, or
             the device cannot be used.
     """
+    if torch.is_inference_mode_enabled():
+        raise ValueError("torch.inference_mode() is on, in which nothing can be trained: leave it")
     check_tasks(tasks)
     for method in methods:
         check_method(method)
@@ -178,9 +181,7 @@ def new_learner(
     set_dropout(model, settings.dropout, masks)
     method.rng = torch.Generator().manual_seed(~seed)  # other numbers than those of `order`
     flatten(model)  # refuses weights that cannot be trained
-    some = tasks[0].train
-    x, _ = some.batch(torch.arange(min(2, len(some)), device=some.device))
-    check_forward(model, x, tasks[0].name)
+    check_fits(model, tasks, settings)
     config = {
         "method": method.name,
         "class": name_of(type(method)),
@@ -192,7 +193,7 @@ def new_learner(
         "n_train": [len(stage.train) for stage in method.stages(tasks)],
         "model": str(model),
         "model_digest": model_digest,
-        "initial_weights_digest": identified(dict(model.state_dict())),
+        "initial_weights_digest": identified(model.state_dict() | dict(model.named_buffers())),
         **{k: v for k, v in vars(settings).items() if k != "cuda_graph"},
         "optimizer": optimizer_name(settings),
         "device": device.type,
@@ -223,8 +224,17 @@ def identified(thing: object, weights: bool = True) -> str:
 
     `weights` says whether the values of parameters and buffers count, as in `fingerprint_of`.
     """
+    return _or_reason(partial(fingerprint_of, thing, weights))
+
+
+def identified_tasks(tasks: Sequence[Task]) -> str:
+    """Compute the fingerprint of `tasks`; where there is none, say why, after NONE."""
+    return _or_reason(partial(fingerprint, tasks))
+
+
+def _or_reason(fingerprint: Callable[[], str]) -> str:
     try:
-        return fingerprint_of(thing, weights)
+        return fingerprint()
     except Unidentifiable as error:
         return f"{NONE}{error}"
 
@@ -268,6 +278,8 @@ def events_of(
             if (key.endswith("_digest") or key == "optimizer") and NONE in value:
                 reason = value.partition(NONE)[2]
                 raise Unidentifiable(f"no checkpoint can be written: {reason}")
+        if not isinstance(checkpoint, str | Path):
+            raise ValueError(f"checkpoint is {shortened(checkpoint)}: give the path of a file")
         writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():
             done = resume(checkpoint, learner)
@@ -282,7 +294,8 @@ def _at_work(
     clock, device = Clock(learner.runs), torch.device(settings.device)
     with closing(events):
         while True:
-            with clock.running(), products(settings.precision, device), suppress(AllDiverged):
+            at_work = products(settings.precision, device), torch.enable_grad()
+            with clock.running(), at_work[0], at_work[1], suppress(AllDiverged):
                 event = None
                 event = next(events, None)
             if event is None:

@@ -479,7 +479,6 @@ class Mortal(cl.EWC):
 
 class Faulty(cl.EWC):
     def end_task(self, model, task):
-        super().end_task(model, task)
         raise ZeroDivisionError("in the student's own method")
 
 
@@ -545,7 +544,6 @@ class Unsendable(Exception):
 
 class Complaining(cl.EWC):
     def end_task(self, model, task):
-        super().end_task(model, task)
         raise Unsendable("this", "that")
 
 

@@ -1,0 +1,96 @@
+"""What is found out before the first step, so that a mistake costs no training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from ..checks import warn
+from ..data.tasks import Task
+from ..data.views import DatasetView
+from ..formats import format_error, format_tensor
+from ..models.forward import check_forward, evaluating
+from .settings import Settings
+
+
+def check_fits(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> None:
+    """Find out whether `model` can be trained on `tasks` and evaluated.
+
+    Raises:
+        ValueError: it cannot, or a task's loss is none of its outputs.
+    """
+    kinds = set()
+    for task in tasks:
+        x, y = _first(task.train, 2)
+        if (kind := (type(task), x.shape[1:], x.dtype, task.n_outputs)) not in kinds:
+            z = check_forward(model, x, task.name)
+            _check_outputs(model, task, x, z)
+            _check_loss(task, z, y)
+            kinds.add(kind)
+    _check_last_batch(model, tasks, settings)
+
+
+def _first(view: DatasetView, n: int) -> tuple[Tensor, Tensor]:
+    return view.batch(torch.arange(min(n, len(view)), device=view.device))
+
+
+def _check_outputs(model: nn.Module, task: Task, x: Tensor, z: Tensor) -> None:
+    """Raise ValueError, or warn, where `z` are no logits (B, K) of the inputs `x` alone."""
+    name = type(model).__name__
+    if not task.classifies:
+        return
+    if z.ndim != 2:
+        raise ValueError(
+            f"{name} returns {format_tensor(z)} for {len(x)} inputs: return logits (B, K), or give "
+            "tasks with a loss, a log_likelihood, a prediction and a score of their own"
+        )
+    rows = z.detach().sum(1)
+    if z.shape[1] > 1 and bool((z >= 0).all() & (rows - 1).abs().lt(1e-4).all()):
+        warn(
+            f"{name} seems to return probabilities, which the loss takes for logits: leave out its "
+            "softmax"
+        )
+    alone = z[:1]
+    with evaluating(model), torch.no_grad(), suppress(Exception):  # one may be too few for it
+        alone = model(x[:1])
+    if z.isfinite().all() and not torch.allclose(alone, z[:1], rtol=1e-2, atol=1e-3):
+        warn(
+            f"{name} gives an input other outputs alone than beside another one, or at each call: "
+            "in eval mode accuracy and Ω then depend on the batch"
+        )
+
+
+def _check_loss(task: Task, z: Tensor, y: Tensor) -> None:
+    try:
+        loss = task.loss(z, y)
+    except Exception as error:  # of anybody's task
+        raise ValueError(
+            f"the loss of {task.name} cannot be computed of outputs {format_tensor(z)} and targets "
+            f"{format_tensor(y)}: {format_error(error)}"
+        ) from error
+    if not isinstance(loss, Tensor) or loss.ndim:
+        given = format_tensor(loss) if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
+        raise ValueError(f"the loss of {task.name} is {given}: return a tensor with one number")
+
+
+def _check_last_batch(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> None:
+    """Raise ValueError if an epoch ends with a single example, and `model` cannot take it."""
+    size = settings.batch_size
+    alone = [t for t in tasks if size == 1 or (len(t.train) % size == 1 and not settings.drop_last)]
+    norms = any(isinstance(m, nn.modules.batchnorm._NormBase) for m in model.modules())
+    if not alone or not norms:
+        return
+    x, _ = _first(alone[0].train, 1)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            deepcopy(model).train()(x)
+    except ValueError as error:
+        cure = "a larger batch_size" if size == 1 else "drop_last=True or another batch_size"
+        raise ValueError(
+            f"batch_size is {size}, so that a batch of {alone[0].name} has a single example, which "
+            f"{type(model).__name__} cannot normalise: choose {cure}"
+        ) from error
