@@ -96,6 +96,8 @@ class _Digests:
     def of(self, thing: Any) -> bytes:
         if isinstance(thing, np.number | np.bool_):
             thing = thing.item()  # a number is the same in NumPy and in Python
+        if isinstance(thing, FunctionType) and vars(thing).get("hooked"):
+            thing = thing.__wrapped__  # `step` of an optimiser, once PyTorch has made one
         if isinstance(thing, bytes):
             return _hashed("bytes", thing)
         if type(thing) in _ATOMS:

@@ -20,7 +20,7 @@ import psutil
 import torch
 from loky.process_executor import TerminatedWorkerError
 
-from ..checks import at_least_one
+from ..checks import at_least_one, plain
 from ..formats import format_error
 from ..training.run import Run
 
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
     from dask.distributed import Client
 
 Engine: TypeAlias = "str | int | Client"
+
+
+class OtherCode(RuntimeError):
+    """A worker would train other code than the process that asks for it."""
+
 
 PATIENCE = 3  # times in a row that local processes may die with nothing finished in between
 MEMORY = 2**30  # bytes that a process needs: Python, PyTorch and MNIST
@@ -83,9 +88,9 @@ class Workers:
                     report(len(left.pop(i)))
                     failures = 0
                     yield i, runs
-            except TerminatedWorkerError:
+            except (TerminatedWorkerError, OtherCode):  # new processes import everything anew
                 failures += 1
-                if failures == PATIENCE:
+                if failures == PATIENCE or not self.local:
                     raise
 
 
@@ -127,6 +132,7 @@ def workers(engine: Engine, device: torch.device) -> Iterator[Workers]:
     Raises:
         ValueError: there is no such engine, or it does not answer.
     """
+    engine = plain(engine)  # a number of NumPy's
     if engine == "local":
         engine = 1 if device.type == "cuda" else _how_many_here()
     if isinstance(engine, int):

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..data.tasks import Task
 from ..data.views import SplitView
-from ..identity import fingerprint_of, name_of
+from ..identity import fingerprint_of, foreign, name_of
 from ..methods import METHODS, Method
 from ..training.settings import LATER, Settings
 
@@ -70,6 +70,7 @@ def _is_plain(method: Method) -> bool:
     """Whether a method is one of the package, as it was then, with nothing else set on it."""
     return (
         METHODS.get(method.name) is type(method)
+        and not foreign(type(method))
         and all(method.knobs.get(k, before) == before for k, before in _NEWER.items())
         and fingerprint_of(method) == fingerprint_of(type(method)(**method.knobs))
     )
@@ -81,8 +82,10 @@ def _is_ours(thing: object) -> bool:
 
 def _is_unchanged(model: nn.Module) -> bool:
     """Whether all modules are of this package or PyTorch, without hooks or methods of their own."""
-    return all(
+    return all(p.requires_grad for p in model.parameters()) and all(
         type(module).__module__.startswith(("cl_helpers.", "torch."))
+        and module.training
+        and not foreign(type(module))
         and not any(value for name, value in vars(module).items() if "_hooks" in name)
         and not any(callable(getattr(type(module), name, None)) for name in vars(module))
         for module in model.modules()

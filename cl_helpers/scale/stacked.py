@@ -29,7 +29,7 @@ from ..training.loop import Learner
 from ..training.run import Run
 from ..training.settings import Settings
 from ..training.step import NOTHING, Step
-from ..training.train import events_of, identified_tasks, new_learner, prepared
+from ..training.train import events_of, identified, identified_tasks, new_learner, prepared
 
 
 def train_together(
@@ -66,7 +66,9 @@ def train_together(
     return events_of(learner, tasks, settings, checkpoint, every)
 
 
-def can_be_stacked(method: Method, model: nn.Module, x: Tensor) -> bool:
+def can_be_stacked(
+    method: Method, model: nn.Module, x: Tensor, y: Tensor | None = None, task: Task | None = None
+) -> bool:
     """Whether a model can take its steps together with others of its shape.
 
     This is so where autograd differentiates the plain task loss and the model is a function of its
@@ -76,24 +78,34 @@ def can_be_stacked(method: Method, model: nn.Module, x: Tensor) -> bool:
         method: of the model.
         model: the network.
         x: (B, …) inputs to try it on.
+        y, task: their targets, and the task whose loss is tried too. None, the default, tries the
+            model alone.
     """
     return (
         method.traces_task_loss
         and all(p.requires_grad for p in model.parameters())
         and not any(True for _ in model.buffers())
-        and _can_be_mapped(model, x)
+        and not any(m._backward_hooks or m._backward_pre_hooks for m in model.modules())
+        and _can_be_mapped(model, x, y, task)
     )
 
 
-def _can_be_mapped(model: nn.Module, x: Tensor) -> bool:
-    """Whether `vmap` works with the model: not if it draws random numbers or reads values."""
+def _can_be_mapped(model: nn.Module, x: Tensor, y: Tensor | None, task: Task | None) -> bool:
+    """Whether `vmap` works: not with random numbers, or what decides by values; nor counters."""
     copy = deepcopy(model).train()  # a buffer or a counter may be written to
+    before = identified(copy, weights=False)
     pairs = {name: torch.stack([p.detach()] * 2) for name, p in copy.named_parameters()}
+
+    def loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor | None) -> Tensor:
+        z = functional_call(copy, parameters, (x,))
+        return z if y is None or task is None else task.loss(z, y)
+
+    twice = (torch.stack([x] * 2), None if y is None else torch.stack([y] * 2))
     try:
-        vmap(partial(functional_call, copy))(pairs, torch.stack([x] * 2))
+        vmap(loss, in_dims=(0, 0, None if y is None else 0))(pairs, *twice)
     except RuntimeError:
         return False
-    return True
+    return identified(copy, weights=False) == before
 
 
 class StackedStep(Step):

@@ -10,7 +10,6 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +83,18 @@ class StoredRuns:
         without = {*NOT_IN_DIGEST, *at_default}
         chosen = {k: v for k, v in vars(settings).items() if k not in without}
         self.shared = fingerprint(tasks), fingerprint_of(model, weights=not drawn), chosen
-        self.older = cache(older_digests(tasks, model, drawn, settings))
+        self.older = older_digests(tasks, model, drawn, settings)
 
     def members(self, methods_and_seeds: Iterable[tuple[Method, int]]) -> list[Member]:
         """Each run with the file that it is saved in."""
         members = [Member(method, seed) for method, seed in methods_and_seeds]
         if self.home is None:
             return members
-        digest = cache(lambda method: fingerprint_of((method, *self.shared))[:8])
-        return [replace(m, path=self.home / f"{_start(m)}{digest(m.method)}.json") for m in members]
+        methods = {id(m.method): m.method for m in members}  # two may be equal and act otherwise
+        digests = {key: fingerprint_of((m, *self.shared))[:8] for key, m in methods.items()}
+        return [
+            replace(m, path=self.home / f"{_start(m)}{digests[id(m.method)]}.json") for m in members
+        ]
 
     def find(self, members: Sequence[Member]) -> dict[Member, Run]:
         """Read those runs that are there; say in a line what differs from what is asked."""
@@ -115,14 +117,17 @@ class StoredRuns:
         assert member.path is not None
         if member.path.name in self.there:
             return member.path.name
+        if _start(member) not in self.alike:
+            return None
         old = (f"{_start(member)}{digest}.json" for digest in self.older(member.method))
         return next((name for name in old if name in self.there), None)
 
     def _elsewhere(self, run: Run) -> Iterator[str]:
         """What was other when `run` was trained, and does not count."""
-        device, torchs = torch.device(self.settings.device).type, run.config["versions"]["torch"]
-        if run.config["device"] != device:
-            yield f"on {run.config['device']}, not {device}"
+        device, there = torch.device(self.settings.device).type, run.config.get("device")
+        torchs = run.config.get("versions", {}).get("torch")
+        if there != device:
+            yield f"on {there}, not {device}"
         if torchs != torch.__version__:
             yield f"with torch {torchs}, not {torch.__version__}"
 
@@ -132,8 +137,11 @@ class StoredRuns:
         name = self.alike.get(_start(member))
         if name is None:
             return None
-        there, asked = Run.load(self.home / name).config, self._config(member.method)
-        there = there | there["knobs"]
+        try:
+            there = Run.load(self.home / name).config
+        except ValueError:  # it is not the one that is asked for
+            return None
+        there, asked = there | there.get("knobs", {}), self._config(member.method)
         differs = [key for key in asked if key in there and there[key] != asked[key]]
         texts = [
             key if key.endswith("digest") else f"{key} {there[key]!r}, not {asked[key]!r}"

@@ -8,9 +8,10 @@ Dask cluster (`engines.py`). A run that is on disk already is not trained again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from copy import copy, deepcopy
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
-from itertools import cycle
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tqdm.auto import tqdm
 
 from ..checks import at_least_one, seeded
 from ..data.tasks import Task, check_tasks
+from ..identity import Unidentifiable, fingerprint_of
 from ..methods import Method, check_method
 from ..models.forward import check_weights
 from ..models.seeded import set_dropout
@@ -27,7 +29,7 @@ from ..models.small import mlp_for
 from ..training.run import Run
 from ..training.settings import Settings, pick_device
 from ..training.train import NONE, identified
-from .engines import Engine, workers
+from .engines import Engine, OtherCode, workers
 from .stacked import can_be_stacked, train_together
 from .stored_runs import Member, StoredRuns
 
@@ -44,18 +46,36 @@ class Chunk:
     Args:
         members: the runs.
         tasks, model, settings: what they share, as in `sweep`.
+        code: what `identified_code` gave where the chunk was made.
     """
 
     members: Sequence[Member]
     tasks: Sequence[Task]
     model: nn.Module | None
     settings: Settings
+    code: str = ""
+
+    def identified_code(self) -> str:
+        """Compute a digest of the code that acts; "" where there is none."""
+        acting = [m.method for m in self.members], [*map(type, self.tasks)], self.settings
+        with suppress(Unidentifiable):
+            return fingerprint_of((self.model, *acting), weights=False)
+        return ""
 
     def __len__(self) -> int:
         return len(self.members)
 
     def train(self, report: Callable[[float], object]) -> list[Run]:
-        """Train all runs; call `report` with the progress since the last call, in runs."""
+        """Train all runs; call `report` with the progress since the last call, in runs.
+
+        Raises:
+            OtherCode: this process has imported other code than the one that asks.
+        """
+        if self.code and self.code != self.identified_code():
+            raise OtherCode(
+                "a worker has other code than this process, which was changed after an import: "
+                "start the workers anew, or choose engine=1"
+            )
         runs: Sequence[Run] = ()
         done = 0
         for event in train_together(
@@ -124,6 +144,7 @@ def sweep(
     how = replace(how, device=str(device) if device.index else device.type)
     if model is not None:
         check_weights(model)
+        _check_hooks(model)
     like = mlp_for(tasks) if model is None else deepcopy(model)
     stored = StoredRuns(folder, tasks, like, how)
     members = stored.members(members_of)
@@ -138,6 +159,7 @@ def sweep(
         chunks = [
             Chunk(group, tasks, model, how) for group in _groups(left, like, tasks, size, pool.n)
         ]
+        chunks = [replace(chunk, code=chunk.identified_code()) for chunk in chunks]
         bar = tqdm(
             desc=f"{max(map(len, chunks))} together" if chunks else "all there",
             total=float(len(members)),
@@ -164,6 +186,16 @@ def sweep(
     return [runs[m] for m in members if m in runs]
 
 
+def _check_hooks(model: nn.Module) -> None:
+    """Raise ValueError if a parameter has a hook, which copies of the model would not have."""
+    for name, p in model.named_parameters():
+        if p._backward_hooks or p._post_accumulate_grad_hooks:
+            raise ValueError(
+                f"{name} has a hook, which the copies of a sweep lose: register it in the model's "
+                "forward, or train with cl.train"
+            )
+
+
 def how_many_fit(model: nn.Module, device: torch.device) -> int:
     """Estimate how many models like `model` should take their steps together on `device`."""
     n_parameters = sum(p.numel() for p in model.parameters())
@@ -177,14 +209,16 @@ def _groups(
     members: Sequence[Member], model: nn.Module, tasks: Sequence[Task], size: int, n_workers: int
 ) -> list[list[Member]]:
     """Groups of at most `size` with one class of method, alike in cost, enough for all workers."""
-    x, _ = tasks[0].train.batch(torch.zeros(2, dtype=torch.long))
-    x = x.to(next(model.parameters()).device)
+    x, y = tasks[0].train.batch(torch.zeros(2, dtype=torch.long))
+    device = next(model.parameters()).device
+    x, y = x.to(device), y.to(device)
     kinds: dict[type, list[Member]] = {}
     for member in members:
         kinds.setdefault(type(member.method), []).append(member)
     groups = []
     for kind in kinds.values():
-        most = size if can_be_stacked(kind[0].method, model, x) else 1
+        alike = all(member.method.traces_task_loss for member in kind)
+        most = size if alike and can_be_stacked(kind[0].method, model, x, y, tasks[0]) else 1
         share = -(-n_workers * len(kind) // len(members))  # of the workers
         n = max(-(-len(kind) // most), min(share, len(kind)))
         groups += [kind[i::n] for i in range(n)]
@@ -227,11 +261,25 @@ def _with_each_lam(methods: Sequence[Any], lam: object) -> list[Method]:
     for method in methods:
         if "lam" not in method.knobs:
             raise ValueError(f"{method.label} has no λ: sweep it apart, without lam")
-    strengths = _listed("lam", lam, 100.0)
-    every = [copy(method) for method in methods for _ in strengths]
-    for method, strength in zip(every, cycle(strengths), strict=False):
-        method.lam = strength
-    return every
+    return [_with_lam(m, strength) for m in methods for strength in _listed("lam", lam, 100.0)]
+
+
+def _with_lam(method: Method, lam: float) -> Method:
+    """A copy with another λ, made anew, since its class may compute something from λ."""
+    arguments = [p for p in signature(type(method)).parameters if hasattr(method, p)]
+    try:
+        made = type(method)(**{p: getattr(method, p) for p in arguments} | {"lam": lam})
+    except TypeError:
+        raise ValueError(
+            f"{type(method).__name__} cannot be made with another λ: name it lam in __init__, keep "
+            "all arguments as attributes, or give a list of methods without lam"
+        ) from None
+    return set_on(made, {k: v for k, v in vars(method).items() if k not in vars(made)})
+
+
+def set_on(method: Method, attributes: dict[str, Any]) -> Method:
+    vars(method).update(attributes)
+    return method
 
 
 def _listed(name: str, values: object, example: object) -> list[Any]:
