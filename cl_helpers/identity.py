@@ -97,7 +97,7 @@ class _Digests:
         if isinstance(thing, np.number | np.bool_):
             thing = thing.item()  # a number is the same in NumPy and in Python
         if isinstance(thing, FunctionType) and vars(thing).get("hooked"):
-            thing = thing.__wrapped__  # `step` of an optimiser, once PyTorch has made one
+            thing = vars(thing)["__wrapped__"]  # `step` of an optimiser, once PyTorch has made one
         if isinstance(thing, bytes):
             return _hashed("bytes", thing)
         if type(thing) in _ATOMS:
@@ -160,7 +160,7 @@ class _Digests:
     def of_class(self, kind: type) -> bytes:
         if not is_installed(kind):
             own = {k: v for k, v in vars(kind).items() if k not in _ADDED and not _is_slot(v)}
-            return self.all("class", kind.__qualname__, kind.__bases__, dict(sorted(own.items())))
+            return self.all("class", kind.__name__, kind.__bases__, dict(sorted(own.items())))
         return self.all("class", name_of(kind), _version(kind.__module__), *foreign(kind))
 
 

@@ -7,8 +7,10 @@ normalised floats when it is needed.
 from __future__ import annotations
 
 import hashlib
+import numbers
 import os
 import sys
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
@@ -21,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..checks import one_of
+from ..checks import one_of, warn
 from ..files import replacing
 from ..formats import format_tensor
 from .download import DataError, Offline, download
@@ -75,6 +77,7 @@ class Dataset:
     # For `source`: where `load` found it, and in which state its tensors then were.
     _source: tuple[str, str | None, int, int] | None = field(default=None, init=False, repr=False)
     _versions: tuple[int, ...] = field(default=(), init=False, repr=False)
+    _checksum: int = field(default=0, init=False, repr=False)
     _copies: dict[torch.device, Dataset] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -131,6 +134,8 @@ class Dataset:
                 f"the training inputs are {format_tensor(x)}, those to test with "
                 f"{format_tensor(x_test)}: give both alike"
             )
+        if class_names is None:
+            _check_labels(torch.cat([y, y_test]).unique())
         names = map(str, range(1 + int(max(y.max(), y_test.max()))))
         names = names if class_names is None else map(str, class_names)
         if x.dtype == torch.uint8:
@@ -183,6 +188,9 @@ class Dataset:
 
     def first(self, n_train: int, n_test: int) -> Dataset:
         """Return the first `n_train` training and `n_test` test images, without copying them."""
+        for name, n in {"n_train": n_train, "n_test": n_test}.items():
+            if not isinstance(n, numbers.Integral):
+                raise ValueError(f"{name} is {n!r}: choose a whole number")
         part = replace(
             self,
             train_images=self.train_images[:n_train],
@@ -198,9 +206,9 @@ class Dataset:
 
         None if the data do not come from `load`, or were changed by `replace` or in place.
         """
-        return (
-            self._source if self._versions == tuple(v._version for v in self._tensors()) else None
-        )
+        if self._source is None or self._versions != tuple(v._version for v in self._tensors()):
+            return None
+        return self._source if self._checksum == _checksum(self) else None  # NumPy counts none
 
     def fingerprint(self) -> object:
         """Return what identifies the data: where they can be loaded again, or all their content."""
@@ -239,6 +247,18 @@ class Dataset:
             }
             self._copies[device] = replace(self, **moved)
         return self._copies[device]
+
+
+def _check_labels(labels: Tensor) -> None:
+    """Raise ValueError, or warn, where the different `labels` (n,) do not look like 0, 1, …"""
+    n_classes = 1 + int(labels.max())
+    if n_classes > max(100, 10 * len(labels)):
+        raise ValueError(
+            f"the labels go up to {n_classes - 1}, but only {len(labels)} occur: number them "
+            "(np.unique(labels, return_inverse=True)), or give class_names"
+        )
+    if labels[0] != 0:
+        warn(f"no example has the label 0; the first is {int(labels[0])}: labels count from 0")
 
 
 def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:
@@ -280,7 +300,17 @@ def _from(where: tuple[str, str | None], data: Dataset) -> Dataset:
     source = (*where, len(data.train_labels), len(data.test_labels))
     object.__setattr__(known, "_source", source)  # `replace` does not take it along
     object.__setattr__(known, "_versions", tuple(v._version for v in known._tensors()))
+    object.__setattr__(known, "_checksum", _checksum(known))
     return known
+
+
+def _checksum(data: Dataset) -> int:
+    """Of all bytes on the host: what is on another device was copied from there."""
+    checksum = 0
+    for tensor in data._tensors():
+        if tensor.device.type == "cpu":
+            checksum = zlib.crc32(tensor.contiguous().numpy().data, checksum)
+    return checksum
 
 
 @cache

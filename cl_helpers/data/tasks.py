@@ -318,7 +318,7 @@ def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
             raise ValueError(f"cannot hold {n} examples out of {len(train)} in {task.name}")
         order = torch.randperm(len(train), generator=seeded(seed))
         rest, held = order[n:].sort().values, order[:n].sort().values
-        kept.append(replace(task, train=train.only(rest), test=train.only(held)))
+        kept.append(task.with_(train=train.only(rest), test=train.only(held)))
     return kept
 
 

@@ -165,7 +165,7 @@ class SplitView(DatasetView):
 
     def to(self, device: torch.device) -> SplitView:
         def move(part: Any) -> Any:
-            return None if part is None else part.to(device)
+            return part.to(device) if hasattr(part, "to") else part
 
         return replace(
             self,

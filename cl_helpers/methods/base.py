@@ -87,6 +87,7 @@ class Method:
         scenarios: those that the method can be trained in: "task", "domain", "class".
         recordable: whether every step runs the same operations, so that a CUDA graph can replay
             it. False where a step draws random numbers on the host.
+        mixes_tasks: whether inputs of several tasks come together, and so must have one shape.
         interval: steps from one `after_interval` to the next; 0, the default, is never.
         rng: the generator that the method draws from, one for each run; None is torch's global one.
         task: the task in training, or the last one; None before any training.
@@ -100,6 +101,7 @@ class Method:
     kept: ClassVar[dict[str, str]] = {}
     scenarios: ClassVar[tuple[Scenario, ...]] = ("task", "domain", "class")
     recordable: ClassVar[bool] = True
+    mixes_tasks: ClassVar[bool] = False
 
     rng: torch.Generator | None = None
     lam: float = 0.0
@@ -329,6 +331,7 @@ class Joint(Method):
 
     name = "joint"
     label = "Joint"
+    mixes_tasks = True
 
     def stages(self, tasks: Sequence[Task]) -> Sequence[Task]:
         return [joined(tasks)]

@@ -40,6 +40,7 @@ class DGR(Teacher):
     name = "dgr"
     label = "DGR"
     recordable = False
+    mixes_tasks = True
     kept = Teacher.kept | {"dreams": "generator"}
 
     hidden: int = 400
@@ -51,6 +52,12 @@ class DGR(Teacher):
             at_least_one(knob, getattr(self, knob))
         above_zero("lr", self.lr)
 
+    def check_task(self, task: Task) -> None:
+        super().check_task(task)
+        x, _ = task.train.batch(torch.arange(1, device=task.train.device))
+        if not x.is_floating_point():
+            raise ValueError(f"DGR draws numbers, but the inputs of {task.name} are {x.dtype}")
+
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
         x = task.train.batch(torch.arange(1))[0].to(next(model.parameters()))
@@ -58,8 +65,7 @@ class DGR(Teacher):
         if self.competed:
             self.generator.load_state_dict(self.dreams)
             self.old_generator = frozen(self.generator, self.dreams)
-        else:
-            self.generator.fit_range(task.train)
+        self.generator.fit_range(task.train, wider=bool(self.competed))
         self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=self.lr, fused=True)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ..checks import above_zero, at_least_one
 from ..data.tasks import Task
+from ..formats import format_tensor
 from ..models.forward import evaluating
 from .old_outputs import Teacher, columns
 
@@ -45,6 +46,7 @@ class ICaRL(Teacher):
     label = "iCaRL"
     scenarios = ("class",)
     recordable = False
+    mixes_tasks = True
     kept = Teacher.kept | {"exemplars": "exemplars", "means": "class means"}
 
     memory: int = 500
@@ -72,6 +74,15 @@ class ICaRL(Teacher):
                 f"iCaRL compares features, but {type(model).__name__} has none: give it a method "
                 "features(x), all but the last layer"
             )
+        x, _ = task.train.batch(torch.arange(min(2, len(task.train)), device=task.train.device))
+        with evaluating(model), torch.no_grad():
+            compute: Any = model.features
+            seen = compute(x.to(next(model.parameters()).device))
+        if not isinstance(seen, Tensor) or seen.ndim != 2:
+            given = format_tensor(seen) if isinstance(seen, Tensor) else f"a {type(seen).__name__}"
+            raise ValueError(
+                f"features of {type(model).__name__} gives {given}: return vectors (B, d)"
+            )
         if self.competed:
             self.x = torch.cat(list(self.exemplars.values()))
             counts = torch.tensor([len(x) for x in self.exemplars.values()])
@@ -88,7 +99,7 @@ class ICaRL(Teacher):
         if self.competed:
             with torch.no_grad():
                 q = (self.teacher(x) / self.temperature).sigmoid()
-            known = list(self.competed[-1] or ())
+            known = list(self.exemplars if self.competed[-1] is None else self.competed[-1])
             targets[:, known] = q[:, known]
         seen = None if self.task is None else self.task.active
         loss = F.binary_cross_entropy_with_logits(

@@ -24,6 +24,7 @@ class Memory(OldOutputs):
 
     kept = OldOutputs.kept | {"x": "exemplars", "y": "exemplars", "of": "exemplars"}
     recordable = False
+    mixes_tasks = True
 
     memory: int
     x: Tensor
@@ -107,7 +108,7 @@ class TaskMemory(Memory):
         data = task.train.to(next(model.parameters()).device)
         index = evenly(data.y, share, self.rng)
         x, y = data.batch(index)
-        of = torch.full_like(y, t)
+        of = torch.full((len(y),), t, device=y.device)
         if t:
             stays = torch.cat([(self.of == k).nonzero()[:share, 0] for k in range(t)])
             x, y, of = (
@@ -124,7 +125,7 @@ def evenly(y: Tensor, n: int, rng: torch.Generator | None) -> Tensor:
     long as no class runs out of examples.
 
     Args:
-        y: (N,) labels.
+        y: (N,) labels; other targets are drawn from at random.
         n: how many to draw; all N if N is less.
         rng: generator of the draws; None is torch's global one.
 
@@ -132,6 +133,8 @@ def evenly(y: Tensor, n: int, rng: torch.Generator | None) -> Tensor:
         Their positions in `y`.
     """
     order = torch.randperm(len(y), generator=rng).to(y.device)
+    if y.ndim > 1 or y.is_floating_point():  # no classes
+        return order[:n]
     shuffled = y[order]
     turn = torch.zeros_like(shuffled)
     for label in shuffled.unique():

@@ -56,6 +56,9 @@ def set_dropout(
         layer.generator = generator
 
 
+_NORMS = nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm
+
+
 class Seeded(nn.Module):
     """Base of models whose initial weights are fixed by a seed.
 
@@ -78,7 +81,7 @@ class Seeded(nn.Module):
                 bound = layer.weight[0].numel() ** -0.5
                 for p in layer.parameters():
                     p.copy_(torch.empty(p.shape).uniform_(-bound, bound, generator=generator))
-            elif isinstance(layer, nn.BatchNorm2d):
+            elif isinstance(layer, _NORMS):
                 layer.reset_parameters()
 
     def is_untouched(self) -> bool:

@@ -151,9 +151,16 @@ class VAE(nn.Module):
         self.register_buffer("low", torch.tensor(0.0))
         self.register_buffer("high", torch.tensor(1.0))
 
-    def fit_range(self, data: DatasetView) -> None:
-        """Set `low` and `high` to the smallest and the largest value in the inputs of `data`."""
+    def fit_range(self, data: DatasetView, *, wider: bool = False) -> None:
+        """Set `low` and `high` to the smallest and the largest value in the inputs of `data`.
+
+        Args:
+            data: the inputs.
+            wider: whether the range as it was is kept, and only made wider. Default False.
+        """
         ranges = [torch.stack(x.aminmax()) for x, _ in data.batches(1000)]
+        if wider:
+            ranges.append(torch.stack([self.low, self.high]))
         self.low.copy_(torch.stack(ranges)[:, 0].min())
         self.high.copy_(torch.stack(ranges)[:, 1].max())
 

@@ -23,7 +23,7 @@ from ..data.tasks import Task
 from ..methods import Method
 from ..models.flat import Stack, flatten
 from ..speed.cuda_graph import recorded
-from ..training.divergence import WatchedStep
+from ..training.divergence import WatchedStep, look_at_weights
 from ..training.events import Event
 from ..training.loop import Learner
 from ..training.run import Run
@@ -217,6 +217,10 @@ class StackedLearner(Learner):
         runs = [learner.run for learner in self.learners]
         self.watched.look(runs, self.plain_step.stack.theta, t)
         super().record_epoch(t, epoch, tasks)
+
+    def record_task(self, t: int, tasks: Sequence[Task]) -> None:
+        look_at_weights([learner.run for learner in self.learners], t, self.taken)
+        super().record_task(t, tasks)
 
     def end_task(self) -> None:
         for learner in self.learners:

@@ -13,6 +13,7 @@ from ..checks import warn
 from ..data.tasks import Task
 from ..data.views import DatasetView
 from ..formats import format_error, format_tensor
+from ..methods import Method
 from ..models.forward import check_forward, evaluating
 from .settings import Settings
 
@@ -32,6 +33,19 @@ def check_fits(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> N
             _check_loss(task, z, y)
             kinds.add(kind)
     _check_last_batch(model, tasks, settings)
+
+
+def check_shapes(method: Method, tasks: Sequence[Task]) -> None:
+    """Raise ValueError if `method` puts inputs together that differ in shape."""
+    if not method.mixes_tasks:
+        return
+    shapes = {_first(task.train, 1)[0].shape[1:]: task.name for task in tasks}
+    if len(shapes) > 1:
+        (one, its), (other, others) = [*shapes.items()][:2]
+        raise ValueError(
+            f"{method.label} puts inputs of several tasks together, but those of {its} have shape "
+            f"{tuple(one)}, those of {others} {tuple(other)}: give all of one shape"
+        )
 
 
 def _first(view: DatasetView, n: int) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..data.tasks import Task
 from ..speed.passes import CountedStep, Passes
-from .divergence import WatchedStep
+from .divergence import WatchedStep, look_at_weights
 from .events import Event
 from .loop import Learner
 from .run import Run
@@ -31,17 +31,33 @@ class TrackedLearner(Learner):
     Attributes:
         passes: through the network, in one step of the task in training.
         watched: the step, which keeps its losses.
+        stage: of the task in training, 0, 1, …
     """
 
     faster: Callable[[Step], Callable[[Tensor], Tensor]]
     passes: Passes = field(default_factory=Passes)
     watched: WatchedStep = field(init=False)
+    stage: int = field(init=False)
 
     def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
         super().begin_task(task, settings, stage)
+        self.stage = stage
         self.passes = Passes()
         counted = CountedStep(self.faster(self.plain_step), self.model, task, self.passes)
         self.take_step = self.watched = WatchedStep(counted, task)
+
+    def step(self, index: Tensor) -> Tensor:
+        try:
+            return super().step(index)
+        except Exception:  # a loss may not take outputs that are not finite
+            if not bool(self.plain_step.flat.theta.isfinite().all()):
+                t = len(self.run.accuracy) - len(self.run.config["n_train"]) + self.stage
+                look_at_weights(self.runs, t, self.taken)
+            raise
+
+    def record_task(self, t: int, tasks: Sequence[Task]) -> None:
+        look_at_weights(self.runs, t, self.taken)
+        super().record_task(t, tasks)
 
     def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task]) -> None:
         self.watched.look(self.runs, self.plain_step.flat.theta[None], t)

@@ -19,6 +19,21 @@ class AllDiverged(Exception):
     """There is no run left to go on with."""
 
 
+def look_at_weights(runs: Sequence[Run], t: int, step: int) -> None:
+    """Note in each run whether its weights or buffers are finite after `step` of task `t`.
+
+    Raises:
+        AllDiverged: none is.
+    """
+    for run in runs:
+        model, _ = run.learner
+        there = [v for v in (*model.parameters(), *model.buffers()) if v.is_floating_point()]
+        if run.diverged is None and not all(bool(v.isfinite().all()) for v in there):
+            run.diverged = {"task": t, "step": step, "loss": None}
+    if all(run.diverged for run in runs):
+        raise AllDiverged
+
+
 class WatchedStep:
     """A step that keeps the losses of an epoch.
 

@@ -26,7 +26,7 @@ from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
 from ..speed.cuda_graph import recorded
 from ..speed.precision import products
-from .before import check_fits
+from .before import check_fits, check_shapes
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
 from .divergence import AllDiverged
@@ -145,6 +145,7 @@ def prepared(
         check_method(method)
         for task in tasks:
             method.check_task(task)
+        check_shapes(method, tasks)
     for task in tasks:
         if not settings.n_steps(len(task.train)):
             raise ValueError(
