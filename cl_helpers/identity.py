@@ -328,7 +328,9 @@ def _names(code: CodeType) -> tuple[list[str], list[str], list[str]]:
         elif each.opname == "IMPORT_NAME":
             dots = "." * (instructions[n - 2].argval or 0)  # how far up a relative import looks
             if dots or not _is_in_a_package(each.argval):
+                found = [each.argval, *(instructions[n - 1].argval or ())]  # it may be a submodule
                 every[2].add(dots + each.argval)
+                every[2].update(dots + ".".join(filter(None, (each.argval, f))) for f in found[1:])
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             for mine, its in zip(every, _names(inner), strict=True):

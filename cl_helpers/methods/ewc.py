@@ -64,6 +64,11 @@ class EWC(Measured):
 
     def check_task(self, task: Task) -> None:
         super().check_task(task)
+        if not task.classifies and type(task).log_likelihood is Task.log_likelihood:
+            raise ValueError(
+                f"{task.name} has a prediction of its own, but the log_likelihood of a classifier, "
+                "of which the Fisher information is made: give it its own"
+            )
         if self.fisher == "true" and not task.classifies:
             raise ValueError(
                 f"fisher is 'true', an expectation over classes, but {task.name} has a prediction "

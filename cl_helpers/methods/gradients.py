@@ -17,6 +17,7 @@ against plain autograd, one sample at a time: where they differ or fail, it does
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
 from time import perf_counter
@@ -78,11 +79,27 @@ def _mean(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf, batch_si
     data = data.to(flat.theta.device)
     total = torch.zeros_like(flat.theta)
     with evaluating(model):
+        _warn_if_batches_matter(model, data, batch_size)
         sums_of = _fastest(model, data, of, size_of)
         for x, y in data.batches(batch_size):
             sums = sums_of(model, x, y, of, size_of)
             total += torch.cat([sums[name].reshape(-1) for name in flat.shapes])
     return total / len(data)
+
+
+@torch.no_grad()
+def _warn_if_batches_matter(model: nn.Module, data: DatasetView, batch_size: int) -> None:
+    """Warn if outputs depend on the other samples of a batch: then no sample has a gradient."""
+    x, _ = data.batch(torch.arange(min(batch_size, len(data)), device=data.device))
+    few = torch.linspace(0, len(x) - 1, min(_TRIED, len(x))).long().to(x.device)
+    with suppress(Exception):  # a model that cannot take one is tried further on
+        together = model(x)[few]
+        alone = torch.cat([model(x[n : n + 1]) for n in few])
+        if not torch.allclose(together, alone, rtol=1e-2, atol=1e-3 * float(together.abs().max())):
+            warn(
+                f"{type(model).__name__} gives a sample other outputs in a batch than alone: its Ω "
+                "is that of samples alone"
+            )
 
 
 def _fastest(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf) -> SumsOf:

@@ -69,7 +69,7 @@ class ICaRL(Teacher):
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
         self.means = None
-        if not hasattr(model, "features"):
+        if not callable(getattr(model, "features", None)):
             raise ValueError(
                 f"iCaRL compares features, but {type(model).__name__} has none: give it a method "
                 "features(x), all but the last layer"

@@ -61,6 +61,11 @@ def check_weights(model: nn.Module) -> None:
         if p.is_meta or p.is_inference():
             where = "the meta device" if p.is_meta else "torch.inference_mode()"
             raise ValueError(f"{name} was made in {where}, and cannot be trained: make it without")
+    check_copy(model)
+
+
+def check_copy(model: nn.Module) -> None:
+    """Raise ValueError, in a line, if `model` cannot be copied."""
     try:
         deepcopy(model)
     except Exception as error:  # of anybody's model

@@ -30,6 +30,7 @@ from ..training.run import Run
 from ..training.settings import Settings
 from ..training.step import NOTHING, Step
 from ..training.train import events_of, identified, identified_tasks, new_learner, prepared
+from ..training.unsaved import others_generators
 
 
 def train_together(
@@ -93,7 +94,7 @@ def can_be_stacked(
 def _can_be_mapped(model: nn.Module, x: Tensor, y: Tensor | None, task: Task | None) -> bool:
     """Whether `vmap` works: not with random numbers, or what decides by values; nor counters."""
     copy = deepcopy(model).train()  # a buffer or a counter may be written to
-    before = identified(copy, weights=False)
+    before = identified(copy, weights=False), others_generators()
     pairs = {name: torch.stack([p.detach()] * 2) for name, p in copy.named_parameters()}
 
     def loss(parameters: dict[str, Tensor], x: Tensor, y: Tensor | None) -> Tensor:
@@ -105,7 +106,7 @@ def _can_be_mapped(model: nn.Module, x: Tensor, y: Tensor | None, task: Task | N
         vmap(loss, in_dims=(0, 0, None if y is None else 0))(pairs, *twice)
     except RuntimeError:
         return False
-    return identified(copy, weights=False) == before
+    return (identified(copy, weights=False), others_generators()) == before
 
 
 class StackedStep(Step):

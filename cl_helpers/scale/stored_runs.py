@@ -70,6 +70,8 @@ class StoredRuns:
         model: nn.Module,
         settings: Settings,
     ):
+        if not isinstance(folder, str | Path | None):
+            raise ValueError(f"folder is {folder!r}: give the path of one")
         self.home = None if folder is None else writable(Path(folder).absolute())
         self.tasks, self.model, self.settings = tasks, model, settings
         if self.home is None:

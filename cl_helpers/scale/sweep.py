@@ -260,7 +260,9 @@ def _fresh_methods(methods: object) -> list[Method]:
 def _with_each_lam(methods: Sequence[Any], lam: object) -> list[Method]:
     for method in methods:
         if "lam" not in method.knobs:
-            raise ValueError(f"{method.label} has no λ: sweep it apart, without lam")
+            raise ValueError(
+                f"{method.label} has no λ: sweep it apart, without lam, or give its class a field"
+            )
     return [_with_lam(m, strength) for m in methods for strength in _listed("lam", lam, 100.0)]
 
 

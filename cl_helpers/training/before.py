@@ -14,7 +14,7 @@ from ..data.tasks import Task
 from ..data.views import DatasetView
 from ..formats import format_error, format_tensor
 from ..methods import Method
-from ..models.forward import check_forward, evaluating
+from ..models.forward import check_copy, check_forward, evaluating
 from .settings import Settings
 
 
@@ -32,6 +32,7 @@ def check_fits(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> N
             _check_outputs(model, task, x, z)
             _check_loss(task, z, y)
             kinds.add(kind)
+    check_copy(model)  # once it has seen inputs
     _check_last_batch(model, tasks, settings)
 
 

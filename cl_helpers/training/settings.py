@@ -186,6 +186,8 @@ def _made(make: MakesOptimizer, theta: torch.nn.Parameter, lr: float) -> torch.o
         )
     if [p for group in made.param_groups for p in group["params"]] != [theta]:
         raise ValueError("optimizer made one of other parameters: use those that it is given")
+    if isinstance(made, torch.optim.SparseAdam):
+        raise ValueError("SparseAdam takes sparse gradients alone, which no step has: take Adam")
     closure = signature(made.step).parameters.get("closure")
     if closure is not None and closure.default is Parameter.empty:
         raise ValueError(f"{type(made).__name__} needs a closure, which no step has: take another")

@@ -23,7 +23,7 @@ class Unsaved:
 
     def __init__(self, learner: Learner):
         self.model = self._of_model(learner.model)
-        self.random, self.numpy = random.getstate(), _numpys_own()
+        self.generators = others_generators()
 
     def changed(self, learner: Learner) -> str:
         """Name what has changed since; "" if nothing has."""
@@ -31,18 +31,17 @@ class Unsaved:
         found = [f"{type(method).__name__}.{name}, which is not in kept" for name in _lost(method)]
         if self._of_model(learner.model) != self.model:
             found.append(f"attributes of {type(learner.model).__name__}, which are no buffers")
-        if random.getstate() != self.random:
-            found.append("the generator of Python's random")
-        if _numpys_own() != self.numpy:
-            found.append("NumPy's global generator")
+        if others_generators() != self.generators:
+            found.append("the generator of Python's random or NumPy's global one")
         return "; ".join(found)
 
     def _of_model(self, model: nn.Module) -> str:
         return fingerprint_of(deepcopy(model).train(), weights=False)
 
 
-def _numpys_own() -> str:
-    return fingerprint_of(np.random.get_state())
+def others_generators() -> tuple[str, str]:
+    """Identify the states of the generators of Python and NumPy, from which somebody may draw."""
+    return fingerprint_of(random.getstate()), fingerprint_of(np.random.get_state())
 
 
 def _lost(method: Method) -> list[str]:
