@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checks import above_zero, at_least_one
+from ..checks import above_zero, at_least_one, shortened
 from ..data.tasks import Task
 from ..formats import format_tensor
 from ..models.forward import evaluating
@@ -74,20 +74,25 @@ class ICaRL(Teacher):
                 f"iCaRL compares features, but {type(model).__name__} has none: give it a method "
                 "features(x), all but the last layer"
             )
-        x, _ = task.train.batch(torch.arange(min(2, len(task.train)), device=task.train.device))
-        with evaluating(model), torch.no_grad():
-            compute: Any = model.features
-            seen = compute(x.to(next(model.parameters()).device))
-        if not isinstance(seen, Tensor) or seen.ndim != 2:
-            given = format_tensor(seen) if isinstance(seen, Tensor) else f"a {type(seen).__name__}"
-            raise ValueError(
-                f"features of {type(model).__name__} gives {given}: return vectors (B, d)"
-            )
+        self._check_features(model, task)
         if self.competed:
             self.x = torch.cat(list(self.exemplars.values()))
             counts = torch.tensor([len(x) for x in self.exemplars.values()])
             self.y = torch.tensor(list(self.exemplars)).repeat_interleave(counts).to(self.x.device)
             self.share = len(self.y) / len(task.train)
+
+    def _check_features(self, model: Any, task: Task) -> None:
+        x, _ = task.train.batch(torch.arange(min(2, len(task.train)), device=task.train.device))
+        try:
+            with evaluating(model), torch.no_grad():
+                seen = model.features(x.to(next(model.parameters()).device))
+        except Exception as error:  # of anybody's model
+            seen = error
+        if not isinstance(seen, Tensor) or seen.ndim != 2:
+            given = format_tensor(seen) if isinstance(seen, Tensor) else shortened(seen)
+            raise ValueError(
+                f"features of {type(model).__name__} gives {given}: return vectors (B, d)"
+            )
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         if self.competed:

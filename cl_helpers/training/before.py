@@ -29,10 +29,10 @@ def check_fits(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> N
         x, y = _first(task.train, 2)
         if (kind := (type(task), x.shape[1:], x.dtype, task.n_outputs)) not in kinds:
             z = check_forward(model, x, task.name)
+            check_copy(model)  # now that it has seen inputs
             _check_outputs(model, task, x, z)
             _check_loss(task, z, y)
             kinds.add(kind)
-    check_copy(model)  # once it has seen inputs
     _check_last_batch(model, tasks, settings)
 
 
