@@ -2,6 +2,7 @@
 
 import collections
 import copy
+import dataclasses
 import datetime
 import decimal
 import functools
@@ -9,6 +10,7 @@ import re
 import subprocess
 import sys
 import threading
+import types
 import uuid
 from pathlib import Path
 
@@ -70,6 +72,60 @@ def frozen():
     return layer
 
 
+def with_attribute(rate):
+    def function(x):
+        return x * function.rate
+
+    function.rate = rate
+    return function
+
+
+def wrapped(n):
+    """A function of somebody's that has the name of one of PyTorch's."""
+    code = f"def Mine(x):\n    return {n} * x"
+    return functools.wraps(torch.nn.functional.relu)(written(code, __name__="__main__"))
+
+
+TRY = "def Mine(a, b, E):\n    try:\n        a(){}"
+TRY_ELSE = TRY.format("\n    except E: pass\n    else:\n        b()")
+
+
+@dataclasses.dataclass(slots=True)
+class Slots:
+    rate: float
+
+
+def twice(layer):
+    """One layer in two places, of the same numbers as two layers."""
+    return nn.Sequential(layer, nn.Tanh(), layer)
+
+
+def own_module(rate):
+    module = types.ModuleType("somebodys")
+    module.__file__, module.rate = __file__, rate
+    return [module]
+
+
+def with_prior():
+    method = cl.EWC()
+    method.omega, method.tasks_held = torch.ones(3), 1
+    return method
+
+
+def parametrized(n):
+    scaling = written(
+        f"class Mine(Module):\n    def forward(self, w):\n        return {n} * w", Module=nn.Module
+    )
+    base = written(
+        f"class Mine(Linear):\n    def forward(self, x):\n        return {n} * x", Linear=nn.Linear
+    )
+    layer = nn.utils.skip_init(base, 1, 1)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    nn.utils.parametrize.register_parametrization(layer, "weight", scaling())
+    return layer
+
+
 CALLS = "def Mine(x):\n    return helper(x)"
 FIXED = "class Mine:\n    rate = {}\n    def __call__(self, x):\n        return x * self.rate"
 GLOBAL = "class Mine:\n    def __call__(self, x):\n        return [rate * each for each in x]"
@@ -124,6 +180,17 @@ DIFFERENT = [
     (written(STATIC.format(1)), written(STATIC.format(2))),
     (written(PROPERTY.format(1)), written(PROPERTY.format(2))),
     (written(FIXED.format(1))(), written(FIXED.format(2))()),
+    (with_attribute(1), with_attribute(2)),
+    (wrapped(1), wrapped(2)),
+    ({0: 1}.get, {0: 2}.get),
+    (written(TRY.format("\n        b()\n    except E: pass")), written(TRY_ELSE)),
+    (Slots(1), Slots(2)),
+    (np.ma.array([1, 2], mask=[0, 1]), np.ma.array([1, 2], mask=[1, 0])),
+    (nn.Sequential(linear(), nn.Tanh(), linear()), twice(linear())),
+    (cl.models.Dropout(0.5), cl.models.Dropout(0.5).eval()),
+    (own_module(1), own_module(2)),
+    (cl.EWC(), with_prior()),
+    (parametrized(1), parametrized(2)),
 ]
 
 
@@ -211,8 +278,13 @@ def test_weights_can_be_left_out():
 
 def test_a_class_of_the_package_that_somebody_has_changed_is_another(monkeypatch):
     before = fingerprint_of(cl.EWC())
-    monkeypatch.setattr(cl.EWC, "importance_of", lambda self, model, task: None)
-    assert fingerprint_of(cl.EWC()) != before
+    with monkeypatch.context() as patch:
+        patch.setattr(cl.EWC, "importance_of", lambda self, model, task: None)
+        assert fingerprint_of(cl.EWC()) != before
+    with monkeypatch.context() as patch:
+        patch.setattr(cl.methods.Quadratic, "joined", lambda self, omega, theta: (omega, theta))
+        assert fingerprint_of(cl.EWC()) != before
+    assert fingerprint_of(cl.EWC()) == before
 
 
 def test_data_count_to_the_byte_wherever_they_lie(digits):
@@ -229,6 +301,56 @@ def test_data_count_to_the_byte_wherever_they_lie(digits):
         cl.rotated(few, 2),
     ]
     assert len({fingerprint_of(t) for t in (tasks, *others)}) == 6
+
+
+def test_data_that_numpy_has_changed_are_others(digits):
+    """Of what NumPy writes into the memory of a tensor, PyTorch keeps no count."""
+    few = digits.first(100, 50)
+    changed = digits.first(100, 50)
+    images = few.train_images.numpy()
+    before, pixel = fingerprint_of(few), images[0, 0, 0, 0].copy()
+    try:
+        images[0, 0, 0, 0] += 1
+        assert changed.source is None
+        assert fingerprint_of(changed) != before
+    finally:
+        images[0, 0, 0, 0] = pixel
+    assert fingerprint_of(changed) == before
+
+
+class FromFile:
+    """Reads its images at every batch."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __len__(self):
+        return 20
+
+    @property
+    def device(self):
+        return torch.device("cpu")
+
+    def batch(self, index):
+        x = torch.from_numpy(np.load(self.path))
+        return x[index], torch.zeros(len(index), dtype=torch.long)
+
+    def batches(self, size):
+        for rows in torch.arange(20).split(size):
+            yield self.batch(rows)
+
+    def to(self, device):
+        return self
+
+
+def test_what_a_view_reads_counts(tmp_path):
+    path = tmp_path / "images.npy"
+    found = []
+    for value in (0.0, 0.0, 1.0):
+        np.save(path, np.full((20, 3), value, "f"))
+        view = FromFile(path)
+        found.append(cl.data.tasks.fingerprint([cl.Task("a", "a", view, view, (0,))]))
+    assert found[0] == found[1] != found[2]
 
 
 def test_the_order_of_attributes_and_a_copy_change_nothing():
@@ -278,6 +400,7 @@ LOSSES = "def f(x):\n    return {} * x\n"
         "from own_package import losses\ndef uses(x):\n    return losses.f(x)",
         "def uses(x):\n    import own_package.losses as own\n    return own.f(x)",
         "def uses(x):\n    from own_package.losses import f\n    return f(x)",
+        "from own_package.inner import uses",
     ],
 )
 def test_what_is_edited_in_a_file_of_ones_own_is_another(tmp_path, uses):
@@ -285,6 +408,9 @@ def test_what_is_edited_in_a_file_of_ones_own_is_another(tmp_path, uses):
     package = tmp_path / "own_package"
     package.mkdir()
     (package / "__init__.py").touch()
+    (package / "inner.py").write_text(
+        "def uses(x):\n    from . import losses\n    return losses.f(x)"
+    )
     (tmp_path / "user.py").write_text(uses)
     code = "from cl_helpers.identity import fingerprint_of\nimport user\n"
     code += "print(fingerprint_of(user.uses))"
