@@ -49,7 +49,13 @@ def _calls(kind: type, caller: str, hook: str) -> bool:
 
 
 def forgets(kind: type, hook: str, *instead: str) -> bool:
-    """Whether a class overrides a hook that does something, and calls neither it nor `instead`."""
+    """Whether a class overrides a hook that does something, and calls neither it nor others.
+
+    Args:
+        kind: the class.
+        hook: the name of a method.
+        instead: names of methods that may be called instead.
+    """
     inherited = next((v for each in kind.__mro__[1:] if (v := vars(each).get(hook))), None)
     mine = getattr(unwrap(vars(kind)[hook]), "__code__", None) if hook in vars(kind) else None
     if mine is None or inherited is None or not _names_in(inherited.__code__):

@@ -276,12 +276,8 @@ def _with_lam(method: Method, lam: float) -> Method:
             f"{type(method).__name__} cannot be made with another λ: name it lam in __init__, keep "
             "all arguments as attributes, or give a list of methods without lam"
         ) from None
-    return set_on(made, {k: v for k, v in vars(method).items() if k not in vars(made)})
-
-
-def set_on(method: Method, attributes: dict[str, Any]) -> Method:
-    vars(method).update(attributes)
-    return method
+    vars(made).update({k: v for k, v in vars(method).items() if k not in vars(made)})
+    return made
 
 
 def _listed(name: str, values: object, example: object) -> list[Any]:

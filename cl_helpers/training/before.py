@@ -19,7 +19,7 @@ from .settings import Settings
 
 
 def check_fits(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> None:
-    """Find out whether `model` can be trained on `tasks` and evaluated.
+    """Find out whether `model` can be trained on `tasks` with these `settings`, and evaluated.
 
     Raises:
         ValueError: it cannot, or a task's loss is none of its outputs.
@@ -37,7 +37,7 @@ def check_fits(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> N
 
 
 def check_shapes(method: Method, tasks: Sequence[Task]) -> None:
-    """Raise ValueError if `method` puts inputs together that differ in shape."""
+    """Raise ValueError if `method` puts inputs of the `tasks` together that differ in shape."""
     if not method.mixes_tasks:
         return
     shapes = {_first(task.train, 1)[0].shape[1:]: task.name for task in tasks}

@@ -20,7 +20,7 @@ class AllDiverged(Exception):
 
 
 def look_at_weights(runs: Sequence[Run], t: int, step: int) -> None:
-    """Note in each run whether its weights or buffers are finite after `step` of task `t`.
+    """Note in each of `runs` whether its weights and buffers are finite, after `step` of task `t`.
 
     Raises:
         AllDiverged: none is.
