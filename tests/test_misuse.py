@@ -273,10 +273,6 @@ REFUSED = [
     (lambda: train(checkpoint=True), "checkpoint is True: give the path of a file"),
     (lambda: sweep(cl.EWC(), folder=3), "folder is 3: give the path of one"),
     # methods
-    (
-        lambda: train(Importance(lambda theta: -theta.square() - 1)),
-        "holds -1.*: return finite numbers ≥ 0",
-    ),
     (lambda: train(Importance(lambda theta: theta / 0)), "return finite numbers ≥ 0"),
     (
         lambda: train(Importance(lambda theta: theta.abs().detach().numpy())),
@@ -438,6 +434,11 @@ def test_what_is_set_on_a_method_must_act_too():
     method.loss = lambda model, x, y: model(x).sum()
     with pytest.raises(ValueError, match="overrides loss, but its path needs the gradient"):
         train(method)
+
+
+def test_an_importance_below_0_is_said():
+    with pytest.warns(UserWarning, match=r"holds -1.*: below 0 the penalty pushes away from θ\*"):
+        train(Importance(lambda theta: -theta.square() - 1), epochs=1)
 
 
 def test_a_penalty_without_strength_is_said():

@@ -44,7 +44,9 @@ class EWC(Measured):
     2019, arXiv:1905.12558.
 
     Departs from the paper: by default in the anchor. Huszár 2018, arXiv:1712.03847, is the reason
-    for the latest one: what an older task says is in it already.
+    for the latest one: what an older task says is in it already. Held-out images do not tell the
+    two apart: 92.1 ± 0.6 % and, with separate anchors, 91.9 ± 0.9 %, both with λ = 400, their best
+    (experiments/tuning/class).
     """
 
     name = "ewc"

@@ -46,6 +46,7 @@ SumsOf = Callable[[nn.Module, Tensor, Tensor, Of, SizeOf], Sums]
 Layers = dict[str, nn.Linear]
 
 _TRIED = 4  # samples that the ways are compared on
+_BATCH = 128  # samples that are computed together, to see whether they then act otherwise
 
 # Numbers in the gradients that `vmap` makes at a time: 128 MB, which is fastest on a CPU.
 _VMAP_FLOATS = 2**25
@@ -79,7 +80,7 @@ def _mean(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf, batch_si
     data = data.to(flat.theta.device)
     total = torch.zeros_like(flat.theta)
     with evaluating(model):
-        _warn_if_batches_matter(model, data, batch_size)
+        _warn_if_batches_matter(model, data)
         sums_of = _fastest(model, data, of, size_of)
         for x, y in data.batches(batch_size):
             sums = sums_of(model, x, y, of, size_of)
@@ -87,12 +88,11 @@ def _mean(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf, batch_si
     return total / len(data)
 
 
-@torch.no_grad()
-def _warn_if_batches_matter(model: nn.Module, data: DatasetView, batch_size: int) -> None:
+def _warn_if_batches_matter(model: nn.Module, data: DatasetView) -> None:
     """Warn if outputs depend on the other samples of a batch: then no sample has a gradient."""
-    x, _ = data.batch(torch.arange(min(batch_size, len(data)), device=data.device))
+    x, _ = data.batch(torch.arange(min(_BATCH, len(data)), device=data.device))
     few = torch.linspace(0, len(x) - 1, min(_TRIED, len(x))).long().to(x.device)
-    with suppress(Exception):  # a model that cannot take one is tried further on
+    with torch.no_grad(), suppress(Exception):  # a model that cannot take one is tried further on
         together = model(x)[few]
         alone = torch.cat([model(x[n : n + 1]) for n in few])
         if not torch.allclose(together, alone, rtol=1e-2, atol=1e-3 * float(together.abs().max())):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..checks import at_least_one
+from ..checks import at_least_one, warn
 from ..data.tasks import Task
 from ..data.views import DatasetView, PartialView, is_finite
 from ..formats import format_error, format_tensor
@@ -163,11 +163,15 @@ class Quadratic(Remembering):
                 f"one number for each of the {len(theta):,} parameters"
             )
         omega = omega.detach().to(theta, copy=True)
-        wrong = ~((omega >= 0) & omega.isfinite())
-        if bool(wrong.any()):
-            first = float(omega[wrong][0])
+        if not bool(omega.isfinite().all()):
+            first = float(omega[~omega.isfinite()][0])
             raise ValueError(
                 f"importance_of of {type(self).__name__} holds {first:g}: return finite numbers ≥ 0"
+            )
+        if bool((omega < 0).any()):
+            warn(
+                f"importance_of of {type(self).__name__} holds {float(omega.min()):g}: below 0 the "
+                "penalty pushes away from θ*"
             )
         return omega
 

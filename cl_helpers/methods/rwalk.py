@@ -42,7 +42,9 @@ class RWalk(PathIntegral):
     Chaudhry et al. 2018, arXiv:1801.10112, eqs. 6, 8 and 9.
 
     Departs from the paper: by default, in the three ways that `online=True` does not. On the same
-    gradients Ω is then another one after the first task; λ has another meaning.
+    gradients Ω is then another one after the first task; λ has another meaning. Held-out images do
+    not tell the two apart: 91.7 ± 1.0 % with λ = 1, 91.9 ± 1.1 % online with λ = 2, each at its
+    best (experiments/tuning/class).
     """
 
     name = "rwalk"
