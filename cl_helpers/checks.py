@@ -41,7 +41,7 @@ def one_of(name: str, value: object, *choices: str) -> None:
 
 def true_or_false(name: str, value: object) -> None:
     """Raise unless `value` is True or False."""
-    if not isinstance(value, bool):
+    if value not in (True, False):
         raise ValueError(f"{name} is {value!r}: choose True or False")
 
 

@@ -64,6 +64,15 @@ def fingerprint_of(thing: object, weights: bool = True) -> str:
     return _Digests(weights).of_all(thing)[:8].hex()
 
 
+def fingerprint_of_code(thing: object) -> str:
+    """Compute a digest of the code that `thing` reaches, whatever values it finds there.
+
+    Raises:
+        Unidentifiable: `thing` holds something that can be told apart by its address alone.
+    """
+    return _Digests(values=False).of_all(thing)[:8].hex()
+
+
 def name_of(kind: Any) -> str:
     """Return module and name of a class or function.
 
@@ -82,8 +91,8 @@ class _Digests:
     order in which they are reached.
     """
 
-    def __init__(self, weights: bool) -> None:
-        self.weights = weights
+    def __init__(self, weights: bool = True, values: bool = True) -> None:
+        self.weights, self.values = weights, values
         self.inside: list[object] = []  # what is being looked at: a thing may hold itself
         self.large: dict[int, tuple[Any, bytes]] = {}  # arrays, kept so that no id is used again
         self.places: dict[int, tuple[Any, int]] = {}  # of functions and classes
@@ -127,7 +136,7 @@ class _Digests:
             return self.of_class(thing)
         if isinstance(thing, ModuleType):
             return self.all("module", thing.__name__, *_written_in(thing))
-        if (parts := _written(thing)) is not None:
+        if (parts := _written(thing, self.values)) is not None:
             return self.all(type(thing).__name__, *parts)
         if type(thing) in (list, tuple):
             return self.all(type(thing).__name__, *thing)
@@ -136,7 +145,9 @@ class _Digests:
         if type(thing) in (set, frozenset):
             return self.all(type(thing).__name__, *sorted(thing, key=fingerprint_of))
         if hasattr(type(thing), "fingerprint"):
-            return self.all("says itself", type(thing), thing.fingerprint())
+            says = self.all("says itself", type(thing), thing.fingerprint())
+            self.large[id(thing)] = thing, says  # once: it may be long
+            return says
         if (array := _of_array(thing)) is not None:
             self.large[id(thing)] = thing, self.all("array", type(thing), *array)
             return self.large[id(thing)][1]
@@ -160,6 +171,8 @@ class _Digests:
     def of_class(self, kind: type) -> bytes:
         if not is_installed(kind):
             own = {k: v for k, v in vars(kind).items() if k not in _ADDED and not _is_slot(v)}
+            if not self.values:
+                own = {k: v for k, v in own.items() if isinstance(v, type | FunctionType)}
             return self.all("class", kind.__name__, kind.__bases__, dict(sorted(own.items())))
         return self.all("class", name_of(kind), _version(kind.__module__), *foreign(kind))
 
@@ -202,8 +215,11 @@ def _written_in(module: ModuleType) -> list[Any]:
     return [Path(file).read_bytes(), values]
 
 
-def _written(thing: Any) -> tuple[Any, ...] | None:
-    """What is written in a function, and what that reaches; None if `thing` is no function."""
+def _written(thing: Any, values: bool) -> tuple[Any, ...] | None:
+    """What is written in a function, and what that reaches; None if `thing` is no function.
+
+    `values` says whether those of its attributes and of globals count.
+    """
     match thing:
         case CodeType():
             arguments = thing.co_argcount, thing.co_kwonlyargcount, thing.co_flags
@@ -212,7 +228,10 @@ def _written(thing: Any) -> tuple[Any, ...] | None:
             return thing.co_code, jumps, thing.co_consts, arguments, names
         case FunctionType():
             cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
-            own = () if is_installed(thing) else (thing.__code__, vars(thing), _reached(thing))
+            reached = [] if is_installed(thing) else _reached(thing)
+            reached = [(n, v) for n, v in reached if values or isinstance(v, type | FunctionType)]
+            attributes = vars(thing) if values else {}
+            own = () if is_installed(thing) else (thing.__code__, attributes, reached)
             return name_of(thing), thing.__defaults__, thing.__kwdefaults__, cells, *own
         case MethodType():
             return thing.__func__, thing.__self__

@@ -755,10 +755,144 @@ class LastBuffer(Net):
 
     def forward(self, x):
         if self.training:
-            self.seen += math.inf
+            self.seen += math.nan
         return super().forward(x)
 
 
 def test_what_is_not_finite_at_the_end_is_no_result():
     assert train(Explodes()).diverged["task"] == 0
     assert train(model=LastBuffer()).diverged["task"] == 0
+
+
+# --- what is unusual, and right ---
+
+
+class Masked(Net):
+    """Has infinite numbers in a buffer, as the mask of attention does."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mask", torch.full((3, 3), -math.inf).triu(1))
+
+
+class Keywords(cl.EWC):
+    name = "keywords"
+
+    def __init__(self, **knobs):
+        super().__init__(**knobs)
+
+
+class SetLater(cl.EWC):
+    name = "later"
+
+    def __init__(self, lam=1.0):
+        super().__init__(lam=lam)
+        self.power = 2
+
+
+def test_a_sweep_over_lambda_keeps_all_else():
+    runs = sweep(Keywords(fisher="true", n_samples=10), lam=[1.0])
+    assert runs[0].config["knobs"] == {
+        "lam": 1.0, "fisher": "true", "anchors": "latest", "n_samples": 10
+    }  # fmt: skip
+    method = SetLater()
+    method.power = 4
+    seen_powers = []
+    method.importance_of = lambda model, task: (
+        seen_powers.append(method.power) or cl.flat.flatten(model).theta.square()
+    )
+    sweep(method, lam=[3.0])
+    assert {*seen_powers} == {4}
+
+
+def shrinks(method):
+    def end_task(model, task):
+        type(method).end_task(method, model, task)
+        cl.flat.flatten(model).theta.mul_(0.9)
+
+    method.end_task = end_task
+    return method
+
+
+def decorated(function):
+    def wrapper(*args):
+        return function(*args)
+
+    return wrapper
+
+
+class Decorated(cl.EWC):
+    @decorated
+    def end_task(self, model, task):
+        cl.EWC.end_task(self, model, task)
+
+
+class Delegates(cl.EWC):
+    def finish(self, model, task):
+        super().end_task(model, task)
+
+    def end_task(self, model, task):
+        self.finish(model, task)
+
+
+class Replaces(cl.EWC):
+    def end_task(self, model, task):
+        flat = cl.flat.flatten(model)
+        self.omega, self.theta_star = torch.ones_like(flat.theta), flat.theta.clone()
+        self.shapes, self.tasks_held = flat.shapes, 1
+
+
+class PerPixel(Task):
+    def score(self, prediction, y):
+        return (prediction == y).float().flatten(1).mean(1)
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        lambda: train(model=Masked()),
+        lambda: train(shrinks(cl.ER())),
+        lambda: train(shrinks(cl.GEM())),
+        lambda: train(Decorated()),
+        lambda: train(Delegates()),
+        lambda: train(Replaces()),
+        lambda: train(optimizer=lambda p, lr: torch.optim.Adam(p, lr=torch.tensor(lr))),
+        lambda: train(tasks=some_tasks(active=tuple(LABELS.unique().numpy()))),
+        lambda: train(cl.MAS(lam=1.0), optimizer="sgd", lr=1e4) and None,
+        lambda: dataset(x=ramp(90, 6, 12, 1)),
+        lambda: dataset(y=LABELS * 50),
+        lambda: dataset().first(None, 10),
+    ],
+)
+def test_is_taken(do):
+    result = do()
+    assert not isinstance(result, cl.Run) or result.complete
+
+
+def test_segmentation_is_classification_of_each_pixel():
+    x, y = ramp(90, 2, 4, 4), (ramp(90, 4, 4) * 2.9).long()
+    view = ManyTargets(90)
+    view.x, view.y = x, y
+    tasks = [PerPixel(f"pixels {t}", "pixels", view, view, (0, 1, 2)) for t in (0, 1)]
+    model = without_a_trace(lambda: nn.Conv2d(2, 3, 1))
+    assert train(tasks=tasks, model=model).complete
+
+
+class Computes(Task):
+    @property
+    def off(self):
+        return len(self.active)
+
+
+def test_what_a_task_computes_follows_its_fields():
+    tasks = class_il([(0,), (0, 1), (0, 1, 2)])
+    own = [Computes(**vars(task)) for task in tasks]
+    runs = [train(tasks=given) for given in (tasks, own)]
+    np.testing.assert_array_equal(runs[0].accuracy, runs[1].accuracy)
+    assert own[0].with_(active=(0, 1)).off == 2
+
+
+def test_a_frozen_backbone_between_tasks_is_no_other_model():
+    changed_at("task", frozen, cl.ER())
+    with pytest.raises(ValueError, match="holds on to 99 weights, and of this model 51 can"):
+        changed_at("task", frozen, cl.EWC())

@@ -47,7 +47,8 @@ def checked(half: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
 
 def _inputs(half: str, x: Tensor) -> Tensor:
     """Inputs as a data set takes them: images as bytes, float32, or long."""
-    if x.ndim == 4 and x.shape[3] <= 4 < min(x.shape[1:3]):
+    bytes_or_square = x.dtype == torch.uint8 or (x.shape[1:2] == x.shape[2:3] and x.shape[-1] == 3)
+    if x.ndim == 4 and bytes_or_square and x.shape[3] <= 4 < min(x.shape[1:3]):
         raise ValueError(
             f"the {half} images are {format_tensor(x)}: give the channels before height and width"
         )

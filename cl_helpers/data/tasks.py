@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Sequence
-from copy import copy
+from contextlib import suppress
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
@@ -20,7 +21,7 @@ from torch.nn import functional as F
 
 from ..checks import at_least_one, one_of, seeded, shortened, warn
 from ..formats import format_tensor
-from ..identity import Unidentifiable, fingerprint_of
+from ..identity import fingerprint_of
 from .views import DatasetView, JoinedView, Permute, Rotate, SplitView
 
 if TYPE_CHECKING:
@@ -132,8 +133,9 @@ class Task:
     @property
     def classifies(self) -> bool:
         """Whether it is classification: outputs are logits of classes, targets are labels."""
-        own = type(self).prediction, type(self).log_likelihood
-        return own == (Task.prediction, Task.log_likelihood)
+        kind = type(self)
+        usual = Task.loss is kind.loss or Task.prediction is kind.prediction
+        return usual and Task.log_likelihood is kind.log_likelihood
 
     @property
     def n_outputs(self) -> int:
@@ -150,9 +152,14 @@ class Task:
 
     def with_(self, **changes: Any) -> Task:
         """Return a copy with other values of some fields; all that is set on it goes along."""
-        twin = copy(self)
-        for name, value in changes.items():
-            object.__setattr__(twin, name, value)
+        try:
+            twin = replace(self, **changes)
+        except TypeError:  # somebody's class with another `__init__`
+            twin = copy(self)
+        for name, value in (vars(self) | changes).items():
+            computed = isinstance(getattr(type(self), name, None), cached_property)
+            if name in changes or (name not in vars(twin) and not computed):
+                object.__setattr__(twin, name, value)
         return twin
 
 
@@ -377,7 +384,8 @@ def _check_active(task: Task, seen: set[int]) -> None:
     `seen` are the classes of the tasks before.
     """
     active, name = task.active, task.name
-    if not isinstance(active, tuple) or not all(isinstance(c, int) and c >= 0 for c in active):
+    whole = all(isinstance(c, numbers.Integral) and int(c) >= 0 for c in active or ())
+    if not isinstance(active, tuple) or not whole:
         raise ValueError(
             f"active of {name} is {shortened(active)}: give a tuple of outputs 0, 1, …"
         )
@@ -395,10 +403,9 @@ def _check_active(task: Task, seen: set[int]) -> None:
 
 
 def _labels(task: Task) -> set[int]:
-    """The labels of its examples, as far as they are at hand."""
-    halves = (getattr(half, "y", None) for half in (task.train, task.test))
-    labels = [y for y in halves if isinstance(y, Tensor) and not y.is_floating_point()]
-    return {label for y in labels for label in y.unique().tolist()}
+    """The labels of its training examples, if they are at hand."""
+    y = getattr(task.train, "y", None)
+    return {*y.unique().tolist()} if isinstance(y, Tensor) and not y.is_floating_point() else set()
 
 
 def fingerprint(tasks: Sequence[Task]) -> str:
@@ -413,16 +420,15 @@ def fingerprint(tasks: Sequence[Task]) -> str:
 
 
 def _content(view: DatasetView) -> list[str] | None:
-    """What a view of somebody's shows, batch by batch; None if it says itself what that is."""
+    """What a view of somebody's shows, batch by batch; None if that differs at each reading."""
     if hasattr(type(view), "fingerprint"):
         return None
-    batches = [fingerprint_of(batch) for batch in view.batches(1000)]
-    if fingerprint_of(next(iter(view.batches(1000)))) != batches[0]:
-        raise Unidentifiable(
-            "the examples of a task are others at each reading: give the view a method "
-            "fingerprint() that returns what decides them"
-        )
-    return batches
+    with suppress(Exception):  # reading may change it
+        view = deepcopy(view)
+    with torch.random.fork_rng(devices=[]):
+        batches = [fingerprint_of(batch) for batch in view.batches(1000)]
+        again = fingerprint_of(next(iter(view.batches(1000))))
+    return batches if again == batches[0] else None  # it draws: its attributes say what
 
 
 def masked(logits: Tensor, active: tuple[int, ...] | None) -> Tensor:

@@ -9,7 +9,7 @@ import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from inspect import unwrap
-from types import CodeType
+from types import CellType, CodeType, FunctionType
 from typing import Any, ClassVar
 
 import torch
@@ -18,8 +18,14 @@ from torch.nn import functional as F
 
 from ..checks import plain, shortened, warn
 from ..data.tasks import Scenario, Task, check_scenario, joined
-from ..identity import Unidentifiable, attributes_of, fingerprint_of
-from ..models.flat import flatten
+from ..identity import (
+    Unidentifiable,
+    attributes_of,
+    attributes_set,
+    fingerprint_of,
+    is_installed,
+)
+from ..models.flat import flatten, token_of
 
 # The hooks that decide what is trained on and what autograd differentiates.
 TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
@@ -56,12 +62,36 @@ def forgets(kind: type, hook: str, *instead: str) -> bool:
         hook: the name of a method.
         instead: names of methods that may be called instead.
     """
-    inherited = next((v for each in kind.__mro__[1:] if (v := vars(each).get(hook))), None)
-    mine = getattr(unwrap(vars(kind)[hook]), "__code__", None) if hook in vars(kind) else None
-    if mine is None or inherited is None or not _names_in(inherited.__code__):
+    above = [vars(each)[hook] for each in kind.__mro__[1:] if hook in vars(each)]
+    mine = unwrap(vars(kind)[hook]) if hook in vars(kind) else None
+    if not isinstance(mine, FunctionType) or not above:
+        return False
+    codes = [code for f in above if (code := getattr(f, "__code__", None)) is not None]
+    if not codes or not _names_in(codes[0]):  # the one that it overrides does nothing
         return False
     returns = any(each.opname.startswith("RETURN") for each in dis.get_instructions(mine))
-    return returns and not _names_in(mine) & {hook, *instead}  # else it always raises
+    named = _names_in(mine.__code__) | _names_of_helpers(kind, mine)
+    stored = {a for f in above if isinstance(f, FunctionType) for a in attributes_set(f)} - {
+        "ended",
+        "whose",
+    }
+    replaces = bool(stored) and stored <= attributes_set(mine)
+    return returns and not replaces and not named & {hook, *instead}  # else it always raises
+
+
+def _names_of_helpers(kind: type, function: FunctionType) -> set[str]:
+    """What is named by the functions that `function` calls on itself, or is wrapped around."""
+    helpers = [vars(each).get(n) for each in kind.__mro__ for n in function.__code__.co_names]
+    helpers += [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    own = [f for f in helpers if isinstance(f, FunctionType) and not is_installed(f)]
+    return set().union(*(_names_in(f.__code__) for f in own))
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:
+        return False
 
 
 def _names_in(code: CodeType) -> set[str]:
@@ -122,9 +152,6 @@ class Method:
             TypeError: such a class is made; the message says what to override instead.
         """
         super().__init_subclass__(**options)
-        for name, default in {"name": cls.__name__.lower(), "label": cls.__name__}.items():
-            if not hasattr(cls, name):
-                setattr(cls, name, default)
         for hook, caller in _CALLED_BY.items():
             mine, theirs = _who_defines(cls, hook), _who_defines(cls, caller)
             order = cls.__mro__
@@ -189,6 +216,13 @@ class Method:
         """
         z = model(x)
         return F.cross_entropy(z, y) if self.task is None else self.task.loss(z, y)
+
+    def mask(self, z: Tensor) -> Tensor:
+        """Set the logits in `z` (B, K) that do not compete in the task in training to −∞.
+
+        For hooks of one's own; what is trained and evaluated asks the task.
+        """
+        return z if self.task is None else self.task.mask(z)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """Compute what is minimised: L(θ) + λ · penalty(θ), a 0-dim tensor."""
@@ -257,7 +291,7 @@ class Method:
 
     def fingerprint(self) -> object:
         """Return what identifies the method: all its attributes but those of a run in progress."""
-        of_a_run = {"task", "rng", "acting_lam"}
+        of_a_run = {"task", "rng", "acting_lam", "whose"}
         if self.task is not None:  # before a run, what it keeps was given to it
             of_a_run |= {*self.kept}
         return {k: v for k, v in attributes_of(self) if k not in of_a_run}
@@ -284,20 +318,24 @@ class Remembering(Method):
     """Base of methods that keep something of one model, which is no use to another.
 
     Attributes:
-        ended: what identifies θ where the last task ended, and how many weights it had; None before
+        ended: how many weights θ had where the last task ended, and what identifies it; None before
             the first has.
+        follows_weights: whether weights that somebody changes between tasks are of no importance.
 
     Raises:
         ValueError: in `begin_task`, the model is not where the last task ended.
     """
 
     kept: ClassVar[dict[str, str]] = {"ended": ""}
+    follows_weights: ClassVar[bool] = True
 
     ended: tuple[int, str] | None = None
+    whose: str = ""  # the model of that task
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         theta = flatten(model).theta
-        if self.ended is not None and self.ended != (now := (len(theta), fingerprint_of(theta))):
+        same = self.follows_weights and token_of(model) == self.whose
+        if self.ended and not same and self.ended != (now := (len(theta), fingerprint_of(theta))):
             what = "the weights of another model"
             if self.ended[0] != now[0]:
                 what = f"{self.ended[0]:,} weights, and of this model {now[0]:,} can be trained"
@@ -309,7 +347,7 @@ class Remembering(Method):
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         theta = flatten(model).theta
-        self.ended = len(theta), fingerprint_of(theta)
+        self.ended, self.whose = (len(theta), fingerprint_of(theta)), token_of(model)
 
 
 @dataclass(eq=False)
@@ -373,15 +411,19 @@ def check_method(method: object) -> None:
     if not isinstance(method, Method):
         raise ValueError(f"method is {shortened(method)}: give one, such as cl.EWC()")
     kind = type(method)
+    for attribute, default in {"name": kind.__name__.lower(), "label": kind.__name__}.items():
+        if not hasattr(method, attribute):
+            setattr(kind, attribute, default)
     if not method.name or {*method.name} & {*"/\\:\n\0"}:
         raise ValueError(
             f"the name of {kind.__name__} is {method.name!r}, as no file can be: choose another"
         )
-    hooks = {k: v for k, v in vars(method).items() if callable(v) and hasattr(Method, k)}
-    try:  # what is set on a method must act like what is written in a class
-        type(kind.__name__, (kind,), hooks)
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    hooks = {hook: vars(method)[hook] for hook in TRACED[1:] if hook in vars(method)}
+    if hooks:  # what is set on a method must act like what is written in a class
+        try:
+            type(kind.__name__, (kind,), hooks)
+        except TypeError as error:
+            raise ValueError(str(error)) from None
     has_lam = "lam" in method.knobs or "lam" in vars(method)
     if kind.penalty is not Method.penalty and not has_lam and not method.lam:
         warn(

@@ -178,6 +178,8 @@ def _linear_layers(model: nn.Module) -> Layers:
 
     A subclass of `nn.Linear` is none of them, nor is one with hooks: it may compute something else.
     """
+    if type(model).__name__ == "OptimizedModule":  # of torch.compile: its hooks are compiled too
+        return {}
     every = [p for p in model.parameters() if p.requires_grad]
     layers = {
         name: module

@@ -65,6 +65,8 @@ class Quadratic(Remembering):
                 "importance_of(model, task)"
             )
 
+    follows_weights = False
+
     tasks_held: int = 0
     offset: float = 0.0  # what a method adds to the penalty that does not depend on θ
     omega: Tensor
@@ -146,7 +148,7 @@ class Quadratic(Remembering):
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         flat = flatten(model)
-        omega = self._checked(self.importance_of(model, task), flat.theta)
+        omega = self._checked(self.importance_of(model, task), flat.theta, tried=False)
         theta = flat.theta.clone()
         both = self.joined(omega, theta) if self.tasks_held else (omega, theta)
         self.omega, self.theta_star = both
@@ -154,7 +156,7 @@ class Quadratic(Remembering):
         self.tasks_held += 1
         super().end_task(model, task)
 
-    def _checked(self, omega: object, theta: Tensor) -> Tensor:
+    def _checked(self, omega: object, theta: Tensor, tried: bool = True) -> Tensor:
         """Ω (P,) of its own memory, without a graph; ValueError if it is no importance of θ."""
         given = format_tensor(omega) if isinstance(omega, Tensor) else f"a {type(omega).__name__}"
         if not isinstance(omega, Tensor) or omega.shape != theta.shape:
@@ -163,7 +165,7 @@ class Quadratic(Remembering):
                 f"one number for each of the {len(theta):,} parameters"
             )
         omega = omega.detach().to(theta, copy=True)
-        if not bool(omega.isfinite().all()):
+        if tried and not bool(omega.isfinite().all()):  # later it is a matter of divergence
             first = float(omega[~omega.isfinite()][0])
             raise ValueError(
                 f"importance_of of {type(self).__name__} holds {first:g}: return finite numbers ≥ 0"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from uuid import uuid4
 from weakref import WeakKeyDictionary
 
 import torch
@@ -97,6 +98,14 @@ def flatten(model: nn.Module) -> Flat:
     if flat is None or not flat.is_current(model):
         flat = _flat[model] = Flat(model)
     return flat
+
+
+_tokens: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
+
+
+def token_of(model: nn.Module) -> str:
+    """Return a text that the object `model` has, and no other, now or later."""
+    return _tokens.setdefault(model, uuid4().hex)
 
 
 class Stack:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from ..checks import at_least_one, seeded
 from ..data.tasks import Task, check_tasks
-from ..identity import Unidentifiable, fingerprint_of
+from ..identity import Unidentifiable, fingerprint_of_code
 from ..methods import Method, check_method
 from ..models.forward import check_weights
 from ..models.seeded import set_dropout
@@ -56,10 +56,11 @@ class Chunk:
     code: str = ""
 
     def identified_code(self) -> str:
-        """Compute a digest of the code that acts; "" where there is none."""
-        acting = [m.method for m in self.members], [*map(type, self.tasks)], self.settings
+        """Compute a digest of the code that acts, without the values in it; "" if there is none."""
+        kinds = [type(member.method) for member in self.members], [*map(type, self.tasks)]
+        layers = [] if self.model is None else [*map(type, self.model.modules())]
         with suppress(Unidentifiable):
-            return fingerprint_of((self.model, *acting), weights=False)
+            return fingerprint_of_code((*kinds, layers, self.settings.optimizer))
         return ""
 
     def __len__(self) -> int:
@@ -267,17 +268,16 @@ def _with_each_lam(methods: Sequence[Any], lam: object) -> list[Method]:
 
 
 def _with_lam(method: Method, lam: float) -> Method:
-    """A copy with another λ, made anew, since its class may compute something from λ."""
+    """A copy with another λ; made anew where that is certain to give the same method."""
+    twin = copy(method)
     arguments = [p for p in signature(type(method)).parameters if hasattr(method, p)]
-    try:
-        made = type(method)(**{p: getattr(method, p) for p in arguments} | {"lam": lam})
-    except TypeError:
-        raise ValueError(
-            f"{type(method).__name__} cannot be made with another λ: name it lam in __init__, keep "
-            "all arguments as attributes, or give a list of methods without lam"
-        ) from None
-    vars(made).update({k: v for k, v in vars(method).items() if k not in vars(made)})
-    return made
+    given = {p: getattr(method, p) for p in arguments}
+    with suppress(Exception):  # of anybody's `__init__`
+        same = identified(type(method)(**given)) == identified(method)
+        if same and "lam" in given and not identified(method).startswith(NONE):
+            twin = type(method)(**given | {"lam": lam})  # it may compute something from λ
+    twin.lam = lam
+    return twin
 
 
 def _listed(name: str, values: object, example: object) -> list[Any]:

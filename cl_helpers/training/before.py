@@ -14,12 +14,12 @@ from ..data.tasks import Task
 from ..data.views import DatasetView
 from ..formats import format_error, format_tensor
 from ..methods import Method
-from ..models.forward import check_copy, check_forward, evaluating
+from ..models.forward import check_copy, check_forward, evaluating, training_mode
 from .settings import Settings
 
 
-def check_fits(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> None:
-    """Find out whether `model` can be trained on `tasks` with these `settings`, and evaluated.
+def check_fits(model: nn.Module, tasks: Sequence[Task]) -> None:
+    """Find out whether `model` can be trained on `tasks` and evaluated.
 
     Raises:
         ValueError: it cannot, or a task's loss is none of its outputs.
@@ -33,7 +33,6 @@ def check_fits(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> N
             _check_outputs(model, task, x, z)
             _check_loss(task, z, y)
             kinds.add(kind)
-    _check_last_batch(model, tasks, settings)
 
 
 def check_shapes(method: Method, tasks: Sequence[Task]) -> None:
@@ -56,7 +55,7 @@ def _first(view: DatasetView, n: int) -> tuple[Tensor, Tensor]:
 def _check_outputs(model: nn.Module, task: Task, x: Tensor, z: Tensor) -> None:
     """Raise ValueError, or warn, where `z` are no logits (B, K) of the inputs `x` alone."""
     name = type(model).__name__
-    if not task.classifies:
+    if not task.classifies or type(task).score is not Task.score:
         return
     if z.ndim != 2:
         raise ValueError(
@@ -81,28 +80,38 @@ def _check_outputs(model: nn.Module, task: Task, x: Tensor, z: Tensor) -> None:
 
 def _check_loss(task: Task, z: Tensor, y: Tensor) -> None:
     try:
-        loss = task.loss(z, y)
+        with torch.enable_grad():
+            loss = task.loss(z.clone().requires_grad_(), y)
     except Exception as error:  # of anybody's task
         raise ValueError(
             f"the loss of {task.name} cannot be computed of outputs {format_tensor(z)} and targets "
             f"{format_tensor(y)}: {format_error(error)}"
         ) from error
-    if not isinstance(loss, Tensor) or loss.ndim:
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
         given = format_tensor(loss) if isinstance(loss, Tensor) else f"a {type(loss).__name__}"
         raise ValueError(f"the loss of {task.name} is {given}: return a tensor with one number")
 
 
-def _check_last_batch(model: nn.Module, tasks: Sequence[Task], settings: Settings) -> None:
-    """Raise ValueError if an epoch ends with a single example, and `model` cannot take it."""
+def check_last_batch(model: nn.Module, stages: Sequence[Task], settings: Settings) -> None:
+    """Raise ValueError if an epoch ends with a single example, and `model` cannot take it.
+
+    Args:
+        model: the network.
+        stages: what is trained on, one after the other.
+        settings: those of training.
+    """
     size = settings.batch_size
-    alone = [t for t in tasks if size == 1 or (len(t.train) % size == 1 and not settings.drop_last)]
+    alone = [
+        t for t in stages if size == 1 or (len(t.train) % size == 1 and not settings.drop_last)
+    ]
     norms = any(isinstance(m, nn.modules.batchnorm._NormBase) for m in model.modules())
     if not alone or not norms:
         return
     x, _ = _first(alone[0].train, 1)
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            deepcopy(model).train()(x)
+            training_mode(copy := deepcopy(model))
+            copy(x)
     except ValueError as error:
         cure = "a larger batch_size" if size == 1 else "drop_last=True or another batch_size"
         raise ValueError(

@@ -43,7 +43,11 @@ def saving(
     """
     before, unsaved, said = _torchs_own(learner), Unsaved(learner), False
     with closing(events):
-        for event in events:
+        while True:
+            with unsaved.watching():
+                event = next(events, None)
+            if event is None:
+                return
             if event.kind == "task":
                 now = _torchs_own(learner)
                 drawn = any(not torch.equal(a, b) for a, b in zip(before, now, strict=True))
@@ -93,7 +97,7 @@ def save(path: str | os.PathLike, learner: Learner, step: int, torchs_own: list[
         "buffers": dict(learner.model.named_buffers()),  # some are not in the line above
         "method": method.state(),
         "lam": method.lam,
-        "optimizer": learner.optimizer_state if run.config["optimizer_state"] == "keep" else {},
+        "optimizer": learner.optimizer_state,
         "generators": [generator.get_state() for generator in learner.generators],
         "torchs_own": torchs_own,
     }

@@ -27,8 +27,10 @@ def look_at_weights(runs: Sequence[Run], t: int, step: int) -> None:
     """
     for run in runs:
         model, _ = run.learner
-        there = [v for v in (*model.parameters(), *model.buffers()) if v.is_floating_point()]
-        if run.diverged is None and not all(bool(v.isfinite().all()) for v in there):
+        finite = all(bool(p.isfinite().all()) for p in model.parameters())
+        # A buffer may hold ∞, as the mask of attention does, but not NaN.
+        finite = finite and not any(bool(b.isnan().any()) for b in model.buffers())
+        if run.diverged is None and not finite:
             run.diverged = {"task": t, "step": step, "loss": None}
     if all(run.diverged for run in runs):
         raise AllDiverged

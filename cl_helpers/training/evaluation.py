@@ -65,7 +65,7 @@ def accuracies(
 def _scores(task: Task, prediction: Tensor, y: Tensor) -> Tensor:
     """Sum up the scores of a batch; raises ValueError unless there is one for each example."""
     scores = task.score(prediction, y)
-    if scores.shape != (len(y),):
+    if scores.numel() != len(y):
         raise ValueError(
             f"{task.name} scores {len(y)} examples as {format_tensor(scores)}: return a number for "
             "each, (B,)"

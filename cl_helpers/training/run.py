@@ -174,6 +174,8 @@ class Run:
             for entry in content["history"]:
                 entry["accuracy"] = np.array(entry["accuracy"], dtype=float).tolist()
             return cls(**content)
+        except FileNotFoundError:
+            raise
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path} is not a saved run ({error}): delete it to train again"

@@ -179,7 +179,8 @@ def _made(make: MakesOptimizer, theta: torch.nn.Parameter, lr: float) -> torch.o
         ) from error
     if not isinstance(made, torch.optim.Optimizer):
         raise ValueError(f"optimizer made a {type(made).__name__}: return a torch.optim.Optimizer")
-    wrong = [g["lr"] for g in made.param_groups if not math.isclose(g.get("lr", lr), lr)]
+    rates = [float(g["lr"]) for g in made.param_groups if g.get("lr") is not None]
+    wrong = [rate for rate in rates if not math.isclose(rate, lr, rel_tol=1e-6)]
     if wrong:
         raise ValueError(
             f"optimizer made one with lr {wrong[0]:g}, not {lr:g}: hand lr on as it is"

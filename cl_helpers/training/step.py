@@ -61,7 +61,8 @@ class Step:
         parameter = nn.Parameter(theta)
         parameter.grad = grad
         self.optimizer = settings.optimizer_of(parameter, stage)
-        if before and settings.optimizer_state == "keep":
+        self.keeps = settings.optimizer_state == "keep"
+        if before and self.keeps:
             if before["parameters"] != self.flat.shapes:
                 raise ValueError(
                     'optimizer_state is "keep", but other parameters are trained than in the task '
@@ -76,6 +77,8 @@ class Step:
 
     def state(self) -> dict[str, Any]:
         """Collect what the next task's optimiser may go on from."""
+        if not self.keeps:
+            return {}
         return {"parameters": self.flat.shapes, "optimizer": self.optimizer.state_dict()}
 
     def set_rate(self, n: int) -> None:

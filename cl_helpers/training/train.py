@@ -26,7 +26,7 @@ from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
 from ..speed.cuda_graph import recorded
 from ..speed.precision import products
-from .before import check_fits, check_shapes
+from .before import check_fits, check_last_batch, check_shapes
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
 from .divergence import AllDiverged
@@ -182,7 +182,9 @@ def new_learner(
     set_dropout(model, settings.dropout, masks)
     method.rng = torch.Generator().manual_seed(~seed)  # other numbers than those of `order`
     flatten(model)  # refuses weights that cannot be trained
-    check_fits(model, tasks, settings)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        check_fits(model, tasks)
+        check_last_batch(model, method.stages(tasks), settings)
     config = {
         "method": method.name,
         "class": name_of(type(method)),

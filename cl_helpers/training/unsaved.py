@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from types import FunctionType
+from typing import Any
 
 import numpy as np
 from torch import nn
@@ -23,7 +26,14 @@ class Unsaved:
 
     def __init__(self, learner: Learner):
         self.model = self._of_model(learner.model)
-        self.generators = others_generators()
+        self.draws = False
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Notice whether something draws in this context from Python's or NumPy's generator."""
+        before = others_generators()
+        yield
+        self.draws = self.draws or others_generators() != before
 
     def changed(self, learner: Learner) -> str:
         """Name what has changed since; "" if nothing has."""
@@ -31,7 +41,7 @@ class Unsaved:
         found = [f"{type(method).__name__}.{name}, which is not in kept" for name in _lost(method)]
         if self._of_model(learner.model) != self.model:
             found.append(f"attributes of {type(learner.model).__name__}, which are no buffers")
-        if others_generators() != self.generators:
+        if self.draws:
             found.append("the generator of Python's random or NumPy's global one")
         return "; ".join(found)
 
@@ -39,9 +49,10 @@ class Unsaved:
         return fingerprint_of(deepcopy(model).train(), weights=False)
 
 
-def others_generators() -> tuple[str, str]:
-    """Identify the states of the generators of Python and NumPy, from which somebody may draw."""
-    return fingerprint_of(random.getstate()), fingerprint_of(np.random.get_state())
+def others_generators() -> tuple[Any, ...]:
+    """The states of the generators of Python and NumPy, from which somebody may draw."""
+    state: Any = np.random.get_state()
+    return random.getstate(), state[1].tobytes(), state[2]
 
 
 def _lost(method: Method) -> list[str]:
