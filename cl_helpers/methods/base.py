@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dis
 import json
 import math
 import numbers
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from inspect import unwrap
-from types import CellType, CodeType, FunctionType
 from typing import Any, ClassVar
 
 import torch
@@ -18,85 +15,13 @@ from torch.nn import functional as F
 
 from ..checks import plain, shortened, warn
 from ..data.tasks import Scenario, Task, check_scenario, joined
-from ..identity import (
-    Unidentifiable,
-    attributes_of,
-    attributes_set,
-    fingerprint_of,
-    is_installed,
-)
+from ..identity import Unidentifiable, attributes_of, fingerprint_of
 from ..models.flat import flatten, token_of
+from .hooks import check_hooks
 
 # The hooks that decide what is trained on and what autograd differentiates.
 TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
 FLOAT32_MAX = torch.finfo(torch.float32).max
-# The hooks that another hook calls, and not the training loop.
-_CALLED_BY = {"penalty": "loss", "task_loss": "loss", "loss": "traced_loss"}
-# The hooks whose work is lost where a class overrides them without calling them.
-_CALLS_ITS_OWN = {
-    "begin_task": "model, task", "begin_step": "model", "after_backward": "model",
-    "after_step": "model", "after_interval": "model", "end_task": "model, task",
-}  # fmt: skip
-
-
-def _who_defines(kind: type, hook: str) -> type:
-    return next(each for each in kind.__mro__ if hook in vars(each))
-
-
-def _calls(kind: type, caller: str, hook: str) -> bool:
-    """Whether the method `caller` of a class calls `hook`, itself or through `super()`."""
-    for each in kind.__mro__:
-        if caller in vars(each):
-            code = getattr(unwrap(vars(each)[caller]), "__code__", None)
-            names = {hook} if code is None else _names_in(code)
-            if hook in names or not {"super", caller} <= names:
-                return hook in names
-    return False
-
-
-def forgets(kind: type, hook: str, *instead: str) -> bool:
-    """Whether a class overrides a hook that does something, and calls neither it nor others.
-
-    Args:
-        kind: the class.
-        hook: the name of a method.
-        instead: names of methods that may be called instead.
-    """
-    above = [vars(each)[hook] for each in kind.__mro__[1:] if hook in vars(each)]
-    mine = unwrap(vars(kind)[hook]) if hook in vars(kind) else None
-    if not isinstance(mine, FunctionType) or not above:
-        return False
-    codes = [code for f in above if (code := getattr(f, "__code__", None)) is not None]
-    if not codes or not _names_in(codes[0]):  # the one that it overrides does nothing
-        return False
-    returns = any(each.opname.startswith("RETURN") for each in dis.get_instructions(mine))
-    named = _names_in(mine.__code__) | _names_of_helpers(kind, mine)
-    stored = {a for f in above if isinstance(f, FunctionType) for a in attributes_set(f)} - {
-        "ended",
-        "whose",
-    }
-    replaces = bool(stored) and stored <= attributes_set(mine)
-    return returns and not replaces and not named & {hook, *instead}  # else it always raises
-
-
-def _names_of_helpers(kind: type, function: FunctionType) -> set[str]:
-    """What is named by the functions that `function` calls on itself, or is wrapped around."""
-    helpers = [vars(each).get(n) for each in kind.__mro__ for n in function.__code__.co_names]
-    helpers += [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
-    own = [f for f in helpers if isinstance(f, FunctionType) and not is_installed(f)]
-    return set().union(*(_names_in(f.__code__) for f in own))
-
-
-def _is_filled(cell: CellType) -> bool:
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False
-
-
-def _names_in(code: CodeType) -> set[str]:
-    inner = [_names_in(c) for c in code.co_consts if isinstance(c, CodeType)]
-    return {*code.co_names, *code.co_freevars}.union(*inner)
 
 
 class Method:
@@ -152,21 +77,7 @@ class Method:
             TypeError: such a class is made; the message says what to override instead.
         """
         super().__init_subclass__(**options)
-        for hook, caller in _CALLED_BY.items():
-            mine, theirs = _who_defines(cls, hook), _who_defines(cls, caller)
-            order = cls.__mro__
-            overridden = order.index(mine) < order.index(theirs)
-            if overridden and not _calls(cls, caller, hook):
-                raise TypeError(
-                    f"{mine.__name__} overrides {hook}, which {caller} of {theirs.__name__} does "
-                    f"not call: override {caller} instead"
-                )
-        for hook, arguments in _CALLS_ITS_OWN.items():
-            if forgets(cls, hook):
-                raise TypeError(
-                    f"{cls.__name__} overrides {hook}, whose work is lost: call "
-                    f"super().{hook}({arguments}) in it"
-                )
+        check_hooks(cls)
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "lam":

@@ -15,7 +15,8 @@ from ..data.tasks import Task
 from ..data.views import DatasetView, PartialView, is_finite
 from ..formats import format_error, format_tensor
 from ..models.flat import flatten, unflatten
-from .base import TRACED, Remembering, forgets
+from .base import TRACED, Remembering
+from .hooks import forgets
 
 TRIED = 2  # examples of the first task that Ω is tried out with
 
