@@ -174,7 +174,9 @@ class _Digests:
             if not self.values:
                 own = {k: v for k, v in own.items() if isinstance(v, type | FunctionType)}
             return self.all("class", kind.__name__, kind.__bases__, dict(sorted(own.items())))
-        return self.all("class", name_of(kind), _version(kind.__module__), *foreign(kind))
+        parts = name_of(kind), _version(kind.__module__), *foreign(kind)
+        self.large[id(kind)] = kind, self.all("class", *parts)  # once: there may be many of it
+        return self.large[id(kind)][1]
 
 
 def foreign(kind: type) -> list[Any]:
@@ -383,6 +385,7 @@ def _is_in_a_package(module: str) -> bool:
     return top == _PACKAGE or _is_pythons(top) or bool(packages and top != "__main__")
 
 
+@cache
 def _is_pythons(top: str) -> bool:
     """Whether a module is of the standard library, and not one's own of the same name."""
     file = getattr(sys.modules.get(top), "__file__", None)
