@@ -251,3 +251,32 @@ def test_what_is_fast_warns_of_nothing(kind, recwarn):
     make, shape = MODELS[kind]
     mean_abs_grad(make(), random_task(n=20, shape=shape).train, lambda z, y: z.sum(-1))
     assert not recwarn.list
+
+
+class SecondUse(nn.Module):
+    """Uses a weight a second time, for some samples only, and for none that are tried."""
+
+    def __init__(self, by_hook):
+        super().__init__()
+        self.a, self.b = (nn.utils.skip_init(nn.Linear, 6, n) for n in (6, 4))
+        if by_hook:
+            self.a.register_forward_hook(lambda module, args, out: out * (1 + self.gate(args[0])))
+        self.by_hook = by_hook
+
+    def gate(self, x):
+        return (x[:, :1] > 5).to(x.dtype)
+
+    def forward(self, x):
+        h = self.a(x)
+        if not self.by_hook:
+            h = h + self.gate(x) * F.linear(x, self.a.weight)
+        return self.b(torch.tanh(h))
+
+
+@pytest.mark.parametrize("by_hook", [False, True])
+def test_a_use_that_the_tried_samples_do_not_show_counts(by_hook):
+    task, model = random_task(n=50), random_(SecondUse(by_hook))
+    task.train.x[[5, 20, 30], 0] = 6.0  # tried are the samples 0, 16, 32 and 49
+    found = mean_square_grad(model, task.train, task.log_likelihood)
+    expected = one_by_one(model, task, lambda z, y: z.log_softmax(-1)[y], torch.square)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-12)
