@@ -229,12 +229,17 @@ def _written(thing: Any, values: bool) -> tuple[Any, ...] | None:
             jumps = getattr(thing, "co_exceptiontable", b"")
             return thing.co_code, jumps, thing.co_consts, arguments, names
         case FunctionType():
-            cells = [cell.cell_contents for cell in thing.__closure__ or () if _is_filled(cell)]
             reached = [] if is_installed(thing) else _reached(thing)
             reached = [(n, v) for n, v in reached if values or isinstance(v, type | FunctionType)]
             attributes = vars(thing) if values else {}
             own = () if is_installed(thing) else (thing.__code__, attributes, reached)
-            return name_of(thing), thing.__defaults__, thing.__kwdefaults__, cells, *own
+            return (
+                name_of(thing),
+                thing.__defaults__,
+                thing.__kwdefaults__,
+                closed_over(thing),
+                *own,
+            )
         case MethodType():
             return thing.__func__, thing.__self__
         case property():
@@ -411,6 +416,11 @@ def _hashed(kind: str, *parts: bytes) -> bytes:
 
 def _is_slot(value: Any) -> bool:
     return type(value).__name__ in ("member_descriptor", "getset_descriptor")
+
+
+def closed_over(function: FunctionType) -> list[Any]:
+    """What a `function` has from the functions around it, as far as it is set."""
+    return [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
 
 
 def _is_filled(cell: Any) -> bool:

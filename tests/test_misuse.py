@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from toys import InMemory
 
 import cl_helpers as cl
 from cl_helpers.data.tasks import Task, hold_out, joined
@@ -694,25 +695,8 @@ def test_what_is_set_on_a_task_goes_along():
     assert {*seen} == {5.0}
 
 
-class ManyTargets:
-    def __init__(self, n):
-        self.x, self.y = INPUTS[:n], torch.stack([LABELS, LABELS], 1)[:n]
-
-    def __len__(self):
-        return len(self.x)
-
-    @property
-    def device(self):
-        return self.x.device
-
-    def batch(self, index):
-        return self.x[index], self.y[index]
-
-    def batches(self, size):
-        return zip(self.x.split(size), self.y.split(size), strict=True)
-
-    def to(self, device):
-        return self
+def many_targets(n):
+    return InMemory(INPUTS[:n], torch.stack([LABELS, LABELS], 1)[:n])
 
 
 class Both(Task):
@@ -731,7 +715,9 @@ class Both(Task):
 
 @pytest.mark.parametrize("name", ["ewc", "er", "gem", "agem"])
 def test_an_example_may_have_many_targets(name):
-    tasks = [Both(f"both {t}", "both", ManyTargets(90), ManyTargets(30), (0, 1, 2)) for t in (0, 1)]
+    tasks = [
+        Both(f"both {t}", "both", many_targets(90), many_targets(30), (0, 1, 2)) for t in (0, 1)
+    ]
     assert train(cl.METHODS[name](), tasks, epochs=20).average_accuracy > 0.5
 
 
@@ -871,8 +857,7 @@ def test_is_taken(do):
 
 def test_segmentation_is_classification_of_each_pixel():
     x, y = ramp(90, 2, 4, 4), (ramp(90, 4, 4) * 2.9).long()
-    view = ManyTargets(90)
-    view.x, view.y = x, y
+    view = InMemory(x, y)
     tasks = [PerPixel(f"pixels {t}", "pixels", view, view, (0, 1, 2)) for t in (0, 1)]
     model = without_a_trace(lambda: nn.Conv2d(2, 3, 1))
     assert train(tasks=tasks, model=model).complete

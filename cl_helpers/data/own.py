@@ -78,7 +78,8 @@ def _tensor(what: str, values: Any) -> Tensor:
         raise ValueError(f"the {what} are no numbers ({format_error(error)})") from None
     if tensor.is_complex() or tensor.is_sparse:
         raise ValueError(f"the {what} are {format_tensor(tensor)}: give dense real numbers")
-    return tensor.detach().cpu().clone()  # what happens to theirs afterwards is not ours
+    # What happens to theirs afterwards is not ours; what was made of other values is a copy.
+    return tensor.detach().cpu().clone() if tensor is values else tensor
 
 
 def read(half: str, data: Any) -> Pair:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dis
 from inspect import unwrap
-from types import CellType, CodeType, FunctionType
+from types import CodeType, FunctionType
 
-from ..identity import attributes_set, is_installed
+from ..identity import attributes_set, closed_over, is_installed
 
 # The hooks that another hook calls, and not the training loop.
 _CALLED_BY = {"penalty": "loss", "task_loss": "loss", "loss": "traced_loss"}
@@ -78,16 +78,9 @@ def forgets(kind: type, hook: str, *instead: str) -> bool:
 def _names_of_helpers(kind: type, function: FunctionType) -> set[str]:
     """What is named by the functions that `function` calls on itself, or is wrapped around."""
     helpers = [vars(each).get(n) for each in kind.__mro__ for n in function.__code__.co_names]
-    helpers += [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
-    own = [f for f in helpers if isinstance(f, FunctionType) and not is_installed(f)]
+    every = helpers + closed_over(function)
+    own = [f for f in every if isinstance(f, FunctionType) and not is_installed(f)]
     return set().union(*(_names_in(f.__code__) for f in own))
-
-
-def _is_filled(cell: CellType) -> bool:
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False
 
 
 def _names_in(code: CodeType) -> set[str]:

@@ -117,8 +117,6 @@ def _cure(model: nn.Module, x: Tensor) -> str:
     kinds = {p.dtype for p in model.parameters() if p.is_floating_point()}
     if x.dtype in kinds or not kinds:
         return ""
-    return (
-        "; give the model as model.float()"
-        if x.is_floating_point()
-        else ("; if these are no indices, give the inputs as floats")
-    )
+    if x.is_floating_point():
+        return "; give the model as model.float()"
+    return "; if these are no indices, give the inputs as floats"

@@ -273,8 +273,9 @@ def _with_lam(method: Method, lam: float) -> Method:
     arguments = [p for p in signature(type(method)).parameters if hasattr(method, p)]
     given = {p: getattr(method, p) for p in arguments}
     with suppress(Exception):  # of anybody's `__init__`
-        same = identified(type(method)(**given)) == identified(method)
-        if same and "lam" in given and not identified(method).startswith(NONE):
+        known = identified(method)
+        same = identified(type(method)(**given)) == known
+        if same and "lam" in given and not known.startswith(NONE):
             twin = type(method)(**given | {"lam": lam})  # it may compute something from λ
     twin.lam = lam
     return twin

@@ -297,8 +297,12 @@ def _at_work(
     clock, device = Clock(learner.runs), torch.device(settings.device)
     with closing(events):
         while True:
-            at_work = products(settings.precision, device), torch.enable_grad()
-            with clock.running(), at_work[0], at_work[1], suppress(AllDiverged):
+            with (
+                clock.running(),
+                products(settings.precision, device),
+                torch.enable_grad(),
+                suppress(AllDiverged),
+            ):
                 event = None
                 event = next(events, None)
             if event is None:
