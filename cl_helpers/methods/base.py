@@ -17,7 +17,7 @@ from ..checks import plain, shortened, warn
 from ..data.tasks import Scenario, Task, check_scenario, joined
 from ..identity import Unidentifiable, attributes_of, fingerprint_of
 from ..models.flat import flatten, token_of
-from .hooks import check_hooks
+from .hooks import check_hooks, elementwise
 
 # The hooks that decide what is trained on and what autograd differentiates.
 TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
@@ -101,6 +101,11 @@ class Method:
         """What is trained on, one after the other: by default `tasks` as they are."""
         return tasks
 
+    @property
+    def is_elementwise(self) -> bool:
+        """Whether all that is done from backward to the next step is done to each weight alone."""
+        return all(hasattr(hook, "elementwise") for hook in (self.after_backward, self.after_step))
+
     def begin_task(self, model: nn.Module, task: Task) -> None:
         """Prepare for `task`, before its first step."""
         self.task = task
@@ -151,9 +156,11 @@ class Method:
         """Compute what λ multiplies, a 0-dim tensor; by default 0."""
         return torch.zeros(())
 
+    @elementwise
     def after_backward(self, model: nn.Module) -> None:
         """Change the gradient: that of `traced_loss` is in `.grad`, the step is not yet taken."""
 
+    @elementwise
     def after_step(self, model: nn.Module) -> None:
         """Look at the step: the parameters have moved, `.grad` is still that of before."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dis
+from collections.abc import Callable
 from inspect import unwrap
 from types import CodeType, FunctionType
+from typing import Any, TypeVar
 
 from ..identity import attributes_set, closed_over, is_installed
 
@@ -15,6 +17,18 @@ _CALLS_ITS_OWN = {
     "begin_task": "model, task", "begin_step": "model", "after_backward": "model",
     "after_step": "model", "after_interval": "model", "end_task": "model, task",
 }  # fmt: skip
+
+
+Hook = TypeVar("Hook", bound=Callable[..., Any])
+
+
+def elementwise(hook: Hook) -> Hook:
+    """Say of a `hook` that what it does to a weight depends on the numbers of this weight alone.
+
+    Then it can be called with one piece of the vectors after the other (`cl_helpers.speed.pieces`).
+    """
+    hook.elementwise = True  # type: ignore[attr-defined]
+    return hook
 
 
 def check_hooks(kind: type) -> None:

@@ -16,7 +16,7 @@ from ..data.views import DatasetView, PartialView, is_finite
 from ..formats import format_error, format_tensor
 from ..models.flat import flatten, unflatten
 from .base import TRACED, Remembering
-from .hooks import forgets
+from .hooks import elementwise, forgets
 
 TRIED = 2  # examples of the first task that Ω is tried out with
 
@@ -140,12 +140,17 @@ class Quadratic(Remembering):
         """Whether `after_backward` adds the penalty's gradient; a subclass may have another one."""
         return self._leaves(Quadratic, "loss", "penalty", "traced_loss")
 
+    @elementwise
     def after_backward(self, model: nn.Module) -> None:
         # Add the gradient of λ · penalty, λ Ω (θ − θ*), at an eighth of the cost of tracing it.
         if self.tasks_held and self._adds_gradient:
             flat = flatten(model)
             off = torch.sub(flat.theta, self.theta_star, out=flat.scratch)
-            flat.grad.addcmul_(self.omega, off.mul_(self.acting_lam))
+            lam = self.acting_lam
+            if lam.is_cuda:  # a number would be fixed in a recorded step
+                flat.grad.addcmul_(self.omega, off.mul_(lam))
+            else:
+                flat.grad.addcmul_(self.omega, off, value=float(lam))
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         flat = flatten(model)
@@ -253,10 +258,16 @@ class PathIntegral(Quadratic):
     def try_out(self, model: nn.Module, task: Task) -> None:
         """Do nothing: Ω is made of the steps, which every model takes."""
 
+    @property
+    def is_elementwise(self) -> bool:
+        return super().is_elementwise and hasattr(self.accumulate, "elementwise")
+
+    @elementwise
     def after_backward(self, model: nn.Module) -> None:
         self.g.copy_(flatten(model).grad)  # of the task loss alone: the penalty's is added below
         super().after_backward(model)
 
+    @elementwise
     def after_step(self, model: nn.Module) -> None:
         flat = flatten(model)
         self.accumulate(self.g, torch.sub(flat.theta, self.theta_before, out=flat.scratch))

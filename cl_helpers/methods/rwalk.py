@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..checks import above_zero, at_least_one, below_one
 from ..data.tasks import Task
+from .hooks import elementwise
 from .quadratic import PathIntegral
 
 
@@ -74,6 +75,7 @@ class RWalk(PathIntegral):
         if not self.tasks_held:
             self.score = torch.zeros_like(self.theta_start)  # s
 
+    @elementwise
     def accumulate(self, g: Tensor, step: Tensor) -> None:
         self.fisher.mul_(self.alpha).addcmul_(g, g, value=1 - self.alpha)
         self.fall.addcmul_(g, step, value=-1)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ..checks import above_zero
 from ..data.tasks import Task
+from .hooks import elementwise
 from .quadratic import PathIntegral
 
 
@@ -49,6 +50,7 @@ class SI(PathIntegral):
         super().begin_task(model, task)
         self.path = torch.zeros_like(self.theta_start)
 
+    @elementwise
     def accumulate(self, g: Tensor, step: Tensor) -> None:
         self.path.addcmul_(g, step, value=-1)
 

@@ -8,6 +8,7 @@ computed once, and not once for each layer.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from functools import cached_property
 from uuid import uuid4
 from weakref import WeakKeyDictionary
@@ -70,6 +71,14 @@ class Flat:
         """Vector (P,) for intermediate results of a step: faster than new memory in every step."""
         return torch.empty_like(self.theta)
 
+    def piece(self, where: slice) -> Flat:
+        """Return the part of the vectors that is at `where`; it has no parameters."""
+        piece = copy(self)
+        piece.parameters, piece._theta_views, piece._grad_views = [], [], []
+        piece.theta, piece._grad = self.theta[where], self._grad[where]
+        piece.scratch = self.scratch[: len(piece.theta)]
+        return piece
+
     def bring_in_gradients(self) -> None:
         """Copy gradients that are in other memory into g, and make them views of it again."""
         for p, view in zip(self.parameters, self._grad_views, strict=True):
@@ -92,8 +101,13 @@ class Flat:
 _flat: WeakKeyDictionary[nn.Module, Flat] = WeakKeyDictionary()
 
 
-def flatten(model: nn.Module) -> Flat:
-    """Return the parameters and gradients of `model` as vectors; the same object at every call."""
+def flatten(model: nn.Module | Flat) -> Flat:
+    """Return the parameters and gradients of `model` as vectors; the same object at every call.
+
+    A `Flat` is returned as it is: in hooks, a piece of the vectors stands in for the model.
+    """
+    if isinstance(model, Flat):
+        return model
     flat = _flat.get(model)
     if flat is None or not flat.is_current(model):
         flat = _flat[model] = Flat(model)

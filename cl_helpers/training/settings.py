@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..checks import above_zero, at_least_one, below_one, one_of, plain, seeded, true_or_false
 from ..formats import format_error
-from ..speed.precision import Precision
+from ..speed.precision import PRECISIONS, Precision
 from .schedules import check, factors
 
 MakesOptimizer: TypeAlias = "Callable[..., torch.optim.Optimizer]"
@@ -51,7 +51,8 @@ class Settings:
             (`nn.Dropout` draws from torch's global generator instead.) Default 0.
         device: "cpu", "cuda", …; "auto", the default, takes CUDA where there is a GPU.
         precision: "fast", the default, lets CUDA's tensor cores compute the matrix products (TF32)
-            and a CPU use its fastest float32 kernels; "full" is plain float32.
+            and a CPU use its fastest float32 kernels; "full" is plain float32; with "bfloat16" the
+            products of a training step read 7 bits of each factor's fraction.
         cuda_graph: whether a CUDA GPU records the training step and replays it. Default True.
 
     Raises:
@@ -100,7 +101,7 @@ class Settings:
                 raise ValueError(f"{name} is {value!r}: choose a number")
         if not callable(self.optimizer):
             one_of("optimizer", self.optimizer, "adam", "sgd")
-        one_of("precision", self.precision, "fast", "full")
+        one_of("precision", self.precision, *PRECISIONS)
         one_of("optimizer_state", self.optimizer_state, "fresh", "keep")
         for name in ("drop_last", "cuda_graph"):
             true_or_false(name, getattr(self, name))

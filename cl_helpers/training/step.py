@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from ..data.tasks import Task
 from ..methods import Method
 from ..models.flat import flatten
+from ..speed.pieces import Pieces
+from ..speed.precision import step_precision
 from .settings import Settings
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -45,6 +47,8 @@ class Step:
         self.method, self.model, self.task = method, model, task
         self.flat = flatten(model)
         self.optimize(self.flat.theta, self.flat.grad, settings, stage, before)
+        suits = Pieces.suit(method, self.flat, self.optimizer)
+        self.pieces = Pieces(method, self.flat, self.optimizer) if suits else None
 
     def optimize(
         self,
@@ -58,6 +62,7 @@ class Step:
 
         `settings`, `stage` and `before` are those of the class.
         """
+        self.precision = settings.precision
         parameter = nn.Parameter(theta)
         parameter.grad = grad
         self.optimizer = settings.optimizer_of(parameter, stage)
@@ -98,12 +103,20 @@ class Step:
                 f"parameters of {type(self.model).__name__} were replaced, frozen or unfrozen "
                 "within a task: write into them (p.copy_, p.clamp_), freeze between tasks"
             )
-        self.flat.grad.zero_()
+        for p in self.flat.parameters:
+            p.grad = None  # what backward makes is taken over; added up it would be read again
         x, y = self.task.train.batch(index)
-        loss = self.method.traced_loss(self.model, x, y)
+        with step_precision(self.precision, self.flat.theta.device):
+            loss = self.method.traced_loss(self.model, x, y)
         loss.backward()
+        self.move()
+        return loss.detach()
+
+    def move(self) -> None:
+        """Let the method change the gradient, take the step, and let the method look at it."""
+        if self.pieces is not None and self.pieces.move():
+            return
         self.method.after_backward(self.model)
         self.flat.bring_in_gradients()
         self.optimizer.step()
         self.method.after_step(self.model)
-        return loss.detach()

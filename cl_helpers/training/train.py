@@ -25,7 +25,7 @@ from ..models.forward import check_weights
 from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
 from ..speed.cuda_graph import recorded
-from ..speed.precision import products
+from ..speed.precision import check_precision, products
 from .before import check_fits, check_last_batch, check_shapes
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
@@ -153,6 +153,7 @@ def prepared(
                 "examples, and drop_last leaves no step: choose a smaller batch_size"
             )
     device = pick_device(settings.device)
+    check_precision(settings.precision, device)
     return [task.to(device) for task in tasks], replace(settings, device=device)
 
 

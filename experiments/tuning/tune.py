@@ -55,6 +55,7 @@ GRID: dict[str, dict[int, list[dict[str, Any]]]] = {
 }
 
 N_CLASS_VALIDATION = 2_000
+SEEDS = (0, 1, 2)
 CLASS_GRID: dict[str, dict[int, list[dict[str, Any]]]] = {
     "ewc": {
         2: [

@@ -1,12 +1,20 @@
 """Fast products: as exact as promised, and nobody else's setting is changed."""
 
 import threading
+import warnings
+from dataclasses import replace
 
 import pytest
 import torch
-from toys import PATIENCE
+from toys import PATIENCE, InMemory, mlp, random_, random_task
 
-from cl_helpers.speed.precision import _onednn_is_exact, products
+import cl_helpers as cl
+from cl_helpers.speed.precision import (
+    _onednn_is_exact,
+    check_precision,
+    products,
+    step_precision,
+)
 
 CPU = torch.device("cpu")
 
@@ -105,3 +113,68 @@ def test_tf32_is_a_switch():
         with products(precision, cuda):
             errors[precision] = (a @ a - exact).abs().max().item()
     assert errors["full"] < 1e-3 < errors["fast"] < 1
+
+
+# --- a step in bfloat16 ---
+
+
+def rounded(v):
+    return v.bfloat16().float()
+
+
+def test_a_step_in_bfloat16_rounds_inputs_and_outputs_of_products_and_nothing_else():
+    task, model = random_task(n=32), random_(cl.MLP((6, 5, 4))).float()
+    x, y = task.train.x.float(), task.train.y
+    (w1, b1, w2, b2) = (p.detach().clone() for p in model.parameters())
+    a = rounded(rounded(x) @ rounded(w1).T + rounded(b1))
+    h = a.relu()
+    z = rounded(h @ rounded(w2).T + rounded(b2))
+    d2 = rounded((z.softmax(1) - torch.nn.functional.one_hot(y, 4)) / len(x))
+    d1 = rounded(d2 @ rounded(w2)) * (a > 0)
+    expected = [d1.T @ rounded(x), d1.sum(0), d2.T @ h, d2.sum(0)]
+
+    with step_precision("bfloat16", CPU):
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+    loss.backward()
+    assert loss.dtype == torch.float32
+    for p, g in zip(model.parameters(), expected, strict=True):
+        assert p.grad.dtype == torch.float32
+        torch.testing.assert_close(p.grad, g, rtol=2**-7, atol=2**-8 * float(g.abs().max()))
+
+
+@pytest.mark.parametrize("method", [cl.EWC(lam=1.0), cl.RWalk()])
+def test_what_is_kept_is_float32_and_omega_is_computed_in_it(method):
+    task = random_task()
+    task = replace(task, train=InMemory(task.train.x.float(), task.train.y))
+    task = replace(task, test=task.train)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a processor without such products
+        run = cl.train(
+            method,
+            [task],
+            mlp().float(),
+            precision="bfloat16",
+            device="cpu",
+            progress=False,
+            epochs=1,
+        )
+    assert {p.dtype for p in run.model.parameters()} == {torch.float32}
+    assert run.config["precision"] == "bfloat16"
+    vectors = [v for v in vars(method).values() if getattr(v, "ndim", 0) == 1]
+    assert vectors
+    assert {v.dtype for v in vectors} == {torch.float32}
+    if method.name == "ewc":
+        with products("full", CPU):
+            torch.testing.assert_close(method.omega, method.importance_of(run.model, task))
+
+
+@pytest.mark.parametrize(
+    ("able", "warns"), [({"avx512_bf16": False}, True), ({"amx_bf16": True}, False)]
+)
+def test_a_processor_without_such_products_is_named(able, warns, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True} | able)
+    check_precision("fast", CPU)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        check_precision("bfloat16", CPU)
+    assert [str(w.message)[:24] for w in said] == ['precision is "bfloat16",'] * warns

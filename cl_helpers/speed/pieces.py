@@ -1,0 +1,99 @@
+"""A step whose vectors go through the processor's cache once.
+
+Penalty, optimiser and path sums are a dozen operations, each of which reads and writes vectors as
+long as θ: where these do not fit into the cache, all of them wait for memory. Here they work on one
+piece of θ after the other, and all of them on a piece before the next. The same hooks run on the
+same numbers. (Not every last bit is the same: a processor rounds the last few numbers of a vector
+otherwise, which its vector instructions leave over.)
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any, NamedTuple
+
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+from torch.optim.adam import adam
+
+from ..methods import Method
+from ..models.flat import Flat
+from .cuda_graph import rebound
+
+# Weights in a piece: its vectors, about eight of float32, are 8 MB, less than the cache of the last
+# level has; and few pieces, for each operation costs some microseconds whatever its size.
+PIECE = 2**18
+
+
+class Piece(NamedTuple):
+    """A piece of all vectors of a step.
+
+    Args:
+        method: the same one, with its vectors cut.
+        model: θ and its gradient, cut, in the place of the model.
+        moments: Adam's two, of the piece, and the number of its steps.
+    """
+
+    method: Method
+    model: Any
+    moments: tuple[Tensor, Tensor, Tensor]
+
+
+class Pieces:
+    """The part of a step that follows backward, a piece of θ at a time.
+
+    Args:
+        method: all that it does there must be elementwise.
+        flat: θ and its gradient, on the CPU.
+        optimizer: of θ.
+    """
+
+    def __init__(self, method: Method, flat: Flat, optimizer: Optimizer):
+        self.method, self.flat, self.optimizer = method, flat, optimizer
+        self.held: dict[str, object] = {}
+        self.pieces: list[Piece] = []
+
+    @staticmethod
+    def suit(method: Method, flat: Flat, optimizer: Optimizer) -> bool:
+        """Whether a step of `method` on `flat` with `optimizer` can and should be cut in pieces."""
+        return (
+            method.is_elementwise
+            and type(optimizer) is Adam
+            and not flat.theta.is_cuda
+            and len(flat.theta) > PIECE
+        )
+
+    def move(self) -> bool:
+        """Pull, move and look at one piece after the other; False if nothing was done yet."""
+        [group] = self.optimizer.param_groups
+        state = self.optimizer.state[group["params"][0]]
+        if not state:  # the first step of a fresh optimiser makes it
+            return False
+        if rebound(self.held, vars(self.method)):  # an attribute was set since the last step
+            self.cut(state)
+            self.held = dict(vars(self.method))
+        self.flat.bring_in_gradients()
+        how: dict[str, Any] = {k: group[k] for k in ("amsgrad", "weight_decay", "eps", "maximize")}
+        how["beta1"], how["beta2"] = group["betas"]
+        lr = float(group["lr"])
+        for method, model, (mean, square, n) in self.pieces:
+            method.after_backward(model)
+            adam([model.theta], [model.grad], [mean], [square], [], [n], fused=True, lr=lr, **how)
+            method.after_step(model)
+        return True
+
+    def cut(self, state: dict[str, Tensor]) -> None:
+        """Make the pieces, views of the vectors of method, θ, gradient and `state` of Adam."""
+        n = len(self.flat.theta)
+        self.pieces = []
+        for start in range(0, n, PIECE):
+            where = slice(start, start + PIECE)
+            method = copy(self.method)
+            for name, value in vars(self.method).items():
+                if isinstance(value, Tensor) and value.shape == (n,):
+                    setattr(method, name, value[where])
+            counter = (
+                state["step"].clone() if start else state["step"]
+            )  # each piece counts up its own
+            moments = state["exp_avg"][where], state["exp_avg_sq"][where], counter
+            self.pieces.append(Piece(method, self.flat.piece(where), moments))
