@@ -46,7 +46,7 @@ def train_together(
     """Train S models of one shape at once, each with its own method and seed.
 
     Args:
-        methods: S methods of one class.
+        methods: S methods; if S > 1, all differentiate the plain task loss.
         tasks: as in `train`, the same for all.
         models: S models, or None for the homework's MLP.
         settings: the same for all, apart from the seed.

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from ..checks import at_least_one, seeded
+from ..checks import at_least_one, seeded, true_or_false
 from ..data.tasks import Task, check_tasks
 from ..identity import Unidentifiable, fingerprint_of_code
 from ..methods import Method, check_method
@@ -102,6 +102,7 @@ def sweep(
     folder: str | Path | None = None,
     engine: Engine = "local",
     together: int | None = None,
+    mixed: bool = False,
     progress: bool = True,
     **settings: Any,
 ) -> list[Run]:
@@ -124,6 +125,9 @@ def sweep(
             set `device` if theirs is another.
         together: the largest number of models that take their steps together; `config["together"]`
             of each run says how many did. None, the default, is as many as fit.
+        mixed: whether models of different methods may take their steps together too, where each
+            method differentiates the plain task loss. Default False; what it gains on a GPU is not
+            measured yet.
         progress: whether to show a progress bar. Default True.
         settings: those of `cl.Settings` except the seed: epochs, batch_size, lr, …
 
@@ -139,6 +143,7 @@ def sweep(
         raise ValueError(f"seed is {settings['seed']!r}, but a sweep has several: seeds=[…]")
     if together is not None:
         at_least_one("together", together)
+    true_or_false("mixed", mixed)
     how = Settings.of(settings)
     on_this_machine = how.device == "auto" or engine == "local" or isinstance(engine, int)
     device = pick_device(how.device) if on_this_machine else torch.device(how.device)
@@ -158,7 +163,8 @@ def sweep(
         if not isinstance(how.optimizer, str):
             size = 1  # nothing says that it treats each model apart
         chunks = [
-            Chunk(group, tasks, model, how) for group in _groups(left, like, tasks, size, pool.n)
+            Chunk(group, tasks, model, how)
+            for group in _groups(left, like, tasks, size, pool.n, mixed)
         ]
         chunks = [replace(chunk, code=chunk.identified_code()) for chunk in chunks]
         bar = tqdm(
@@ -207,15 +213,21 @@ def how_many_fit(model: nn.Module, device: torch.device) -> int:
 
 
 def _groups(
-    members: Sequence[Member], model: nn.Module, tasks: Sequence[Task], size: int, n_workers: int
+    members: Sequence[Member],
+    model: nn.Module,
+    tasks: Sequence[Task],
+    size: int,
+    n_workers: int,
+    mixed: bool,
 ) -> list[list[Member]]:
-    """Groups of at most `size` with one class of method, alike in cost, enough for all workers."""
+    """Groups of at most `size`, alike in cost, enough for all workers; of one class, or `mixed`."""
     x, y = tasks[0].train.batch(torch.zeros(2, dtype=torch.long))
     device = next(model.parameters()).device
     x, y = x.to(device), y.to(device)
     kinds: dict[type, list[Member]] = {}
     for member in members:
-        kinds.setdefault(type(member.method), []).append(member)
+        plain = mixed and member.method.traces_task_loss
+        kinds.setdefault(Method if plain else type(member.method), []).append(member)
     groups = []
     for kind in kinds.values():
         alike = all(member.method.traces_task_loss for member in kind)

@@ -38,7 +38,7 @@ def recorded(
         A `CudaGraphStep`, or `step` itself.
     """
     device = torch.device(device)
-    if device.type == "cuda" and asked and methods[0].recordable:
+    if device.type == "cuda" and asked and all(m.recordable for m in methods):
         return CudaGraphStep(step, methods, generators, device)
     return step
 
