@@ -74,9 +74,10 @@ def compare_command(
     A finished run that is in OUT already is not trained again; one that was interrupted goes on.
     """
     asked = as_scenario(scenario)
-    makers = pick_methods(methods or ",".join(serving(asked)), lam or [], asked)
-    seed_list = list(dict.fromkeys(whole_number(s, "seed") for s in seeds.split(",")))
     size = pick_preset(preset)
+    make = partial(size.method, stream=stream, scenario=asked)
+    makers = pick_methods(methods or ",".join(serving(asked)), lam or [], asked, make)
+    seed_list = list(dict.fromkeys(whole_number(s, "seed") for s in seeds.split(",")))
     folder = writable(out)
     dataset = load(data)
     settings: dict[str, Any] = size.settings(dataset, stream)
@@ -136,11 +137,20 @@ def info() -> None:
 
 
 def pick_methods(
-    names: str, lams: list[str], scenario: Scenario = "domain"
-) -> dict[str, Callable[[], Method]]:
-    """By name, what makes each of the methods named, with the λ given for it."""
+    names: str,
+    lams: list[str],
+    scenario: Scenario = "domain",
+    make: Callable[..., Method] | None = None,
+) -> dict[str, Callable[..., Method]]:
+    """By name, what makes each of the methods named, with the λ given for it.
+
+    `make` takes a name and knobs; None, the default, makes them with their default λ.
+    """
     chosen = [name.strip() for name in names.split(",")]
-    makers: dict[str, Callable[[], Method]] = {name: pick_method(name, scenario) for name in chosen}
+    kinds = {name: pick_method(name, scenario) for name in chosen}
+    makers: dict[str, Callable[..., Method]] = {
+        name: partial(make, name) if make else kinds[name] for name in chosen
+    }
     with_lam = [name for name in chosen if "lam" in METHODS[name]().knobs]
     for entry in lams:
         name, _, value = entry.rpartition("=")
@@ -153,7 +163,7 @@ def pick_methods(
         except ValueError:
             raise ValueError(f"λ is {value!r}: choose a number, 0 (off) or larger") from None
         for each in [name] if name else with_lam:
-            makers[each] = partial(METHODS[each], **{"lam": lam})
+            makers[each] = partial(makers[each], lam=lam)
             makers[each]()  # says at once what is wrong with it
     return makers
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from ..checks import at_least_one, warn
+from ..checks import at_least_one, seeded, warn
 from ..data.tasks import Task
 from ..data.views import DatasetView, PartialView, is_finite
 from ..formats import format_error, format_tensor
@@ -18,6 +18,7 @@ from ..models.flat import flatten, unflatten
 from .base import TRACED, Remembering
 from .hooks import elementwise, forgets
 
+N_SAMPLES = 1024  # examples of a task that Ω is measured on, if nothing else is asked for
 TRIED = 2  # examples of the first task that Ω is tried out with
 
 
@@ -146,11 +147,7 @@ class Quadratic(Remembering):
         if self.tasks_held and self._adds_gradient:
             flat = flatten(model)
             off = torch.sub(flat.theta, self.theta_star, out=flat.scratch)
-            lam = self.acting_lam
-            if lam.is_cuda:  # a number would be fixed in a recorded step
-                flat.grad.addcmul_(self.omega, off.mul_(lam))
-            else:
-                flat.grad.addcmul_(self.omega, off, value=float(lam))
+            flat.grad.addcmul_(self.omega, off.mul_(self.acting_lam))
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         flat = flatten(model)
@@ -206,17 +203,21 @@ class Measured(Quadratic):
         n_samples: how many of the examples Ω is measured on; None is all of them.
     """
 
-    n_samples: int | None = None
+    n_samples: int | None = N_SAMPLES
 
     def __post_init__(self) -> None:
         if self.n_samples is not None:
             at_least_one("n_samples", self.n_samples)
 
     def measured_on(self, task: Task) -> DatasetView:
-        """Draw the training examples of `task` that Ω is measured on, from the run's generator."""
+        """Draw the training examples of `task` that Ω is measured on, from the run's generator.
+
+        Outside of a run they are always the same ones.
+        """
         if self.n_samples is None or self.n_samples >= len(task.train):
             return task.train
-        drawn = torch.randperm(len(task.train), generator=self.rng)[: self.n_samples]
+        generator = seeded(0) if self.rng is None else self.rng
+        drawn = torch.randperm(len(task.train), generator=generator)[: self.n_samples]
         return PartialView(task.train, drawn.to(task.train.device))
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from ..data.datasets import Dataset
 from ..data.tasks import Scenario, Task, permuted, rotated, split
+from ..methods import METHODS, Method, pick_method
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Preset:
         n_tasks: number of tasks, or as many as there are classes for.
         n_train, n_test: examples of each task, or as many as there are.
         epochs, batch_size, lr: as in `Settings`. Default batches of 128, learning rate 1e-4.
+        lam: method -> the best λ on held-out images of permuted MNIST at this size
+            (experiments/tuning). Default: none was looked for.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Preset:
     epochs: int
     batch_size: int = 128
     lr: float = 1e-4
+    lam: Mapping[str, float] = field(default_factory=dict)
 
     def tasks(
         self, dataset: Dataset, stream: str = "permuted", scenario: Scenario = "domain"
@@ -81,6 +85,25 @@ class Preset:
         parts = pick_stream(stream).parts(dataset)
         part = dataset.first(parts * self.n_train, parts * self.n_test)
         return STREAMS[stream].make(part, self.n_tasks, scenario)
+
+    def method(
+        self, name: str, stream: str = "permuted", scenario: Scenario = "domain", **knobs: Any
+    ) -> Method:
+        """Make the method called `name` with the λ that was tuned for this size.
+
+        Args:
+            name: a key of METHODS, such as "ewc".
+            stream, scenario: those of the tasks. λ was tuned for permuted ones, whose outputs are
+                of one domain after the other; for others it is the method's default.
+            knobs: the method's settings; a `lam` among them is taken.
+
+        Raises:
+            ValueError: there is no such method, it cannot be trained in the scenario, or a setting
+                makes no sense.
+        """
+        tuned = self.lam if (stream, scenario) == ("permuted", "domain") else {}
+        lam = {"lam": tuned[name]} if name in tuned else {}
+        return pick_method(name, scenario)(**lam | knobs)
 
     def settings(self, dataset: Dataset, stream: str = "permuted") -> dict[str, Any]:
         """Choose epochs, batch_size and lr for `train`, as a dict.
@@ -101,9 +124,16 @@ PRESETS = {
         Preset("quick", n_tasks=3, n_train=600, n_test=300, epochs=1, batch_size=32, lr=1e-3),
         # Forgetting and its cures on a laptop, about ten seconds a method: a fifth of the images
         # and of the epochs, made up for by a learning rate ten times the homework's.
-        Preset("class", n_tasks=5, n_train=12_800, n_test=2_000, epochs=2, lr=1e-3),
-        # The homework.
-        Preset("full", n_tasks=5, n_train=60_000, n_test=10_000, epochs=10),
+        Preset(
+            *("class", 5, 12_800, 2_000, 2),
+            lr=1e-3,
+            lam={"ewc": 400.0, "mas": 0.08, "si": 0.8, "rwalk": 1.0, "scp": 200.0},
+        ),
+        # The homework, for which the methods' default λ were chosen.
+        Preset(
+            *("full", 5, 60_000, 10_000, 10),
+            lam={name: METHODS[name]().lam for name in ("ewc", "mas", "si", "rwalk", "scp")},
+        ),
     )
 }
 

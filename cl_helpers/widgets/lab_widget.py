@@ -93,6 +93,8 @@ class Lab(TrainingWidget):
         self.scenario.observe(self._suit_the_scenario, "value")
         for size in (self.preset, self.stream):
             size.observe(self._suit_the_size, "value")
+        for size in (self.preset, self.stream, self.scenario):
+            size.observe(self._suit_the_lam, "value")
         self._suit_the_method()
         self._suit_the_size()
         self.more = widgets.ToggleButton(
@@ -176,12 +178,23 @@ class Lab(TrainingWidget):
 
     def _suit_the_method(self, _: object = None) -> None:
         self.lam_of, name = "", self.method.value  # nobody's, while it is being changed
-        lam = METHODS[name]().knobs.get("lam")
+        self.tuned = lam = self._tuned_lam()
         self.lam.disabled = lam is None
         if self.trains and self.run is not None and self.run.config["method"] == name:
             lam = self.run.learner[1].lam  # back to the run in progress
         self.lam.offer(strengths(lam or 0.0), lam or 0.0)
         self.lam_of = name
+
+    def _tuned_lam(self) -> float | None:
+        """λ of the method at the size on the page; None if it has none."""
+        preset, name = PRESETS[self.preset.value], self.method.value
+        method = preset.method(name, self.stream.value, self.scenario.value)
+        return method.lam if "lam" in method.knobs else None
+
+    def _suit_the_lam(self, _: object) -> None:
+        """With another size comes its λ, unless another one was chosen."""
+        if self.lam.value == self.tuned:
+            self._suit_the_method()
 
     def _suit_the_scenario(self, _: object) -> None:
         """Offer what serves it; a method that does is left as it is."""

@@ -29,7 +29,7 @@ LAM = {"ewc": 400.0, "mas": 0.08, "scp": 200.0}
 
 
 def lost(runs: Sequence[Run], whole: Sequence[Run]) -> str:
-    """Format accuracy lost against Ω of all examples, in points: mean ± sd over the seeds."""
+    """Format what average accuracy loses against Ω of all examples: points, mean ± sd of seeds."""
     points = [
         100 * (b.average_accuracy - a.average_accuracy) for a, b in zip(runs, whole, strict=True)
     ]
@@ -44,15 +44,14 @@ def main() -> None:
     runs = cl.sweep(methods, tasks, seeds=SEEDS, folder=FOLDER, **preset.settings(mnist))
     if len(runs) < len(methods) * len(SEEDS):  # Ctrl-C
         sys.exit(130)
+    of = {name: [r for r in runs if r.config["method"] == name] for name in LAM}
     by_size = {
-        (name, n): [
-            r for r in runs if r.config["method"] == name and r.config["knobs"]["n_samples"] == n
-        ]
+        (name, n): [r for r in of[name] if r.config["knobs"]["n_samples"] == n]
         for name in LAM
         for n in SIZES
     }
     cells = {
-        name: {n or "all": lost(by_size[name, n], by_size[name, None]) for n in SIZES[:-1]}
+        name: {f"{n:,}": lost(by_size[name, n], by_size[name, None]) for n in SIZES if n}
         for name in LAM
     }
     table = pd.DataFrame(cells)

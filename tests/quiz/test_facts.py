@@ -453,7 +453,7 @@ def needs_data_at_the_end(method) -> bool:
     learn(method, model, task)
     try:
         method.end_task(model, replace(task, train=None))
-    except AttributeError:
+    except (AttributeError, TypeError):
         return True
     return False
 

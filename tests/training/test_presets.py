@@ -1,6 +1,8 @@
 """Streams of tasks in the size of a preset."""
 
 from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -66,3 +68,43 @@ def test_unknown_names_are_told():
         SMALL.tasks(digits, "mixed")
     with pytest.raises(ValueError, match="scenario is 'all': choose"):
         SMALL.tasks(digits, "split", "all")
+
+
+def tuned_runs():
+    """Average accuracy on held-out images by (method, λ) in experiments/tuning/class, seeds 0-2."""
+    found = {}
+    for path in (Path(__file__).parents[2] / "experiments/tuning/class").glob("*.json"):
+        run = cl.Run.load(path)
+        if (
+            not run.config["knobs"].get("online")
+            and run.config["knobs"].get("anchors") != "separate"
+        ):
+            setting = run.config["method"], run.config["knobs"]["lam"]
+            found.setdefault(setting, []).append(run.average_accuracy)
+    return found
+
+
+def test_a_preset_makes_methods_with_the_lam_that_was_best_on_held_out_images():
+    found = tuned_runs()
+    for name, lam in PRESETS["class"].lam.items():
+        accuracy = {of: fmean(values) for (method, of), values in found.items() if method == name}
+        assert {len(found[name, of]) for of in accuracy} == {3}
+        assert lam == max(accuracy, key=accuracy.get)
+        assert min(accuracy) < lam < max(accuracy)  # bracketed
+        assert PRESETS["class"].method(name).lam == lam
+
+
+def test_lam_of_other_streams_sizes_and_by_hand():
+    size = PRESETS["class"]
+    assert size.method("mas", lam=3.0).lam == 3.0
+    assert size.method("ewc", anchors="separate").anchors == "separate"
+    for other in (
+        size.method("mas", "rotated"),
+        size.method("mas", scenario="task"),
+        PRESETS["quick"].method("mas"),
+        PRESETS["full"].method("mas"),
+    ):
+        assert other.lam == cl.MAS().lam
+    assert isinstance(size.method("baseline"), cl.Baseline)
+    with pytest.raises(ValueError, match="method is 'emc'"):
+        size.method("emc")

@@ -201,6 +201,20 @@ def test_what_has_no_lam_has_no_slider(lab, method):
     assert lab.wait(PATIENCE).complete
 
 
+def test_with_another_size_comes_its_lam_unless_one_was_chosen(lab):
+    lab.method.value = "mas"
+    for size, lam in (("class", 0.08), ("full", 0.02), ("class", 0.08)):
+        lab.preset.value = size
+        assert lab.lam.value == lam == PRESETS[size].method("mas").lam
+    lab.stream.value = "rotated"  # for which none was tuned
+    assert lab.lam.value == cl.MAS().lam
+    lab.lam.value = 0.0
+    lab.preset.value = "full"
+    assert lab.lam.value == 0.0
+    lab.method.value = "si"
+    assert lab.lam.value == cl.SI().lam
+
+
 @pytest.mark.full
 def test_lam_can_be_off(lab, digits):
     lab.lam.value = 0.0
