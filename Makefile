@@ -65,11 +65,19 @@ lint: .venv/ready
 	mypy
 	lint-imports
 
-# The tables of the homework and of λ in experiments/, from nothing. About an hour on two cores;
-# finished runs are kept.
+# All that is stored in experiments/. A finished run is found again and an interrupted one goes on;
+# what is deleted first is made anew.
 results: .venv/ready
-	python experiments/tuning/tune.py --out experiments/tuning
+	@echo "From nothing about 16 hours on two cores: λ and Ω 4, the homework 1.5, scenarios 1, pathint 4, regimes 5.5"
+	python experiments/tuning/tune.py --preset class
+	python experiments/tuning/samples.py
+	python experiments/tuning/tune.py
 	python -m cl_helpers compare --data mnist --preset full --seeds 0,1,2 --out experiments/homework
+	python experiments/scenarios/scenarios.py
+	python experiments/pathint/pathint.py
+	python experiments/regimes/regimes.py table2
+	python experiments/regimes/regimes.py curvature
+	python experiments/regimes/regimes.py summary
 
 .venv/ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
