@@ -18,8 +18,10 @@ from typing import Any
 import grading
 import growth
 import loops
+import many as many_
 import numpy as np
 import torch
+import waiting
 from live import in_jupyterlab
 from loops import omega, our_epoch, products_alone, second_task, usual_epoch
 from rich.console import Console
@@ -67,15 +69,21 @@ def step() -> Figures:
 
 
 def importance() -> Figures:
-    """Ω over 60,000 images, in seconds."""
+    """Ω of 60,000 images, of all and of the default number, in seconds."""
     mnist, no_test = cl.load("mnist"), without_tests()
+    ways: dict[str, Any] = {
+        "EWC": cl.EWC,
+        "EWC, true Fisher": partial(cl.EWC, fisher="true"),
+        "MAS": cl.MAS,
+        "SCP": cl.SCP,
+    }
     return in_turns(
         {
             "an epoch of training": lambda: our_epoch(no_test, DEVICE),
-            "EWC, empirical Fisher": omega(cl.EWC(), mnist, DEVICE),
-            "EWC, true Fisher": omega(cl.EWC(fisher="true"), mnist, DEVICE),
-            "MAS": omega(cl.MAS(), mnist, DEVICE),
-            "SCP, 100 slices": omega(cl.SCP(slices=100), mnist, DEVICE),
+            **{
+                f"{n}, all images": omega(m(n_samples=None), mnist, DEVICE) for n, m in ways.items()
+            },
+            **{f"{n}, 1,024 images": omega(m(), mnist, DEVICE) for n, m in ways.items()},
         },
         repeats=3,
     )
@@ -147,6 +155,16 @@ def growing() -> Figures:
     }
 
 
+def many() -> Figures:
+    """1,000 tasks in a run, 10,000 runs in a folder, 64 runs on one Dask worker and two, in s."""
+    return many_.a_thousand_tasks() | many_.ten_thousand_runs() | many_.on_a_cluster()
+
+
+def wait() -> Figures:
+    """From Run All to the first picture and to the end of each notebook, preset class, in s."""
+    return waiting.in_every_notebook()
+
+
 def lab() -> Figures:
     """The Lab beside cl.train, preset class, EWC, in a real JupyterLab and browser, in seconds."""
     return in_jupyterlab()
@@ -158,7 +176,8 @@ def quiz() -> Figures:
 
 
 SECTIONS = {
-    f.__name__: f for f in (epoch, step, importance, avalanche, sweeping, growing, lab, quiz)
+    f.__name__: f
+    for f in (epoch, step, importance, avalanche, sweeping, growing, many, wait, lab, quiz)
 }
 if DEVICE.type == "cuda":
     SECTIONS["homework"] = homework
