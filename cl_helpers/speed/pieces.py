@@ -58,6 +58,7 @@ class Pieces:
         """Whether a step of `method` on `flat` with `optimizer` can and should be cut in pieces."""
         return (
             method.is_elementwise
+            and _has_plain_attributes(type(method))
             and type(optimizer) is Adam
             and not flat.theta.is_cuda
             and len(flat.theta) > PIECE
@@ -97,3 +98,19 @@ class Pieces:
             )  # each piece counts up its own
             moments = state["exp_avg"][where], state["exp_avg_sq"][where], counter
             self.pieces.append(Piece(method, self.flat.piece(where), moments))
+
+
+def _has_plain_attributes(kind: type) -> bool:
+    """Whether the vectors of a method are in its `__dict__`, where they can be cut.
+
+    Not where a class of somebody's has properties, slots or attribute access of its own.
+    """
+    own = [k for k in kind.__mro__ if not k.__module__.startswith("cl_helpers.")]
+    access = {"__getattribute__", "__getattr__", "__setattr__", "__copy__", "__reduce_ex__"}
+    return not any(
+        name in access or (hasattr(value, "__get__") and hasattr(value, "__set__"))
+        for k in own
+        if k is not object
+        for name, value in vars(k).items()
+        if name not in ("__dict__", "__weakref__")
+    )

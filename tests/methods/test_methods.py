@@ -398,6 +398,13 @@ def test_omega_can_be_measured_on_a_part_of_the_examples(name, few):
     whole = cl.METHODS[name]().importance_of(model, task)
     assert not torch.allclose(expected, whole)
     torch.testing.assert_close(cl.METHODS[name](n_samples=50).importance_of(model, task), whole)
+    large = random_task(n=1100)
+    drawn = torch.randperm(1100, generator=torch.Generator().manual_seed(0))[:1024]
+    part = replace(large, train=cl.data.views.PartialView(large.train, drawn))
+    by_default = cl.METHODS[name]().importance_of(model, large)  # outside of a run: the same ones
+    torch.testing.assert_close(by_default, cl.METHODS[name]().importance_of(model, part))
+    every = cl.METHODS[name](n_samples=None).importance_of(model, large)
+    assert not torch.allclose(by_default, every)
     how = {"epochs": 1, "progress": False}
     runs = [
         cl.train(cl.METHODS[name](n_samples=20), cl.permuted(few, 2), cl.MLP((784, 8, 10)), **how)

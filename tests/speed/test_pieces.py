@@ -116,10 +116,25 @@ class Normed(cl.EWC):
         grad.div_(grad.norm())
 
 
+class Doubled(cl.EWC):
+    """Ω is computed, and is in no attribute."""
+
+    name = label = "doubled"
+
+    @property
+    def omega(self):
+        return 2 * self.half
+
+    @omega.setter
+    def omega(self, value):
+        self.half = value / 2
+
+
 @pytest.mark.parametrize(
     ("method", "how"),
     [
         (Clipped(), {}),
+        (Doubled(), {}),
         (Normed(), {}),
         (cl.EWC(), {"optimizer": "sgd"}),
         (cl.EWC(), {"optimizer": torch.optim.AdamW}),
