@@ -17,7 +17,7 @@ from ..checks import plain, shortened, warn
 from ..data.tasks import Scenario, Task, check_scenario, joined
 from ..identity import Unidentifiable, attributes_of, fingerprint_of
 from ..models.flat import flatten, token_of
-from .hooks import check_hooks, elementwise
+from .hooks import check_hooks, elementwise, is_elementwise
 
 # The hooks that decide what is trained on and what autograd differentiates.
 TRACED = ("stages", "task_loss", "loss", "traced_loss", "penalty")
@@ -50,7 +50,7 @@ class Method:
             it. False where a step draws random numbers on the host.
         mixes_tasks: whether inputs of several tasks come together, and so must have one shape.
         interval: steps from one `after_interval` to the next; 0, the default, is never.
-        rng: the generator that the method draws from, one for each run; None is torch's global one.
+        rng: the generator that the method draws from, one for each run; None outside of a run.
         task: the task in training, or the last one; None before any training.
 
     Raises:
@@ -104,7 +104,7 @@ class Method:
     @property
     def is_elementwise(self) -> bool:
         """Whether all that is done from backward to the next step is done to each weight alone."""
-        return all(hasattr(hook, "elementwise") for hook in (self.after_backward, self.after_step))
+        return is_elementwise(self.after_backward) and is_elementwise(self.after_step)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         """Prepare for `task`, before its first step."""
@@ -148,7 +148,8 @@ class Method:
     def traced_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         """Compute the part of `loss` that autograd differentiates; by default all of it.
 
-        A method that knows the gradient of the other part adds it in `after_backward`.
+        A method that knows the gradient of the other part adds it in `after_backward`. Here
+        the parameters' `.grad` is None; after backward it is a new tensor in each step.
         """
         return self.loss(model, x, y)
 

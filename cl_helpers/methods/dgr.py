@@ -73,7 +73,7 @@ class DGR(Teacher):
         self.batch = [x]
         if not self.competed:
             return loss
-        x_old = self.old_generator.sample(len(x), self.rng)
+        x_old = self.old_generator.sample(len(x), self.rng).to(x)  # autocast may have rounded it
         self.batch.append(x_old)
         z, z_old = model(x_old), self.teacher(x_old)
         replayed = [

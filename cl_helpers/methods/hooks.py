@@ -27,8 +27,14 @@ def elementwise(hook: Hook) -> Hook:
 
     Then it can be called with one piece of the vectors after the other (`cl_helpers.speed.pieces`).
     """
-    hook.elementwise = True  # type: ignore[attr-defined]
+    hook.elementwise = hook  # type: ignore[attr-defined]
     return hook
+
+
+def is_elementwise(hook: Callable[..., Any]) -> bool:
+    """Whether `elementwise` was said of this very `hook`, and not of one that it wraps."""
+    function = getattr(hook, "__func__", hook)
+    return getattr(function, "elementwise", None) is function
 
 
 def check_hooks(kind: type) -> None:

@@ -16,7 +16,7 @@ from ..data.views import DatasetView, PartialView, is_finite
 from ..formats import format_error, format_tensor
 from ..models.flat import flatten, unflatten
 from .base import TRACED, Remembering
-from .hooks import elementwise, forgets
+from .hooks import elementwise, forgets, is_elementwise
 
 N_SAMPLES = 1024  # examples of a task that Ω is measured on, if nothing else is asked for
 TRIED = 2  # examples of the first task that Ω is tried out with
@@ -261,7 +261,7 @@ class PathIntegral(Quadratic):
 
     @property
     def is_elementwise(self) -> bool:
-        return super().is_elementwise and hasattr(self.accumulate, "elementwise")
+        return super().is_elementwise and is_elementwise(self.accumulate)
 
     @elementwise
     def after_backward(self, model: nn.Module) -> None:

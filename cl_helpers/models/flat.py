@@ -83,7 +83,10 @@ class Flat:
         """Copy gradients that are in other memory into g, and make them views of it again."""
         for p, view in zip(self.parameters, self._grad_views, strict=True):
             if p.grad is not view:
-                view.zero_() if p.grad is None else view.copy_(p.grad)
+                if p.grad is None:
+                    view.zero_()
+                else:
+                    view.copy_(p.grad.to_dense() if p.grad.is_sparse else p.grad)
                 p.grad = view
 
     def is_current(self, model: nn.Module) -> bool:

@@ -13,12 +13,12 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
+from torch.optim import optimizer as hooks_of_all
 from torch.optim.adam import adam
 
 from ..methods import Method
 from ..models.flat import Flat
-from .cuda_graph import rebound
 
 # Weights in a piece: its vectors, about eight of float32, are 8 MB, less than the cache of the last
 # level has; and few pieces, for each operation costs some microseconds whatever its size.
@@ -43,61 +43,74 @@ class Pieces:
     """The part of a step that follows backward, a piece of θ at a time.
 
     Args:
-        method: all that it does there must be elementwise.
-        flat: θ and its gradient, on the CPU.
-        optimizer: of θ.
+        method: it is cut as long as all that it does there is elementwise.
+        flat: θ and its gradient.
+        optimizer: the course's own Adam, of θ.
     """
 
     def __init__(self, method: Method, flat: Flat, optimizer: Optimizer):
         self.method, self.flat, self.optimizer = method, flat, optimizer
-        self.held: dict[str, object] = {}
+        self.held: dict[str, tuple[object, int]] = {}
         self.pieces: list[Piece] = []
 
-    @staticmethod
-    def suit(method: Method, flat: Flat, optimizer: Optimizer) -> bool:
-        """Whether a step of `method` on `flat` with `optimizer` can and should be cut in pieces."""
-        return (
-            method.is_elementwise
-            and _has_plain_attributes(type(method))
-            and type(optimizer) is Adam
-            and not flat.theta.is_cuda
-            and len(flat.theta) > PIECE
-        )
-
     def move(self) -> bool:
-        """Pull, move and look at one piece after the other; False if nothing was done yet."""
+        """Pull, move and look at one piece after the other; False if nothing was done."""
         [group] = self.optimizer.param_groups
         state = self.optimizer.state[group["params"][0]]
-        if not state:  # the first step of a fresh optimiser makes it
+        if len(self.flat.theta) <= PIECE or self.flat.theta.device.type != "cpu" or not state:
+            return False  # the first step of a fresh optimiser makes its state
+        if self._was_set({**vars(self.method), "mean": state["exp_avg"]}):
+            self.pieces = self._cut(state) if self._can_be_cut() else []
+        if not self.pieces:
             return False
-        if rebound(self.held, vars(self.method)):  # an attribute was set since the last step
-            self.cut(state)
-            self.held = dict(vars(self.method))
         self.flat.bring_in_gradients()
-        how: dict[str, Any] = {k: group[k] for k in ("amsgrad", "weight_decay", "eps", "maximize")}
-        how["beta1"], how["beta2"] = group["betas"]
-        lr = float(group["lr"])
+        beta1, beta2 = group["betas"]
+        how = {"beta1": beta1, "beta2": beta2, "eps": group["eps"], "lr": float(group["lr"])}
         for method, model, (mean, square, n) in self.pieces:
             method.after_backward(model)
-            adam([model.theta], [model.grad], [mean], [square], [], [n], fused=True, lr=lr, **how)
+            adam(
+                *([model.theta], [model.grad], [mean], [square], [], [n]),
+                **{"fused": True, "amsgrad": False, "weight_decay": 0.0, "maximize": False} | how,
+            )
             method.after_step(model)
         return True
 
-    def cut(self, state: dict[str, Tensor]) -> None:
+    def _was_set(self, attributes: dict[str, object]) -> bool:
+        """Whether an attribute, or the memory of one, is another than at the last step."""
+        now = {
+            name: (value, value.data_ptr() if isinstance(value, Tensor) else 0)
+            for name, value in attributes.items()
+        }
+        same = now.keys() == self.held.keys() and all(
+            value is self.held[name][0] and at == self.held[name][1]
+            for name, (value, at) in now.items()
+        )
+        self.held = now
+        return not same
+
+    def _can_be_cut(self) -> bool:
+        """Whether nothing would miss that a step is one; its vectors are plain attributes."""
+        watched = ("_global_optimizer_pre_hooks", "_global_optimizer_post_hooks")
+        return (
+            self.method.is_elementwise
+            and _has_plain_attributes(type(self.method))
+            and not any(getattr(hooks_of_all, name, None) for name in watched)
+        )
+
+    def _cut(self, state: dict[str, Tensor]) -> list[Piece]:
         """Make the pieces, views of the vectors of method, θ, gradient and `state` of Adam."""
         n = len(self.flat.theta)
-        self.pieces = []
+        pieces = []
         for start in range(0, n, PIECE):
             where = slice(start, start + PIECE)
             method = copy(self.method)
             for name, value in vars(self.method).items():
                 if isinstance(value, Tensor) and value.shape == (n,):
                     setattr(method, name, value[where])
-            counter = (
-                state["step"].clone() if start else state["step"]
-            )  # each piece counts up its own
+            counter = state["step"].clone() if start else state["step"]  # each counts up its own
             moments = state["exp_avg"][where], state["exp_avg_sq"][where], counter
-            self.pieces.append(Piece(method, self.flat.piece(where), moments))
+            pieces.append(Piece(method, self.flat.piece(where), moments))
+        return pieces
 
 
 def _has_plain_attributes(kind: type) -> bool:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from threading import Lock
 from typing import Any, Literal, get_args
@@ -59,24 +59,28 @@ def products(precision: Precision, device: torch.device) -> Iterator[None]:
         yield
 
 
-def step_precision(precision: Precision, device: torch.device) -> torch.autocast:
+def step_precision(
+    precision: Precision, device: torch.device
+) -> torch.autocast | nullcontext[None]:
     """Compute the loss of a training step at a given precision in this context.
 
     With "bfloat16" PyTorch's `autocast` rounds θ once a step, and inputs and outputs of products,
-    which add up in float32; losses and norms are float32. Otherwise it does nothing.
+    which add up in float32; losses and norms are float32, and a float64 model stays as it is. With
+    another precision it does nothing.
 
     Args:
         precision: of the settings.
         device: of the model.
     """
+    if precision != "bfloat16":
+        return nullcontext()
     # A recorded step must not read what was cast before it.
-    on = precision == "bfloat16"
-    return torch.autocast(device.type, torch.bfloat16, on, cache_enabled=device.type != "cuda")
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=device.type != "cuda")
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:
     """Warn if `precision` is "bfloat16" and products on `device` are slower for it."""
-    if precision != "bfloat16":
+    if precision != "bfloat16" or device.type not in ("cpu", "cuda"):
         return
     if device.type == "cuda":
         has = torch.cuda.is_bf16_supported(including_emulation=False)

@@ -47,8 +47,8 @@ class Step:
         self.method, self.model, self.task = method, model, task
         self.flat = flatten(model)
         self.optimize(self.flat.theta, self.flat.grad, settings, stage, before)
-        suits = Pieces.suit(method, self.flat, self.optimizer)
-        self.pieces = Pieces(method, self.flat, self.optimizer) if suits else None
+        ours = settings.optimizer == "adam"  # another one may do more than move θ
+        self.pieces = Pieces(method, self.flat, self.optimizer) if ours else None
 
     def optimize(
         self,

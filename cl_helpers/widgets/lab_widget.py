@@ -181,7 +181,7 @@ class Lab(TrainingWidget):
         self.tuned = lam = self._tuned_lam()
         self.lam.disabled = lam is None
         if self.trains and self.run is not None and self.run.config["method"] == name:
-            lam = self.run.learner[1].lam  # back to the run in progress
+            self.tuned = lam = self.run.learner[1].lam  # back to the run in progress
         self.lam.offer(strengths(lam or 0.0), lam or 0.0)
         self.lam_of = name
 
@@ -199,9 +199,12 @@ class Lab(TrainingWidget):
     def _suit_the_scenario(self, _: object) -> None:
         """Offer what serves it; a method that does is left as it is."""
         name, lam = self.method.value, self.lam.value
+        chosen = self.tuned is not None and lam != self.tuned
         self.method.options = offered = list(_methods(self.scenario.value).items())
         if name in dict(offered).values():
-            self.method.value, self.lam.value = name, lam
+            self.method.value = name
+            if chosen:
+                self.lam.offer(strengths(lam), lam)
 
     def _suit_the_size(self, _: object = None) -> None:
         settings = self._settings()

@@ -25,7 +25,7 @@ from cl_helpers.training.run import Run
 
 FOLDER = Path(__file__).parent / "samples"
 SIZES = (64, 128, 256, 512, 1024, 2048, 4096, None)
-LAM = {"ewc": 400.0, "mas": 0.08, "scp": 200.0}
+LAM = {name: PRESETS["class"].lam[name] for name in ("ewc", "mas", "scp")}
 
 
 def lost(runs: Sequence[Run], whole: Sequence[Run]) -> str:

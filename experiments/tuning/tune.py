@@ -109,7 +109,7 @@ def tune_command(
     size, grid, held_out, seeds = PRESETS[preset], GRID, N_VALIDATION, [0]
     folder = writable(out / preset)
     if preset == "class":
-        grid, held_out, seeds = CLASS_GRID, N_CLASS_VALIDATION, [0, 1, 2]
+        grid, held_out, seeds = CLASS_GRID, N_CLASS_VALIDATION, [*SEEDS]
         size = replace(size, n_train=size.n_train + held_out)
     dataset = load("mnist")
     settings = PRESETS[preset].settings(dataset) | {"device": str(pick_device(device))}

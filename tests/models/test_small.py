@@ -148,3 +148,14 @@ def test_flat_vectors_go_with_their_model():
 def test_a_model_without_parameters_is_refused():
     with pytest.raises(ValueError, match="Flatten has no parameter"):
         flatten(nn.Flatten())
+
+
+def test_sparse_gradients_are_brought_in_dense():
+    model = nn.Sequential(nn.utils.skip_init(nn.Embedding, 5, 2, sparse=True))
+    nn.init.ones_(model[0].weight)
+    flat = flatten(model)
+    for p in model.parameters():
+        p.grad = None
+    model(torch.tensor([1, 3, 3])).sum().backward()
+    assert model[0].weight.grad.is_sparse
+    assert flat.grad.tolist() == [0, 0, 1, 1, 0, 0, 2, 2, 0, 0]

@@ -1,6 +1,7 @@
 """A step that takes one piece of θ after the other: the same as all of it at once."""
 
 from dataclasses import dataclass, replace
+from functools import partial, wraps
 
 import pytest
 import torch
@@ -76,6 +77,8 @@ def test_lam_and_vectors_that_are_set_in_mid_run_act_at_the_next_step(cut, monke
         if event.step == 30:
             method.omega = 3 * method.omega
             method.theta_star = method.theta_star + 0.1
+        if event.step == 32:
+            method.omega.data = 2 * method.omega
 
     in_pieces = trained(cl.SI(), change)
     assert cut
@@ -116,6 +119,19 @@ class Normed(cl.EWC):
         grad.div_(grad.norm())
 
 
+def wrapped(method):
+    """The method with a hook of its own around the one that it has."""
+    theirs = method.after_backward
+
+    @wraps(theirs)
+    def mine(model):
+        theirs(model)
+        flatten(model).grad.mul_(2.0)
+
+    method.after_backward = mine
+    return method
+
+
 class Doubled(cl.EWC):
     """Ω is computed, and is in no attribute."""
 
@@ -138,9 +154,23 @@ class Doubled(cl.EWC):
         (Normed(), {}),
         (cl.EWC(), {"optimizer": "sgd"}),
         (cl.EWC(), {"optimizer": torch.optim.AdamW}),
+        (cl.EWC(), {"optimizer": partial(torch.optim.Adam, amsgrad=True)}),
+        (cl.EWC(), {"optimizer": partial(torch.optim.Adam, decoupled_weight_decay=True)}),
+        (wrapped(cl.EWC()), {}),
         (cl.ER(), {}),
     ],
 )
 def test_what_is_not_of_each_weight_alone_is_not_cut(method, how, cut):
     trained(method, **how)
     assert not cut
+
+
+def test_a_hook_that_is_set_in_mid_run_sees_whole_vectors(cut, monkeypatch):
+    def change(event):
+        if event.step == 30:
+            wrapped(event.run.method)
+
+    in_pieces = trained(cl.EWC(lam=5.0), change)
+    taken = len(cut)
+    assert 0 < taken < 3 * (2 * 7 - 1)
+    assert_same(in_pieces, whole(monkeypatch, cl.EWC(lam=5.0), change))

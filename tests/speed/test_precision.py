@@ -4,6 +4,7 @@ import threading
 import warnings
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from toys import PATIENCE, InMemory, mlp, random_, random_task
@@ -166,6 +167,23 @@ def test_what_is_kept_is_float32_and_omega_is_computed_in_it(method):
     if method.name == "ewc":
         with products("full", CPU):
             torch.testing.assert_close(method.omega, method.importance_of(run.model, task))
+
+
+@pytest.mark.parametrize("name", cl.METHODS)
+@pytest.mark.filterwarnings("ignore:precision is")
+def test_every_method_learns_in_bfloat16(name, few):
+    scenario = cl.METHODS[name].scenarios[-1]
+    tasks = cl.split(few, 2, scenario, n_tasks=2)
+    how = {"epochs": 2, "batch_size": 16, "lr": 1e-2, "device": "cpu", "progress": False}
+    run = cl.train(cl.METHODS[name](), tasks, precision="bfloat16", **how)
+    assert run.complete
+    assert np.nanmax(run.accuracy) > 0.7  # of two classes at first
+
+
+def test_another_precision_leaves_autocast_as_it_is():
+    a = torch.ones(2, 2)
+    with torch.autocast("cpu", torch.bfloat16), step_precision("fast", CPU):
+        assert (a @ a).dtype == torch.bfloat16
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,14 @@ def test_with_another_size_comes_its_lam_unless_one_was_chosen(lab):
     assert lab.lam.value == 0.0
     lab.method.value = "si"
     assert lab.lam.value == cl.SI().lam
+    for control, value in (("stream", "permuted"), ("scenario", "class"), ("preset", "class")):
+        getattr(lab, control).value = value
+        assert lab.lam.value == cl.SI().lam
+    lab.scenario.value = "domain"
+    assert lab.lam.value == PRESETS["class"].method("si").lam
+    lab.lam.value = 0.0
+    lab.scenario.value = "task"
+    assert lab.lam.value == 0.0
 
 
 @pytest.mark.full
