@@ -12,6 +12,7 @@ from __future__ import annotations
 from copy import copy
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim import optimizer as hooks_of_all
@@ -59,7 +60,7 @@ class Pieces:
         state = self.optimizer.state[group["params"][0]]
         if len(self.flat.theta) <= PIECE or self.flat.theta.device.type != "cpu" or not state:
             return False  # the first step of a fresh optimiser makes its state
-        if self._was_set({**vars(self.method), "mean": state["exp_avg"]}):
+        if self._was_set({**vars(self.method), "Adam's mean": state["exp_avg"]}):
             self.pieces = self._cut(state) if self._can_be_cut() else []
         if not self.pieces:
             return False
@@ -78,7 +79,7 @@ class Pieces:
     def _was_set(self, attributes: dict[str, object]) -> bool:
         """Whether an attribute, or the memory of one, is another than at the last step."""
         now = {
-            name: (value, value.data_ptr() if isinstance(value, Tensor) else 0)
+            name: (value, value.data_ptr() if _is_dense(value) else 0)
             for name, value in attributes.items()
         }
         same = now.keys() == self.held.keys() and all(
@@ -105,12 +106,16 @@ class Pieces:
             where = slice(start, start + PIECE)
             method = copy(self.method)
             for name, value in vars(self.method).items():
-                if isinstance(value, Tensor) and value.shape == (n,):
+                if _is_dense(value) and value.shape == (n,):
                     setattr(method, name, value[where])
             counter = state["step"].clone() if start else state["step"]  # each counts up its own
             moments = state["exp_avg"][where], state["exp_avg_sq"][where], counter
             pieces.append(Piece(method, self.flat.piece(where), moments))
         return pieces
+
+
+def _is_dense(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided
 
 
 def _has_plain_attributes(kind: type) -> bool:

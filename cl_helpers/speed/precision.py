@@ -11,7 +11,7 @@ Most of a training step is matrix products, and PyTorch's default is not the fas
   setting is left alone.
 
 With precision "bfloat16" the products of a training step read 7 bits of each factor's fraction
-(`step_precision`): twice as fast again on processors that have such products (AVX512-BF16, AMX).
+(`step_precision`), which take half the time on processors that have them (AVX512-BF16, AMX).
 θ, its gradient, the optimiser, the penalty and Ω stay float32.
 """
 
