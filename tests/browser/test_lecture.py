@@ -142,7 +142,7 @@ def test_a_lecture(lab):
     assert rows[0][:before] == rows[1][:before]
 
     lab.widget("combobox", "Method").select_option("SI")
-    lab.wait_until(lambda: state(lab)["lam"] == 0.4)
+    lab.wait_until(lambda: state(lab)["lam"] == 0.8)
     start(lab)
     reach(lab, 150)
     lab.press("Stop")
@@ -150,7 +150,7 @@ def test_a_lecture(lab):
     assert state(lab)["state"] == "stopped"
     lab.wait_until(lambda: "Kept runs: ewc" in live(lab).alt)
     lab.press("Show code")
-    lab.wait_until(lambda: lab.page.get_by_text("cl.SI(lam=0.4)").is_visible())
+    lab.wait_until(lambda: lab.page.get_by_text("cl.SI(lam=0.8)").is_visible())
     lab.screenshot("lab-kept-and-code")
     lab.press("Clear")
     lab.wait_until(lambda: "Kept runs" not in live(lab).alt)
