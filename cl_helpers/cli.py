@@ -19,10 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from .data.datasets import DataError, data_folder, load
-from .data.tasks import Scenario, as_scenario, permuted
+from .data.tasks import as_scenario, permuted
 from .files import writable
 from .formats import format_duration
-from .methods import METHODS, Method, pick_method, serving
+from .methods import METHODS, Method, serving
 from .report import plots
 from .report.tables import costs, metrics_table
 from .scale.sweep import sweep
@@ -76,7 +76,7 @@ def compare_command(
     asked = as_scenario(scenario)
     size = pick_preset(preset)
     make = partial(size.method, stream=stream, scenario=asked)
-    makers = pick_methods(methods or ",".join(serving(asked)), lam or [], asked, make)
+    makers = pick_methods(methods or ",".join(serving(asked)), lam or [], make)
     seed_list = list(dict.fromkeys(whole_number(s, "seed") for s in seeds.split(",")))
     folder = writable(out)
     dataset = load(data)
@@ -137,21 +137,15 @@ def info() -> None:
 
 
 def pick_methods(
-    names: str,
-    lams: list[str],
-    scenario: Scenario = "domain",
-    make: Callable[..., Method] | None = None,
+    names: str, lams: list[str], make: Callable[..., Method]
 ) -> dict[str, Callable[..., Method]]:
     """By name, what makes each of the methods named, with the λ given for it.
 
-    `make` takes a name and knobs; None, the default, makes them with their default λ.
+    `make` takes a name and knobs, as `Preset.method` does.
     """
     chosen = [name.strip() for name in names.split(",")]
-    kinds = {name: pick_method(name, scenario) for name in chosen}
-    makers: dict[str, Callable[..., Method]] = {
-        name: partial(make, name) if make else kinds[name] for name in chosen
-    }
-    with_lam = [name for name in chosen if "lam" in METHODS[name]().knobs]
+    makers: dict[str, Callable[..., Method]] = {name: partial(make, name) for name in chosen}
+    with_lam = [name for name, made in makers.items() if "lam" in made().knobs]
     for entry in lams:
         name, _, value = entry.rpartition("=")
         if not with_lam:

@@ -103,7 +103,7 @@ class Method:
 
     @property
     def is_elementwise(self) -> bool:
-        """Whether all that is done from backward to the next step is done to each weight alone."""
+        """Whether something is done between backward and the next step, to each weight alone."""
         return is_elementwise(self.after_backward) and is_elementwise(self.after_step)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
@@ -157,7 +157,6 @@ class Method:
         """Compute what λ multiplies, a 0-dim tensor; by default 0."""
         return torch.zeros(())
 
-    @elementwise
     def after_backward(self, model: nn.Module) -> None:
         """Change the gradient: that of `traced_loss` is in `.grad`, the step is not yet taken."""
 

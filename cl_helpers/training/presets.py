@@ -125,13 +125,21 @@ PRESETS = {
         # Forgetting and its cures on a laptop, about ten seconds a method: a fifth of the images
         # and of the epochs, made up for by a learning rate ten times the homework's.
         Preset(
-            *("class", 5, 12_800, 2_000, 2),
+            "class",
+            n_tasks=5,
+            n_train=12_800,
+            n_test=2_000,
+            epochs=2,
             lr=1e-3,
             lam={"ewc": 400.0, "mas": 0.08, "si": 0.8, "rwalk": 1.0, "scp": 200.0},
         ),
         # The homework, for which the methods' default λ were chosen.
         Preset(
-            *("full", 5, 60_000, 10_000, 10),
+            "full",
+            n_tasks=5,
+            n_train=60_000,
+            n_test=10_000,
+            epochs=10,
             lam={name: METHODS[name]().lam for name in ("ewc", "mas", "si", "rwalk", "scp")},
         ),
     )

@@ -6,7 +6,7 @@ Zenke, Poole & Ganguli publish, with their code (github.com/ganguli-lab/pathint)
 accuracy after ten tasks of permuted MNIST: 57.4 % with c = 0 and 96.9 % with c = 0.1. As they have
 it: 784-2000-2000-10, Adam with learning rate 1e-3 whose moments are kept from task to task, batches
 of 256, 20 epochs a task, pixels from 0 to 1, ξ = 0.1, a permutation in the first task too. Their
-penalty has no ½, so λ = 2c. One seed; about four hours on two cores, an interrupted run goes on.
+penalty has no ½, so λ = 2c. One seed; an interrupted run goes on.
 """
 
 from __future__ import annotations

@@ -101,11 +101,11 @@ def tune_command(
     out: Annotated[Path, typer.Option(help="Folder for what comes out.")] = Path(__file__).parent,
 ) -> None:
     """Choose λ (and ξ, …): every setting of the grid, judged by held-out training images."""
-    names = list(pick_methods(methods, []))
+    one_of("preset", preset, "full", "class")
+    names = list(pick_methods(methods, [], PRESETS[preset].method))
     for name in names:
         if name not in GRID:
             raise ValueError(f"{name} has nothing to tune: choose among {', '.join(GRID)}")
-    one_of("preset", preset, "full", "class")
     size, grid, held_out, seeds = PRESETS[preset], GRID, N_VALIDATION, [0]
     folder = writable(out / preset)
     if preset == "class":

@@ -158,6 +158,7 @@ class Doubled(cl.EWC):
         (cl.EWC(), {"optimizer": partial(torch.optim.Adam, decoupled_weight_decay=True)}),
         (wrapped(cl.EWC()), {}),
         (cl.ER(), {}),
+        (cl.Baseline(), {}),  # nothing is done beside Adam
     ],
 )
 def test_what_is_not_of_each_weight_alone_is_not_cut(method, how, cut):
