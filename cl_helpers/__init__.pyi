@@ -13,6 +13,7 @@ from .data.tasks import rotated as rotated
 from .data.tasks import split as split
 from .lessons import bowls as bowls
 from .lessons import figures as figures
+from .lessons import forms as forms
 from .lessons.exercises import check as check
 from .methods import AGEM as AGEM
 from .methods import DGR as DGR
@@ -39,6 +40,7 @@ from .report import plots as plots
 from .report.results import load_results as load_results
 from .report.source import show as show
 from .report.summary import summary as summary
+from .scale.side_by_side import side_by_side as side_by_side
 from .scale.sweep import sweep as sweep
 from .training import evaluation as evaluation
 from .training import metrics as metrics

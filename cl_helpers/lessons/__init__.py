@@ -1,4 +1,4 @@
-"""What the notebooks explain with: bowls, title figures, exercises and their checks.
+"""What the notebooks explain with: bowls, title figures, fair comparisons, exercises.
 
 Imports report and what is below; widgets and cli may import it.
 """
@@ -6,5 +6,5 @@ Imports report and what is below; widgets and cli may import it.
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["bowls", "exercises", "figures"]
+    __name__, submodules=["bowls", "exercises", "figures", "forms"]
 )

@@ -6,5 +6,5 @@ Imports training and what is below; report and all above may import it. Optional
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["engines", "stacked", "sweep"]
+    __name__, submodules=["engines", "side_by_side", "stacked", "sweep"]
 )

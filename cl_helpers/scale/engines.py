@@ -11,7 +11,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -22,7 +22,7 @@ from loky.process_executor import TerminatedWorkerError
 
 from ..checks import at_least_one, plain
 from ..formats import format_error
-from ..training.run import Run
+from ..identity import Unidentifiable, fingerprint_of_code
 
 if TYPE_CHECKING:
     from dask.distributed import Client
@@ -32,6 +32,26 @@ Engine: TypeAlias = "str | int | Client"
 
 class OtherCode(RuntimeError):
     """A worker would train other code than the process that asks for it."""
+
+
+def code_of(thing: object) -> str:
+    """Compute a digest of the code that `thing` reaches; "" if there is none."""
+    with suppress(Unidentifiable):
+        return fingerprint_of_code(thing)
+    return ""
+
+
+def must_be_the_same(code: str, thing: object) -> None:
+    """Compare `code`, made by `code_of` in another process, with that of `thing` here.
+
+    Raises:
+        OtherCode: this process has imported other code than the one that asks.
+    """
+    if code and code != code_of(thing):
+        raise OtherCode(
+            "a worker has other code than this process, which was changed after an import: "
+            "start the workers anew, or choose engine=1"
+        )
 
 
 PATIENCE = 3  # times in a row that local processes may die with nothing finished in between
@@ -44,7 +64,7 @@ class Job(Protocol):
 
     def __len__(self) -> int: ...
 
-    def train(self, report: Callable[[float], object]) -> list[Run]:
+    def train(self, report: Callable[[float], object]) -> list[Any]:
         """Train all runs; call `report` with the progress since the last call, in runs."""
         ...
 
@@ -65,7 +85,7 @@ class Workers:
 
     def each(
         self, work: Sequence[Job], report: Callable[[float], object]
-    ) -> Iterator[tuple[int, list[Run]]]:
+    ) -> Iterator[tuple[int, list[Any]]]:
         """Train all jobs; yield the index and the runs of each as soon as it is finished.
 
         Args:
@@ -94,7 +114,7 @@ class Workers:
                     raise
 
 
-def _finished(executor: Executor, work: dict[int, Job]) -> Iterator[tuple[int, list[Run]]]:
+def _finished(executor: Executor, work: dict[int, Job]) -> Iterator[tuple[int, list[Any]]]:
     futures = {executor.submit(_train, job): i for i, job in work.items()}
     try:
         for future in as_completed(futures):
@@ -108,7 +128,7 @@ def _finished(executor: Executor, work: dict[int, Job]) -> Iterator[tuple[int, l
         raise
 
 
-def _train(job: Job) -> list[Run]:
+def _train(job: Job) -> list[Any]:
     """Train in a worker, without reports of progress."""
     try:
         return job.train(lambda part: None)

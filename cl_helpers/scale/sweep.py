@@ -21,7 +21,6 @@ from tqdm.auto import tqdm
 
 from ..checks import at_least_one, seeded, true_or_false
 from ..data.tasks import Task, check_tasks
-from ..identity import Unidentifiable, fingerprint_of_code
 from ..methods import Method, check_method
 from ..models.forward import check_weights
 from ..models.seeded import set_dropout
@@ -29,7 +28,7 @@ from ..models.small import mlp_for
 from ..training.run import Run
 from ..training.settings import Settings, pick_device
 from ..training.train import NONE, identified
-from .engines import Engine, OtherCode, workers
+from .engines import Engine, code_of, must_be_the_same, workers
 from .stacked import can_be_stacked, train_together
 from .stored_runs import Member, StoredRuns
 
@@ -46,7 +45,7 @@ class Chunk:
     Args:
         members: the runs.
         tasks, model, settings: what they share, as in `sweep`.
-        code: what `identified_code` gave where the chunk was made.
+        code: what `code_of(chunk.all_code)` was where the chunk was made.
     """
 
     members: Sequence[Member]
@@ -55,13 +54,12 @@ class Chunk:
     settings: Settings
     code: str = ""
 
-    def identified_code(self) -> str:
-        """Compute a digest of the code that acts, without the values in it; "" if there is none."""
+    @property
+    def all_code(self) -> tuple[object, ...]:
+        """All whose code acts."""
         kinds = [type(member.method) for member in self.members], [*map(type, self.tasks)]
         layers = [] if self.model is None else [*map(type, self.model.modules())]
-        with suppress(Unidentifiable):
-            return fingerprint_of_code((*kinds, layers, self.settings.optimizer))
-        return ""
+        return *kinds, layers, self.settings.optimizer
 
     def __len__(self) -> int:
         return len(self.members)
@@ -72,11 +70,7 @@ class Chunk:
         Raises:
             OtherCode: this process has imported other code than the one that asks.
         """
-        if self.code and self.code != self.identified_code():
-            raise OtherCode(
-                "a worker has other code than this process, which was changed after an import: "
-                "start the workers anew, or choose engine=1"
-            )
+        must_be_the_same(self.code, self.all_code)
         runs: Sequence[Run] = ()
         done = 0
         for event in train_together(
@@ -166,7 +160,7 @@ def sweep(
             Chunk(group, tasks, model, how)
             for group in _groups(left, like, tasks, size, pool.n, mixed)
         ]
-        chunks = [replace(chunk, code=chunk.identified_code()) for chunk in chunks]
+        chunks = [replace(chunk, code=code_of(chunk.all_code)) for chunk in chunks]
         bar = tqdm(
             desc=f"{max(map(len, chunks))} together" if chunks else "all there",
             total=float(len(members)),
