@@ -23,7 +23,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cl_helpers.answers.sheet import receipt
 from quiz import bank as banks
-from quiz.build import ASSIGNMENT, build, source_notebook
+from quiz.bank import ASSIGNMENT
+from quiz.build import build, source_notebook
 from quiz.course import nbgrader, new_course
 from quiz.submissions import NOTEBOOK, read_submission, take
 

@@ -8,35 +8,49 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+import quiz
 from cl_helpers.shell import run
 
 from . import bank as banks
-from . import course as courses
-from . import export, lms
-from .build import ASSIGNMENT
-from .build import build as build_source
-from .course import HOME, gradebook, last_deadline, nbgrader, papers
-from .demo import make_course
-from .exchange import LEFT_OUT
+from .bank import ASSIGNMENT, HOME
 from .grading import copies, exact
-from .submissions import tidy
+from .privacy import keep_private
+from .released import Released
+
+if TYPE_CHECKING:  # when it runs, `quiz` imports them when they are first used
+    import quiz.build
+    import quiz.course
+    import quiz.demo
+    import quiz.doctor
+    import quiz.exchange
+    import quiz.export
+    import quiz.lms
+    import quiz.submissions
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False)
 
-Course = Annotated[Path, typer.Option(help="The course's folder.")]
+
+def _private(course: Path) -> Path:
+    keep_private(course)
+    return course
+
+
+Course = Annotated[Path, typer.Option(help="The course's folder.", callback=_private)]
 Due = Annotated[str | None, typer.Option(help='When answers must be in: "2026-12-18 23:59".')]
 
 
 @app.command()
-def check(course: Course = HOME) -> None:
+def check(course: Annotated[Path, typer.Option(help="The course's folder.")] = HOME) -> None:
     """Check that the question bank is in order and fair: the course's bank/, or else ours."""
+    if (course / "bank").exists():
+        keep_private(course)
     found = banks.bank_of(course)
     if wrong := found.check():
         raise ValueError("\n".join(wrong))
@@ -48,33 +62,44 @@ def check(course: Course = HOME) -> None:
 @app.command()
 def course(folder: Path, name: str = "continual-learning") -> None:
     """Begin a course in FOLDER: there nbgrader's commands know the quiz."""
-    console.print(f"{courses.new_course(folder, name)}: run nbgrader and `jupyter lab` there")
+    console.print(f"{quiz.course.new_course(folder, name)}: run nbgrader and `jupyter lab` there")
 
 
 @app.command()
 def build(course: Course = HOME, due: Due = None) -> None:
     """Write the assignment's notebook and questions.json, with no key in them."""
-    ends = deadline(due) if due else last_deadline(course)
+    ends = deadline(due) if due else quiz.course.last_deadline(course)
     due_text = f"{ends:%Y-%m-%d %H:%M %Z}" if ends else ""
-    console.print(build_source(banks.bank_of(course), course, due_text))
+    console.print(quiz.build.build(banks.bank_of(course), course, due_text))
 
 
 @app.command()
-def release(course: Course = HOME, due: Due = None) -> None:
-    """Build, generate and put the assignment into the exchange; again with a corrected one."""
+def release(course: Course = HOME, due: Due = None, no_deadline: bool = False) -> None:
+    """Build, generate and put the assignment into the exchange; again with a corrected one.
+
+    It needs a deadline; with --no-deadline answers count for ever, and feedback stays here.
+    """
+    if due and no_deadline:
+        raise ValueError("--due and --no-deadline: choose one")
+    if not due and not no_deadline and not quiz.course.has_deadline(course):
+        raise ValueError(
+            'a deadline is needed: --due "2026-12-18 23:59", or --no-deadline, and then feedback '
+            "is never handed out"
+        )
+    check(course)
     build(course, due)
-    nbgrader(course, "generate_assignment", ASSIGNMENT, "--force")
-    if due:
-        courses.set_deadline(course, deadline(due))
-    nbgrader(course, "release_assignment", ASSIGNMENT, "--force")
+    quiz.course.nbgrader(course, "generate_assignment", ASSIGNMENT, "--force")
+    if due or no_deadline:
+        quiz.course.set_deadline(course, deadline(due) if due else None)
+    quiz.course.nbgrader(course, "release_assignment", ASSIGNMENT, "--force")
     console.print(f"released: {course / 'release' / ASSIGNMENT}")
 
 
 @app.command()
 def collect(course: Course = HOME) -> None:
     """Fetch the submissions that count from the exchange."""
-    nbgrader(course, "collect", ASSIGNMENT)
-    for line in (course / LEFT_OUT).read_text().splitlines():
+    quiz.course.nbgrader(course, "collect", ASSIGNMENT)
+    for line in (course / quiz.exchange.LEFT_OUT).read_text().splitlines():
         console.print(f"left out: {line}", markup=False)
     console.print(f"{len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
 
@@ -82,12 +107,12 @@ def collect(course: Course = HOME) -> None:
 @app.command()
 def grade(course: Course = HOME) -> None:
     """Grade all that was collected, by the key and the deadline as they are now."""
-    for student in tidy(course):
+    for student in quiz.submissions.tidy(course):
         console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
     console.print(f"grading {len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
-    nbgrader(course, "autograde", ASSIGNMENT, "--force")
-    table, points = Table("student", "points", "receipt", ""), courses.totals(course)
-    graded = papers(course, banks.bank_of(course))
+    quiz.course.nbgrader(course, "autograde", ASSIGNMENT, "--force")
+    table, points = Table("student", "points", "receipt", ""), quiz.course.totals(course)
+    graded = quiz.course.papers(course, banks.bank_of(course))
     remarks = {p.student: "; ".join(["late"] * p.late + list(p.problems)) for p in graded}
     for paper in sorted(graded, key=lambda p: bool(remarks[p.student])):  # to be looked at: last
         total = str(points.get(paper.student, "–"))
@@ -100,9 +125,27 @@ def grade(course: Course = HOME) -> None:
 @app.command()
 def feedback(course: Course = HOME) -> None:
     """Make everyone's feedback, the explanations included, and hand it out: after the deadline."""
-    nbgrader(course, "generate_feedback", ASSIGNMENT, "--force")
-    nbgrader(course, "release_feedback", ASSIGNMENT)
+    with quiz.course.gradebook(course) as book:
+        if wrong := quiz.exchange.too_early(quiz.exchange.deadlines(book), Released.read(course)):
+            raise ValueError(wrong)
+    quiz.course.nbgrader(course, "generate_feedback", ASSIGNMENT, "--force")
+    quiz.course.nbgrader(course, "release_feedback", ASSIGNMENT)
     console.print(f"{len(list(course.glob(f'feedback/*/{ASSIGNMENT}/*.html')))} pages of feedback")
+
+
+@app.command()
+def doctor(course: Annotated[Path, typer.Option(help="The course's folder.")] = HOME) -> None:
+    """Look at a course and its exchange as an attacker would; say what is wrong, and the cure."""
+    config, exchange = quiz.course.settings(course)
+    there = exchange / str(config.CourseDirectory.get("course_id", ""))
+    for line in quiz.doctor.notes(course, config):
+        console.print(f"note: {line}", markup=False)
+    if wrong := [
+        *quiz.doctor.faults(course, config, exchange),
+        *quiz.doctor.changed(course, there),
+    ]:
+        raise ValueError("\n".join(wrong))
+    console.print("nobody else can read, replace or forge anything, as far as modes and owners say")
 
 
 @app.command()
@@ -112,8 +155,8 @@ def report(course: Course = HOME) -> None:
 
     bank = banks.bank_of(course)
     folder = course / "report"
-    due = last_deadline(course)
-    write(bank, papers(course, bank), folder, title=banks.TITLE, due=due)
+    due = quiz.course.last_deadline(course)
+    write(bank, quiz.course.papers(course, bank), folder, title=banks.TITLE, due=due)
     console.print(folder / "report.html")
 
 
@@ -122,15 +165,15 @@ def export_(course: Course = HOME) -> None:
     """Grades for the registrar, Canvas and Moodle; the bank for Moodle and for QTI: export/."""
     bank, folder = banks.bank_of(course), course / "export"
     folder.mkdir(exist_ok=True)
-    with gradebook(course) as book:
-        grades = export.grades(book, ASSIGNMENT)
-    nbgrader(course, "export", "--to", str(folder.resolve() / "grades.csv"))
+    with quiz.course.gradebook(course) as book:
+        grades = quiz.export.grades(book, ASSIGNMENT)
+    quiz.course.nbgrader(course, "export", "--to", str(folder.resolve() / "grades.csv"))
     files: dict[str, str | bytes] = {
-        "registrar.csv": export.registrar_csv(grades),
-        "canvas.csv": export.canvas_csv(grades, banks.TITLE),
-        "moodle.csv": export.moodle_csv(grades, banks.TITLE),
-        "bank-moodle.xml": lms.moodle_xml(bank),
-        "bank-qti.zip": lms.qti(bank),
+        "registrar.csv": quiz.export.registrar_csv(grades),
+        "canvas.csv": quiz.export.canvas_csv(grades, banks.TITLE),
+        "moodle.csv": quiz.export.moodle_csv(grades, banks.TITLE),
+        "bank-moodle.xml": quiz.lms.moodle_xml(bank),
+        "bank-qti.zip": quiz.lms.qti(bank),
     }
     for name, content in files.items():
         (folder / name).write_bytes(content.encode() if isinstance(content, str) else content)
@@ -140,7 +183,7 @@ def export_(course: Course = HOME) -> None:
 @app.command("regrade")
 def regrade_(reason: str, course: Course = HOME) -> None:
     """Grade everyone afresh after the key was corrected. REASON goes into the log."""
-    changes = courses.regrade(course, reason)
+    changes = quiz.course.regrade(course, reason)
     for c in changes:
         console.print(f"{c['student']}: {c['from']} → {c['to']} ({', '.join(c['questions'])})")
     console.print(f"{len(changes)} changed; the log is {course / 'regrades.jsonl'}")
@@ -149,7 +192,7 @@ def regrade_(reason: str, course: Course = HOME) -> None:
 @app.command()
 def demo(folder: Path) -> None:
     """Make a course to try in FOLDER, with three students, and grade it."""
-    make_course(folder, console.print)
+    quiz.demo.make_course(folder, console.print)
     for step in (collect, grade, feedback, report, export_):
         step(folder)
 

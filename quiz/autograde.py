@@ -11,16 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode, v4
-from nbgrader.preprocessors import Execute
+from nbgrader.preprocessors import Execute, NbGraderPreprocessor
 from nbgrader.utils import is_grade
 
 from cl_helpers.answers.sheet import Questions, Reading, receipt
 
-from .bank import Bank, bank_of
-from .build import ASSIGNMENT
+from .bank import ASSIGNMENT, Bank, bank_of
 from .feedback import overview, question_card
 from .grading import earned
+from .privacy import keep_private
+from .released import Released
 from .submissions import INTAKE, read_submission
+
+
+class OnlyIfPrivate(NbGraderPreprocessor):
+    """Feedback has the key in it: no page of it is made in a course that others can open."""
+
+    def preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        keep_private(Path.cwd())
+        return nb, resources
 
 
 class GradeAnswers(Execute):
@@ -29,6 +38,7 @@ class GradeAnswers(Execute):
     def __call__(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         # Even with --no-execute: cells without a result would earn full points.
         if resources["nbgrader"]["assignment"] == ASSIGNMENT:
+            keep_private(Path.cwd())
             return self.grade(nb, resources)
         return super().__call__(nb, resources)
 
@@ -39,7 +49,8 @@ class GradeAnswers(Execute):
             ValueError: it was not tidied, or the bank is not the one that was given out.
         """
         # nbgrader converts in the course's folder.
-        bank, folder = bank_of(Path.cwd()), Path(resources["metadata"]["path"])
+        course, folder = Path.cwd(), Path(resources["metadata"]["path"])
+        bank = bank_of(course)
         questions = bank.public()
         if not (folder / INTAKE).exists():  # nbgrader goes on when its hooks fail
             raise ValueError(f"{folder} was not tidied: is release/{ASSIGNMENT} there?")
@@ -48,7 +59,8 @@ class GradeAnswers(Execute):
                 f"source/{ASSIGNMENT} was built from another bank than the one in bank/: put that "
                 "one back, or run `python -m quiz build` again"
             )
-        reading = read_submission(folder, questions)
+        key_out = Released.read(course).feedback
+        reading = read_submission(folder, questions, key_out)
         for cell in nb.cells:
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
             if is_grade(cell):

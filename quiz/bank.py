@@ -30,8 +30,10 @@ from cl_helpers.answers.sheet import Questions
 
 HERE = Path(__file__).parent
 FOLDER = HERE / "bank"
+HOME = HERE / "course"  # the course that commands work in where none is named
 NOTEBOOKS = HERE.parent / "notebooks"
 
+ASSIGNMENT = "quiz"  # its name for nbgrader
 NAME, TITLE = "continual-learning", "Continual learning: the quiz"
 POINTS = Decimal("0.4")
 # Section -> how many questions, in the order of the quiz; the homework's proportions.
@@ -268,7 +270,6 @@ def _line(file: Path, error: Any) -> str:
 
 def _unlikely(hits: int, of: int, chance: float, level: float = 0.01) -> bool:
     """Whether chance alone gives so many hits, or so few, less than once in a hundred times."""
-    from scipy.stats import binom  # takes as long to import as all the rest
+    from scipy.special import bdtr, bdtrc  # the binomial distribution: up to, and above
 
-    few, many = binom.cdf(hits, of, chance), binom.sf(hits - 1, of, chance)
-    return bool(of) and min(few, many) < level / 2
+    return bool(of) and min(bdtr(hits, of, chance), bdtrc(hits - 1, of, chance)) < level / 2

@@ -13,9 +13,7 @@ from nbformat import NotebookNode
 from cl_helpers.answers.sheet import Questions
 from cl_helpers.files import replacing
 
-from .bank import POINTS, Bank
-
-ASSIGNMENT = "quiz"
+from .bank import ASSIGNMENT, POINTS, Bank
 
 _INTRODUCTION = """\
 # {title}

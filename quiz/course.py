@@ -8,23 +8,26 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 from nbgrader.api import Gradebook
+from nbgrader.apps.baseapp import NbGrader
+from nbgrader.exchange.default import Exchange
+from traitlets.config import Config
 
 from cl_helpers.answers.sheet import receipt
 
-from .bank import HERE, Bank
-from .build import ASSIGNMENT
+from .bank import ASSIGNMENT, HOME, Bank
 from .export import grades
 from .grading import Paper, exact
+from .privacy import keep_private
+from .released import Released
 from .submissions import read_submission
 
-HOME = HERE / "course"
 REGRADES = "regrades.jsonl"
 
 _CONFIG = """\
@@ -40,12 +43,13 @@ def new_course(folder: Path, name: str) -> Path:
     """A folder that nbgrader's commands work in.
 
     Raises:
-        ValueError: there is an nbgrader_config.py already.
+        ValueError: there is an nbgrader_config.py already, or others can open the folder.
     """
     config = folder / "nbgrader_config.py"
     if config.exists():
         raise ValueError(f"{config} is there already: choose another folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keep_private(folder)
     config.write_text(_CONFIG.format(path=str(HOME / "nbgrader_config.py"), name=name))
     return folder
 
@@ -86,11 +90,22 @@ def gradebook(folder: Path) -> Iterator[Gradebook]:
         yield book
 
 
-def set_deadline(folder: Path, due: datetime) -> None:
-    """Until when submissions count."""
+def set_deadline(folder: Path, due: datetime | None) -> None:
+    """Until when submissions count; None is for ever, and then feedback stays here.
+
+    Raises:
+        ValueError: feedback has gone out: whoever hands in later may have seen the key.
+    """
+    released = Released.read(folder)
+    utc = due and due.astimezone(UTC).replace(tzinfo=None)
+    if released.feedback and (utc is None or utc > released.feedback):
+        raise ValueError(
+            f"feedback with the key went out at {released.feedback:%Y-%m-%d %H:%M} UTC: what is "
+            "handed in later counts for nothing, whatever the deadline"
+        )
     with gradebook(folder) as book:
-        utc = due.astimezone(UTC).replace(tzinfo=None)
         book.update_or_create_assignment(ASSIGNMENT, duedate=utc)
+    replace(released, no_deadline=due is None).save(folder)
 
 
 def last_deadline(folder: Path) -> datetime | None:
@@ -102,18 +117,38 @@ def last_deadline(folder: Path) -> datetime | None:
     return due and due.replace(tzinfo=UTC).astimezone()
 
 
+def has_deadline(folder: Path) -> bool:
+    """Whether it is settled until when answers count, be it for ever."""
+    return last_deadline(folder) is not None or Released.read(folder).no_deadline
+
+
+def settings(folder: Path) -> tuple[Config, Path]:
+    """nbgrader's settings as its commands see them in `folder`, and the exchange's root.
+
+    Raises:
+        ValueError: `folder` is no course.
+    """
+    if not (folder / "nbgrader_config.py").exists():
+        raise ValueError(f"{folder} is no course: begin one with `python -m quiz course FOLDER`")
+    app = NbGrader()
+    with chdir(folder):
+        app.load_config_file()
+    usual = Exchange.class_traits()["root"].default_value
+    return app.config, Path(app.config.Exchange.get("root", usual))
+
+
 def papers(folder: Path, bank: Bank) -> list[Paper]:
     """What has been collected, one paper a student, graded yet or not.
 
     Where the gradebook has other points than the answers earn, the problems say so.
     """
-    questions = bank.public()
+    questions, key_out = bank.public(), Released.read(folder).feedback
     with gradebook(folder) as book:
         known = {s.student.id: s for s in book.assignment_submissions(ASSIGNMENT)}
         booked = {g.student: g.score for g in grades(book, ASSIGNMENT)} if known else {}
         found = []
         for each in sorted(folder.glob(f"submitted/*/{ASSIGNMENT}")):
-            student, reading = each.parent.name, read_submission(each, questions)
+            student, reading = each.parent.name, read_submission(each, questions, key_out)
             submission = known.get(student)
             paper = Paper(
                 student=student,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cl_helpers.answers.sheet import FILE, AnswerSheet, Questions
@@ -34,6 +34,7 @@ def make_course(folder: Path, say: Callable[[str], None]) -> None:
     say("The instructor releases the quiz.")
     build(bank, folder)
     nbgrader(folder, "generate_assignment", ASSIGNMENT)
+    set_deadline(folder, datetime.now(UTC) + timedelta(hours=1))
     nbgrader(folder, "release_assignment", ASSIGNMENT)
 
     alice, bob, carol = (Student(name, folder / "students" / name, exchange) for name in NAMES)

@@ -5,19 +5,30 @@ Anybody may write anything into the exchange, at any moment; what goes out has t
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import stat
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from glob import glob
 from pathlib import Path
+from typing import Any
 
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.exchange.default import ExchangeCollect, ExchangeReleaseFeedback
+from nbgrader.exchange.default import (
+    ExchangeCollect,
+    ExchangeReleaseAssignment,
+    ExchangeReleaseFeedback,
+)
 from traitlets import Bool, Integer
 
-from .build import ASSIGNMENT
+from .bank import ASSIGNMENT, BankError, bank_of
+from .doctor import faults
+from .privacy import keep_private, owner
+from .released import Released
 from .submissions import NOTEBOOK, parsed, secret_of, secrets_of, take, tidy, time_of
 
 LEFT_OUT = "left_out.txt"  # what `collect` could not take for anybody's, and why
@@ -59,6 +70,7 @@ class Collect(ExchangeCollect):
         if self.coursedir.assignment_id != ASSIGNMENT:
             super().init_src()
             return
+        self._released = _opened(self)
         self._left_out: list[str] = []
         by_student: dict[str, list[Record]] = defaultdict(list)
         for path in sorted(Path(self.inbound_path).iterdir()):
@@ -120,8 +132,8 @@ class Collect(ExchangeCollect):
                 raise ValueError("its name has no time in it")
             if path.is_symlink() or not path.is_dir():
                 raise ValueError("it is no folder")
-            if self.check_owner and _owner(path) != student:
-                raise ValueError(f"it is owned by {_owner(path)}")
+            if self.check_owner and owner(path) != student:
+                raise ValueError(f"it is owned by {owner(path)}")
             # The folder's own time tells that it was moved here, or files into or out of it.
             changed = max(entry.lstat().st_ctime for entry in (path, *path.iterdir()))
         except (OSError, ValueError) as error:
@@ -147,13 +159,42 @@ class Collect(ExchangeCollect):
         return max(in_time or records, key=lambda r: (r.arrived, r.path.name))
 
     def _due(self, student: str) -> datetime | None:
-        """The student's deadline, in UTC without a time zone."""
+        """Until when the student's papers count, in UTC without a time zone."""
+        due = None
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
             with suppress(MissingEntry):
-                return gradebook.find_submission(ASSIGNMENT, student).duedate
+                due = gradebook.find_assignment(ASSIGNMENT).duedate
             with suppress(MissingEntry):
-                return gradebook.find_assignment(ASSIGNMENT).duedate
-        return None
+                due = gradebook.find_submission(ASSIGNMENT, student).duedate
+        return self._released.counts_until(due)
+
+
+class ReleaseAssignment(ExchangeReleaseAssignment):
+    """nbgrader's release_assignment; of the quiz, if bank, deadline and folders are in order."""
+
+    def ensure_root(self) -> None:
+        """Everybody may write to the root, as nbgrader wants, but remove only what is their own."""
+        super().ensure_root()
+        root = Path(self.root)
+        if root.stat().st_uid == os.geteuid():
+            root.chmod(root.stat().st_mode | stat.S_ISVTX)
+
+    def init_src(self) -> None:
+        super().init_src()
+        if self.coursedir.assignment_id != ASSIGNMENT:
+            return
+        released, course = _opened(self), Path(self.coursedir.root)
+        if not (_deadlines(self) or released.no_deadline):
+            self.fail(
+                'the quiz needs a deadline: `python -m quiz release --due "2026-12-18 23:59"`, '
+                "or --no-deadline, and then feedback is never handed out"
+            )
+        try:
+            wrong = bank_of(course).check()
+        except BankError as error:
+            wrong = str(error).splitlines()
+        for line in [*wrong, *faults(course, self.config, Path(self.root))]:
+            self.fail(line)
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):
@@ -163,14 +204,52 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
         super().init_src()
         if self.coursedir.assignment_id != ASSIGNMENT:
             return
-        with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
-            dues = [s.duedate for s in gradebook.assignment_submissions(ASSIGNMENT) if s.duedate]
-        if dues and max(dues) > datetime.now(UTC).replace(tzinfo=None):
-            self.fail(f"feedback has the key in it: not before {max(dues):%Y-%m-%d %H:%M} UTC")
+        released = _opened(self)
+        if wrong := too_early(_deadlines(self), released):
+            self.fail(wrong)
+        if glob(f"{self.src_path}/*.html"):  # before the first page is there to be read
+            released.with_feedback().save(Path(self.coursedir.root))
+
+    def copy_files(self) -> None:
+        super().copy_files()
+        for page in Path(self.dest_path).glob("*.html"):
+            page.chmod(0o644)  # it is found by those who know its name, a hash of their secret
 
 
-def _owner(path: Path) -> str:
+def too_early(dues: list[datetime], released: Released) -> str | None:
+    """Why feedback, which has the key in it, must not go out yet; None if it may.
+
+    Args:
+        dues: all deadlines, extensions included, in UTC without a time zone.
+    """
+    if not dues:
+        return (
+            "feedback has the key in it, and without a deadline answers still count: "
+            "`python -m quiz release --due …` first"
+        )
+    if max(dues) > datetime.now(UTC).replace(tzinfo=None) and not released.feedback:
+        return f"feedback has the key in it: not before {max(dues):%Y-%m-%d %H:%M} UTC"
+    return None
+
+
+def deadlines(gradebook: Gradebook) -> list[datetime]:
+    """That of the quiz and those of students who have another, in UTC without a time zone."""
+    of_all = [a.duedate for a in gradebook.assignments if a.name == ASSIGNMENT]
+    own = [s.duedate for s in gradebook.assignment_submissions(ASSIGNMENT)] if of_all else []
+    return [due for due in (*of_all, *own) if due]
+
+
+def _deadlines(exchange: Any) -> list[datetime]:
+    with Gradebook(exchange.coursedir.db_url, exchange.coursedir.course_id) as gradebook:
+        return deadlines(gradebook)
+
+
+def _opened(exchange: Any) -> Released:
+    """What the course has promised; refused if others can open the course."""
+    course = Path(exchange.coursedir.root)
     try:
-        return path.owner()
-    except KeyError:
-        return f"user {path.stat().st_uid}"
+        keep_private(course)
+        return Released.read(course)
+    except ValueError as error:
+        exchange.fail(str(error))
+        raise  # `fail` has raised already

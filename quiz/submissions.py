@@ -32,7 +32,7 @@ from cl_helpers.answers.sheet import (
 )
 from cl_helpers.formats import format_printable
 
-from .build import ASSIGNMENT
+from .bank import ASSIGNMENT
 
 NOTEBOOK = f"{ASSIGNMENT}.ipynb"
 THEIRS = f"{NOTEBOOK}.as-submitted"
@@ -109,9 +109,20 @@ def secrets_of(course: Path) -> dict[bytes, str]:
     return {secret_of(folder): folder.parent.name for folder in folders if not folder.is_symlink()}
 
 
-def read_submission(folder: Path, questions: Questions) -> Reading:
-    """The answers in a folder, and all that is wrong with it."""
-    problems = _noted(folder)
+def read_submission(folder: Path, questions: Questions, key_out: datetime | None = None) -> Reading:
+    """The answers in a folder, and all that is wrong with it.
+
+    Args:
+        key_out: when the first feedback was handed out, in UTC without a time zone; None if none
+            was. Later answers are not read: they may be copied from it.
+    """
+    problems, arrived = _noted(folder), time_of(folder)
+    if key_out and arrived and arrived > key_out:
+        problems.append(
+            f"it was handed in at {arrived:%Y-%m-%d %H:%M:%S} UTC, after feedback with the key had "
+            f"gone out at {key_out:%Y-%m-%d %H:%M:%S}: it does not count"
+        )
+        return Reading(problems=tuple(problems))
     try:
         reading = read_answers(folder / FILE, questions)
     except FileNotFoundError:

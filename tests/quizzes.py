@@ -14,7 +14,7 @@ import tempfile
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,6 +86,7 @@ def _released(seed: int) -> Path:
     build(made.bank, made.folder)
     with in_process():
         made.run("generate_assignment", "quiz", "--force")
+        course.set_deadline(made.folder, datetime.now(UTC) + timedelta(days=1))
         made.run("release_assignment", "quiz", "--force")
     return folder
 
@@ -213,6 +214,8 @@ def _run(
             pass
         except SystemExit as end:
             code = end.code
+            if isinstance(code, str):
+                print(code, file=sys.stderr)
         except Exception:
             traceback.print_exc()
             code = 1

@@ -7,13 +7,22 @@ writes.
 import sys
 from pathlib import Path
 
-from nbgrader.converters import Autograde
+from nbgrader.converters import Autograde, GenerateFeedback
 from nbgrader.preprocessors import Execute
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from quiz.autograde import GradeAnswers
+from quiz.autograde import GradeAnswers, OnlyIfPrivate
+from quiz.privacy import settings_keep_private
 
 c = get_config()  # noqa: F821
+
+# The key and the papers are nobody else's: what nbgrader writes is private, and a course that
+# others can open is refused.
+settings_keep_private(Path.cwd())
+c.Autograde.permissions = 400
+c.GenerateAssignment.permissions = c.GenerateFeedback.permissions = 600
+c.GenerateFeedback.preprocessors = [OnlyIfPrivate, *GenerateFeedback.preprocessors.default()]
+
 c.CourseDirectory.course_id = "continual-learning"
 
 # No code of a student's is run: the answers are read as data.
@@ -34,7 +43,9 @@ c.LateSubmissionPlugin.penalty_method = "zero"
 # Scores as decimals: 10, not 10.000000000000004.
 c.ExportApp.plugin_class = "quiz.export.Csv"
 
-# Feedback has the key in it: not before the deadline.
+# Nothing goes out before bank, deadline and folders are in order; feedback, with the key in it,
+# not before the deadline.
+c.ExchangeFactory.release_assignment = "quiz.exchange.ReleaseAssignment"
 c.ExchangeFactory.release_feedback = "quiz.exchange.ReleaseFeedback"
 
 # A page of feedback is made anew, or it would show what was so before a regrade.

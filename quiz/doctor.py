@@ -1,0 +1,142 @@
+"""A course and its exchange as an attacker would look at them: `python -m quiz doctor`.
+
+Each finding says what somebody else on this machine could do, and what ends it.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from .autograde import GradeAnswers
+from .bank import ASSIGNMENT, FOLDER
+from .privacy import can_be_reached, openings, owner
+
+LARGEST_SKEW = 5  # seconds between this machine's clock and that of the exchange's disk
+
+
+def faults(course: Path, config: Any, exchange: Path) -> list[str]:
+    """What lets others read, replace or forge something, a line each; the worst first.
+
+    Args:
+        course: its folder.
+        config: nbgrader's settings as its commands see them there.
+        exchange: the folder that nbgrader exchanges files in.
+    """
+    there = exchange / str(config.CourseDirectory.get("course_id", ""))
+    return [
+        *openings(course),
+        *_ways_to(course),
+        *_settings(course, config),
+        *_root(exchange),
+        *_places(there),
+        *_clock(exchange),
+    ]
+
+
+def notes(course: Path, config: Any) -> list[str]:
+    """What somebody has chosen and should know of."""
+    told, status = [], course.stat()
+    if not (course / "bank").exists():
+        told.append(f"the questions are those of {FOLDER}: public, with their key")
+    if status.st_mode & stat.S_ISGID:
+        group = grp.getgrgid(status.st_gid)
+        members = ", ".join(group.gr_mem) or "nobody else"
+        told.append(f"the course is shared with the group {group.gr_name}: {members}")
+    if config.ExchangeCollect.get("check_owner", True) is False:
+        told.append("anybody may hand in for anybody: ExchangeCollect.check_owner is False")
+    return told
+
+
+def changed(course: Path, there: Path) -> list[str]:
+    """What is not what was released, of what students fetch; `there` is the course's exchange."""
+    out, ours = there / "outbound" / ASSIGNMENT, course / "release" / ASSIGNMENT
+    here = {file.name: file for file in ours.iterdir()} if ours.is_dir() else {}
+    given = {file.name: file for file in out.iterdir()} if out.is_dir() else {}
+    return [
+        f"{out / name} is not what was released: `python -m quiz release` again"
+        for name in sorted(here | given if given else {})
+        if name not in here
+        or name not in given
+        or not can_be_reached(given[name])
+        or given[name].read_bytes() != here[name].read_bytes()
+    ]
+
+
+def _ways_to(place: Path) -> Iterator[str]:
+    """Folders above a place in which somebody else could put another one where it is."""
+    for folder in place.resolve().parents:
+        mode = folder.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            yield (
+                f"in {folder} others could put something else in the place of {place}: "
+                f"chmod o-w {quote(str(folder))}"
+            )
+
+
+def _settings(course: Path, config: Any) -> Iterator[str]:
+    mend = f"let {course / 'nbgrader_config.py'} begin as `python -m quiz course` writes it"
+    steps = config.Autograde.get("autograde_preprocessors") or []
+    if GradeAnswers not in steps:
+        yield f"autograding would run students' notebooks: {mend}"
+    if config.ExchangeFactory.get("collect") != "quiz.exchange.Collect":
+        yield f"collecting would believe what the exchange says: {mend}"
+
+
+def _root(exchange: Path) -> Iterator[str]:
+    """The folder that nbgrader wants everybody to write to."""
+    if not exchange.is_dir():
+        yield (
+            f"the exchange {exchange} is not there: sudo mkdir -p -m 1777 {quote(str(exchange))}, "
+            "or set c.Exchange.root"
+        )
+        return
+    status = exchange.stat()
+    if status.st_mode & stat.S_IWOTH and not status.st_mode & stat.S_ISVTX:
+        yield (
+            f"anybody may rename or remove a whole course in {exchange}: "
+            f"chmod 1777 {quote(str(exchange))} (its owner, {owner(exchange)}, can)"
+        )
+    yield from _ways_to(exchange)
+
+
+def _places(there: Path) -> Iterator[str]:
+    """The course's folders in the exchange, once it is released."""
+    if not there.is_dir():
+        return
+    mine = os.geteuid()
+    if mine and there.stat().st_uid != mine:
+        yield f"{there} belongs to {owner(there)}: choose another course_id"
+    for folder in (there, there / "outbound", there / "outbound" / ASSIGNMENT, there / "feedback"):
+        if folder.is_dir() and folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            yield f"others can change {folder}: chmod go-w {quote(str(folder))}"
+    for folder in (there / "inbound", there / "feedback"):
+        if folder.is_dir() and folder.stat().st_mode & stat.S_IROTH:
+            yield (
+                f"others can list {folder}, and so find what is another student's: "
+                f"chmod o-r {quote(str(folder))}"
+            )
+
+
+def _clock(exchange: Path) -> Iterator[str]:
+    """Whether the disk's clock is this machine's: it says when a paper came."""
+    probe = exchange / f".clock-{os.getpid()}"
+    try:
+        probe.touch()
+        ahead = probe.stat().st_ctime - time.time()
+        probe.unlink()
+    except OSError:
+        if exchange.is_dir():
+            yield f"{exchange} cannot be written to: chmod 1777 {quote(str(exchange))}"
+        return
+    if abs(ahead) > LARGEST_SKEW:
+        yield (
+            f"the clock of {exchange} is {ahead:+.0f} s off this machine's, and says when a paper "
+            "came: set both by NTP"
+        )
