@@ -17,6 +17,8 @@ def run(commands: typer.Typer) -> None:
         wrong = str(getattr(error, "format_message", error.__str__)())
     except (ValueError, DataError) as error:
         wrong = str(error)
+    except OSError as error:  # a full disk, a folder that cannot be read
+        wrong = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     sys.stdout.flush()

@@ -5,5 +5,8 @@ import lazy_loader
 # nbgrader takes seconds to import: what needs none of it should not wait.
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["build", "course", "demo", "doctor", "exchange", "export", "lms", "submissions"],
+    submodules=[
+        *("build", "course", "demo", "doctor", "exchange", "export", "lms", "records", "roster"),
+        "submissions",
+    ],
 )

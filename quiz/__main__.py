@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # when it runs, `quiz` imports them when they are first used
     import quiz.exchange
     import quiz.export
     import quiz.lms
+    import quiz.records
+    import quiz.roster
     import quiz.submissions
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -96,9 +98,35 @@ def release(course: Course = HOME, due: Due = None, no_deadline: bool = False) -
 
 
 @app.command()
+def extend(student: str, until: str, course: Course = HOME) -> None:
+    """Give STUDENT UNTIL a later time, "2026-12-20 23:59"; also before anything was handed in."""
+    quiz.course.extend(course, student, deadline(until, "until"))
+    for name, due in sorted(quiz.course.extensions(course).items()):
+        console.print(f"{name} has until {due:%Y-%m-%d %H:%M %Z}", markup=False)
+
+
+@app.command()
+def roster(file: Path, course: Course = HOME) -> None:
+    """Say who takes the course: a CSV file from Canvas, Moodle, or with a column student_id."""
+    pupils = quiz.roster.parsed(file.read_bytes(), file.name)
+    quiz.course.take_roster(course, pupils)
+    console.print(f"{len(pupils)} students take the course")
+    _say_who(course)
+
+
+def _say_who(course: Path) -> None:
+    """Name strangers, and those who have handed in nothing."""
+    for student in quiz.course.strangers(course):
+        console.print(f"not on the roster, and in no export: {student}", markup=False)
+    if missing := quiz.course.missing(course):
+        console.print(f"handed in nothing: {', '.join(missing)}", markup=False)
+
+
+@app.command()
 def collect(course: Course = HOME) -> None:
     """Fetch the submissions that count from the exchange."""
-    quiz.course.nbgrader(course, "collect", ASSIGNMENT)
+    with quiz.course.alone(course):
+        quiz.course.nbgrader(course, "collect", ASSIGNMENT)
     for line in (course / quiz.exchange.LEFT_OUT).read_text().splitlines():
         console.print(f"left out: {line}", markup=False)
     console.print(f"{len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
@@ -107,10 +135,11 @@ def collect(course: Course = HOME) -> None:
 @app.command()
 def grade(course: Course = HOME) -> None:
     """Grade all that was collected, by the key and the deadline as they are now."""
-    for student in quiz.submissions.tidy(course):
-        console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
-    console.print(f"grading {len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
-    quiz.course.nbgrader(course, "autograde", ASSIGNMENT, "--force")
+    with quiz.course.alone(course):
+        for student in quiz.submissions.tidy(course):
+            console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
+        console.print(f"grading {len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
+        quiz.course.nbgrader(course, "autograde", ASSIGNMENT, "--force")
     table, points = Table("student", "points", "receipt", ""), quiz.course.totals(course)
     graded = quiz.course.papers(course, banks.bank_of(course))
     remarks = {p.student: "; ".join(["late"] * p.late + list(p.problems)) for p in graded}
@@ -120,6 +149,7 @@ def grade(course: Course = HOME) -> None:
     console.print(table, markup=False)
     for students in copies(graded):
         console.print(f"began as one file: {', '.join(students)}", markup=False)
+    _say_who(course)
 
 
 @app.command()
@@ -161,13 +191,26 @@ def report(course: Course = HOME) -> None:
 
 
 @app.command("export")
-def export_(course: Course = HOME) -> None:
-    """Grades for the registrar, Canvas and Moodle; the bank for Moodle and for QTI: export/."""
+def export_(course: Course = HOME, everybody: bool = False) -> None:
+    """Grades for the registrar, Canvas and Moodle; the bank for Moodle and for QTI: export/.
+
+    Who is not on the roster is left out, but with --everybody.
+    """
     bank, folder = banks.bank_of(course), course / "export"
-    folder.mkdir(exist_ok=True)
-    with quiz.course.gradebook(course) as book:
-        grades = quiz.export.grades(book, ASSIGNMENT)
-    quiz.course.nbgrader(course, "export", "--to", str(folder.resolve() / "grades.csv"))
+    with quiz.course.alone(course):
+        stale = [p.student for p in quiz.course.papers(course, bank) if p.stale]
+        if stale:
+            some = ", ".join(stale[:5]) + (", …" if len(stale) > 5 else "")
+            raise ValueError(
+                f"{len(stale)} papers have no points, or others than their answers earn ({some}): "
+                "`python -m quiz grade` first"
+            )
+        known = quiz.roster.Roster({}) if everybody else quiz.roster.Roster.read(course)
+        with quiz.course.gradebook(course) as book:
+            grades = [g for g in quiz.export.grades(book, ASSIGNMENT) if known.knows(g.student)]
+        folder.mkdir(exist_ok=True)
+        to = ("--to", str(folder.resolve() / "grades.csv"), f"--Csv.everybody={everybody}")
+        quiz.course.nbgrader(course, "export", *to)
     files: dict[str, str | bytes] = {
         "registrar.csv": quiz.export.registrar_csv(grades),
         "canvas.csv": quiz.export.canvas_csv(grades, banks.TITLE),
@@ -183,10 +226,34 @@ def export_(course: Course = HOME) -> None:
 @app.command("regrade")
 def regrade_(reason: str, course: Course = HOME) -> None:
     """Grade everyone afresh after the key was corrected. REASON goes into the log."""
-    changes = quiz.course.regrade(course, reason)
+    with quiz.course.alone(course):
+        changes = quiz.course.regrade(course, reason)
     for c in changes:
         console.print(f"{c['student']}: {c['from']} → {c['to']} ({', '.join(c['questions'])})")
     console.print(f"{len(changes)} changed; the log is {course / 'regrades.jsonl'}")
+
+
+@app.command()
+def forget(student: str, course: Course = HOME) -> None:
+    """Remove all records of STUDENT; say what could not be reached."""
+    with quiz.course.alone(course):
+        for line in quiz.records.forget(course, student):
+            console.print(line, markup=False)
+
+
+@app.command()
+def backup(file: Path, course: Course = HOME) -> None:
+    """Pack a course into FILE, "cl.tar.gz": the bank, the papers and the gradebook."""
+    with quiz.course.alone(course):
+        n = quiz.records.backup(course, file)
+    console.print(f"{file}: {n} papers with their points")
+
+
+@app.command()
+def restore(file: Path, folder: Path) -> None:
+    """Unpack a backup into FOLDER, which must not exist, and check that all have their points."""
+    n = quiz.records.restore(file, folder)
+    console.print(f"{folder}: {n} papers earn what they did; the exchange is not in a backup")
 
 
 @app.command()
@@ -197,12 +264,12 @@ def demo(folder: Path) -> None:
         step(folder)
 
 
-def deadline(text: str) -> datetime:
+def deadline(text: str, name: str = "due") -> datetime:
     """A time; of this machine's zone where it names none."""
     try:
         return datetime.fromisoformat(text).astimezone()
     except ValueError:
-        raise ValueError(f'due is {text!r}: write it as "2026-12-18 23:59"') from None
+        raise ValueError(f'{name} is {text!r}: write it as "2026-12-18 23:59"') from None
 
 
 if __name__ == "__main__":

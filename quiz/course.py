@@ -7,14 +7,16 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import chdir, contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 
-from nbgrader.api import Gradebook
+from filelock import FileLock, Timeout
+from nbgrader.api import Gradebook, SubmittedAssignment
 from nbgrader.apps.baseapp import NbGrader
 from nbgrader.exchange.default import Exchange
 from traitlets.config import Config
@@ -26,6 +28,7 @@ from .export import grades
 from .grading import Paper, exact
 from .privacy import keep_private
 from .released import Released
+from .roster import Pupil, Roster
 from .submissions import read_submission
 
 REGRADES = "regrades.jsonl"
@@ -104,8 +107,58 @@ def set_deadline(folder: Path, due: datetime | None) -> None:
             "handed in later counts for nothing, whatever the deadline"
         )
     with gradebook(folder) as book:
+        own = {s.student.id: s.duedate for s in _extended(book)}
         book.update_or_create_assignment(ASSIGNMENT, duedate=utc)
+        for student, until in own.items():  # nbgrader keeps the difference, people a date
+            _set_extension(book, student, until)
     replace(released, no_deadline=due is None).save(folder)
+
+
+def extend(folder: Path, student: str, until: datetime) -> None:
+    """Give one student until later; also before anything was handed in.
+
+    Raises:
+        ValueError: it would count for nothing, or the roster has nobody of that name.
+    """
+    released, utc = Released.read(folder), until.astimezone(UTC).replace(tzinfo=None)
+    if released.feedback:
+        raise ValueError(
+            f"feedback with the key went out at {released.feedback:%Y-%m-%d %H:%M} UTC: what "
+            f"{student} hands in later counts for nothing"
+        )
+    with gradebook(folder) as book:
+        known = Roster.read(folder).students
+        if known and student not in known:
+            near = ", ".join(get_close_matches(student, known)) or "nobody is called like it"
+            raise ValueError(f"{student!r} is not among the {len(known)} of the roster: {near}")
+        due = book.find_assignment(ASSIGNMENT).duedate
+        if due is None or utc < due:
+            raise ValueError(
+                f"{until:%Y-%m-%d %H:%M} is no extension: the deadline is "
+                + (f"{due:%Y-%m-%d %H:%M} UTC" if due else "not set")
+            )
+        book.update_or_create_student(student)
+        _set_extension(book, student, utc)
+
+
+def extensions(folder: Path) -> dict[str, datetime]:
+    """Student -> a deadline of one's own, in this machine's zone."""
+    with gradebook(folder) as book:
+        found = {s.student.id: s.duedate for s in _extended(book)}
+    return {student: due.replace(tzinfo=UTC).astimezone() for student, due in found.items()}
+
+
+def _extended(book: Gradebook) -> list[SubmittedAssignment]:
+    """Submissions with an extension, which means something if there is a deadline."""
+    submissions = book.assignment_submissions(ASSIGNMENT)
+    return [s for s in submissions if s.extension and s.assignment.duedate]
+
+
+def _set_extension(book: Gradebook, student: str, until: datetime) -> None:
+    due = book.find_assignment(ASSIGNMENT).duedate
+    submission = book.update_or_create_submission(ASSIGNMENT, student)
+    submission.extension = until - due if due and until > due else None
+    book.db.commit()
 
 
 def last_deadline(folder: Path) -> datetime | None:
@@ -163,10 +216,56 @@ def papers(folder: Path, bank: Bank) -> list[Paper]:
             if not submission:
                 wrong = ["not graded: run `python -m quiz grade`"]
             elif booked[student] != (earns := paper.score(bank)):
+                cure = "a grader changed it" if by_hand(submission) else "`python -m quiz regrade`"
                 differ = f"the gradebook has {booked[student]} points and the answers earn {earns}"
-                wrong = [f"{differ}: run `python -m quiz regrade`, unless a grader changed it"]
-            found.append(replace(paper, problems=(*paper.problems, *wrong)))
+                wrong = [f"{differ}: {cure}"]
+            stale = bool(wrong) and not (submission and by_hand(submission))
+            found.append(replace(paper, problems=(*paper.problems, *wrong), stale=stale))
         return found
+
+
+def by_hand(submission: SubmittedAssignment) -> bool:
+    """Whether a grader has given points in formgrader."""
+    marks = (grade for notebook in submission.notebooks for grade in notebook.grades)
+    return any(g.manual_score is not None or g.extra_credit for g in marks)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """One command at a time that writes grades, or reads them all.
+
+    Raises:
+        ValueError: another is at work.
+    """
+    try:
+        with FileLock(folder / ".grading.lock", timeout=0):
+            yield
+    except Timeout:
+        raise ValueError(
+            f"another command is grading in {folder}: wait until it has ended"
+        ) from None
+
+
+def take_roster(folder: Path, pupils: Sequence[Pupil]) -> None:
+    """Make `pupils` those who take the course, known to the gradebook by their names."""
+    Roster.of(pupils).save(folder)
+    with gradebook(folder) as book:
+        for pupil in pupils:
+            known = {k: v for k, v in asdict(pupil).items() if k != "student" and v}
+            book.update_or_create_student(pupil.student, **known)
+
+
+def strangers(folder: Path) -> list[str]:
+    """Who has handed in and is not on the roster."""
+    roster = Roster.read(folder)
+    handed_in = sorted(path.parent.name for path in folder.glob(f"submitted/*/{ASSIGNMENT}"))
+    return [student for student in handed_in if not roster.knows(student)]
+
+
+def missing(folder: Path) -> list[str]:
+    """Who is on the roster and has handed in nothing."""
+    there = {path.parent.name for path in folder.glob(f"submitted/*/{ASSIGNMENT}")}
+    return [student for student in Roster.read(folder).students if student not in there]
 
 
 def scores(folder: Path) -> dict[str, dict[str, Decimal]]:

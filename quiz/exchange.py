@@ -33,7 +33,7 @@ from .submissions import NOTEBOOK, parsed, secret_of, secrets_of, take, tidy, ti
 
 LEFT_OUT = "left_out.txt"  # what `collect` could not take for anybody's, and why
 
-_STUDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+STUDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Collect(ExchangeCollect):
             return None
         claimed = parsed(stamp)
         try:
-            if not _STUDENT.fullmatch(student):
+            if not STUDENT.fullmatch(student):
                 raise ValueError("its name has no student in it")
             if claimed is None:
                 raise ValueError("its name has no time in it")
@@ -234,9 +234,9 @@ def too_early(dues: list[datetime], released: Released) -> str | None:
 
 def deadlines(gradebook: Gradebook) -> list[datetime]:
     """That of the quiz and those of students who have another, in UTC without a time zone."""
-    of_all = [a.duedate for a in gradebook.assignments if a.name == ASSIGNMENT]
+    of_all = [a.duedate for a in gradebook.assignments if a.name == ASSIGNMENT and a.duedate]
     own = [s.duedate for s in gradebook.assignment_submissions(ASSIGNMENT)] if of_all else []
-    return [due for due in (*of_all, *own) if due]
+    return of_all + own
 
 
 def _deadlines(exchange: Any) -> list[datetime]:

@@ -21,8 +21,10 @@ from typing import TypeVar
 
 from nbgrader.api import Gradebook, Student, SubmittedAssignment
 from nbgrader.plugins import CsvExportPlugin
+from traitlets import Bool
 
 from .grading import exact
+from .roster import Roster
 
 Cell = str | Decimal | None
 T = TypeVar("T")
@@ -40,6 +42,8 @@ class Grade:
     Attributes:
         student: nbgrader's id.
         lms_user_id: the LMS's number for this student, if nbgrader was told.
+        handed_in: whether there is a paper at all: if not, 0 is no result.
+        late: whether the paper came after the student's deadline.
         submitted: when, with its time zone; None if nothing was handed in, or nobody knows when.
         raw: points before the late policy.
         penalty: points that it takes away.
@@ -52,15 +56,29 @@ class Grade:
     first_name: str | None
     email: str | None
     lms_user_id: str | None
+    handed_in: bool
+    late: bool
     submitted: datetime | None
     raw: Decimal
     penalty: Decimal
     score: Decimal
     most: Decimal
 
+    @property
+    def status(self) -> str:
+        """What became of the paper, in words."""
+        if not self.handed_in:
+            return "did not hand in"
+        return "handed in late" if self.late else "handed in"
+
+    @property
+    def told(self) -> Decimal | None:
+        """The score in a file: none where nothing was handed in, which is not a score of 0."""
+        return self.score if self.handed_in else None
+
 
 def grades(gradebook: Gradebook, assignment: str) -> list[Grade]:
-    """One of each student of the course, in the gradebook's order; without a submission it is 0.
+    """One of each student of the course, in the gradebook's order.
 
     Raises:
         nbgrader.api.MissingEntry: there is no such assignment.
@@ -72,12 +90,13 @@ def grades(gradebook: Gradebook, assignment: str) -> list[Grade]:
 
 def registrar_csv(grades: Iterable[Grade]) -> str:
     """A row for each student; times in UTC. It begins with a byte-order mark, for Excel."""
-    header = "student_id last_name first_name email points out_of percent submitted_utc"
+    header = "student_id last_name first_name email points out_of percent submitted_utc status"
     rows: list[Iterable[Cell]] = [header.split()]
     for g in grades:
-        percent = exact(round(100 * g.score / g.most, 2)) if g.most else None
+        percent = exact(round(100 * g.score / g.most, 2)) if g.most and g.handed_in else None
         time = f"{g.submitted.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if g.submitted else None
-        rows.append((g.student, g.last_name, g.first_name, g.email, g.score, g.most, percent, time))
+        who = (g.student, g.last_name, g.first_name, g.email)
+        rows.append((*who, g.told, g.most, percent, time, g.status))
     return _BYTE_ORDER_MARK + _csv(rows)
 
 
@@ -99,7 +118,7 @@ def canvas_csv(grades: Iterable[Grade], title: str) -> str:
     ]
     for g in grades:
         name = ", ".join(part for part in (g.last_name, g.first_name) if part) or g.student
-        rows.append((name, g.lms_user_id, None, g.student, None, g.score))
+        rows.append((name, g.lms_user_id, None, g.student, None, g.told))
     return _csv(rows)
 
 
@@ -113,7 +132,7 @@ def moodle_csv(grades: Iterable[Grade], title: str) -> str:
     rows: list[Iterable[Cell]] = [("Username", "Email address", title)]
     # Never an empty address: Moodle would give the grade to the student of the row before. So it
     # stops, and names the student.
-    rows += [(g.student, g.email or g.student, g.score) for g in grades]
+    rows += [(g.student, g.email or g.student, g.told) for g in grades]
     return _csv(rows)
 
 
@@ -124,9 +143,12 @@ class Csv(CsvExportPlugin):
     --assignment and --student are nbgrader's.
     """
 
+    everybody = Bool(False, help="Also who is not on the course's roster.").tag(config=True)
+
     def export(self, gradebook: Gradebook) -> None:
         chosen = {str(name) for name in self.assignment}
         students = {str(student) for student in self.student}
+        roster = Roster({}) if self.everybody else Roster.read(Path.cwd())
         header = (
             "assignment duedate timestamp student_id last_name first_name email "
             "raw_score late_submission_penalty score max_score"
@@ -136,11 +158,11 @@ class Csv(CsvExportPlugin):
             if chosen and assignment.name not in chosen:
                 continue
             for g in grades(gradebook, assignment.name):
-                if students and g.student not in students:
+                if (students and g.student not in students) or not roster.knows(g.student):
                     continue
                 times = [assignment.duedate, g.submitted and g.submitted.replace(tzinfo=None)]
                 who = [g.student, g.last_name, g.first_name, g.email]
-                points = [g.raw, g.penalty, g.score, g.most]
+                points = [*([g.raw, g.penalty, g.score] if g.handed_in else [None] * 3), g.most]
                 rows.append([assignment.name, *(str(t or "") for t in times), *who, *points])
         to = self.to or "grades.csv"
         self.log.info("Exporting grades to %s", to)
@@ -149,8 +171,11 @@ class Csv(CsvExportPlugin):
 
 def _grade(student: Student, submission: SubmittedAssignment | None, most: Decimal) -> Grade:
     raw = penalty = Decimal(0)
-    submitted = None
+    submitted, handed_in, late = None, False, False
     if submission:
+        # An extension before anything came is a row of the gradebook without a paper.
+        handed_in = submission.timestamp is not None or _is_graded(submission)
+        late = submission.total_seconds_late > 0
         raw, penalty = exact(submission.score), exact(submission.late_submission_penalty)
         submitted = submission.timestamp and submission.timestamp.replace(tzinfo=UTC)
     return Grade(
@@ -159,12 +184,19 @@ def _grade(student: Student, submission: SubmittedAssignment | None, most: Decim
         first_name=student.first_name,
         email=student.email,
         lms_user_id=student.lms_user_id,
+        handed_in=handed_in,
+        late=late,
         submitted=submitted,
         raw=raw,
         penalty=penalty,
         score=exact(max(raw - penalty, Decimal(0))),
         most=most,
     )
+
+
+def _is_graded(submission: SubmittedAssignment) -> bool:
+    marks = (grade for notebook in submission.notebooks for grade in notebook.grades)
+    return any(g.auto_score is not None or g.manual_score is not None for g in marks)
 
 
 def _csv(rows: Iterable[Iterable[Cell]]) -> str:

@@ -39,6 +39,7 @@ class Paper:
         late: after the deadline: worth nothing, whatever it says.
         receipt: the code that the student was shown for these answers.
         sheet: made at random when the answers were begun; two papers with the same one are copies.
+        stale: the gradebook has other points than the answers earn, and no grader changed them.
     """
 
     student: str
@@ -48,6 +49,7 @@ class Paper:
     late: bool = False
     receipt: str = ""
     sheet: str = ""
+    stale: bool = False
 
     def points(self, bank: Bank) -> dict[str, Decimal]:
         """By question, before the late policy."""

@@ -132,6 +132,7 @@ def everybodys_python(server: Path) -> tuple[str, dict[str, str]]:
         "python": Path(sys.base_prefix),
         "site": Path(pytest.__file__).parents[1],
         "course": ROOT,
+        "share": Path(sys.prefix) / "share",
     }
     for name, source in places.items():
         if not all(folder.stat().st_mode & 0o001 for folder in (source, *source.parents)):
@@ -154,6 +155,7 @@ def everybodys_python(server: Path) -> tuple[str, dict[str, str]]:
         "LD_LIBRARY_PATH": str(home / "lib"),
         "PYTHONPATH": f"{places['course']}{os.pathsep}{places['site']}",
         "PYTHONDONTWRITEBYTECODE": "1",
+        "JUPYTER_PATH": str(places["share"] / "jupyter"),
     }
 
 

@@ -23,9 +23,11 @@ from quizzes import ToyCourse, in_process, write_bank
 from quiz import __main__ as cli
 from quiz import bank as banks
 from quiz import course as courses
-from quiz import exchange
+from quiz import exchange, export
 from quiz.bank import Bank
 from quiz.demo import make_course
+from quiz.released import Released
+from quiz.roster import Pupil, Roster
 
 
 def now(seconds: float = 0) -> datetime:
@@ -373,10 +375,12 @@ def test_a_second_release_breaks_nothing_that_is_out(course, monkeypatch):
         cli.feedback(course.folder)
     assert not list((course.exchange / "cl" / "feedback").glob("*.html"))
 
-    fewer = course.bank.sections[:-1]
-    write_bank(Bank(fewer), course.folder / "bank")
-    (course.folder / "bank" / "others.yaml").unlink()
+    file = course.folder / "bank" / "others.yaml"
+    file.write_text(file.read_text().replace("others-6", "others-7"))
     with pytest.raises(ValueError, match="students may be answering"):
+        cli.release(course.folder, None)
+    file.unlink()
+    with pytest.raises(ValueError, match="section others has 0 questions, not 6"):
         cli.release(course.folder, None)
     write_bank(course.bank, course.folder / "bank")
 
@@ -407,3 +411,69 @@ def test_what_is_wrong_is_one_line_that_names_the_cure(tmp_path, call, says):
     with pytest.raises(ValueError, match=says) as error:
         call(folder)
     assert "\n" not in str(error.value)
+
+
+# ---- more time for one
+
+
+def test_an_extension_before_and_after_something_was_handed_in(tmp_path):
+    course = ToyCourse(tmp_path)
+    due = now(-60).replace(microsecond=0)
+    courses.set_deadline(course.folder, due)
+    later = due + timedelta(hours=1)
+    for student in ("before", "absent"):  # nbgrader's own grant_extension raises MissingEntry
+        courses.extend(course.folder, student, later)
+    course.hand_in("before", at=due + timedelta(seconds=5))
+    course.hand_in("late", at=due + timedelta(seconds=5))
+    course.run("collect", "quiz", "--ExchangeCollect.trust_clock=True")
+    course.run("autograde", "quiz")
+    assert courses.totals(course.folder) == {"before": 10, "absent": 0, "late": 0}
+    courses.extend(course.folder, "late", later)
+    course.run("autograde", "quiz", "--force")
+    assert courses.totals(course.folder) == {"before": 10, "absent": 0, "late": 10}
+    with pytest.raises(ValueError, match="feedback has the key in it"):
+        cli.feedback(course.folder)  # somebody still has time
+
+    with courses.gradebook(course.folder) as book:
+        found = {g.student: g for g in export.grades(book, "quiz")}
+    assert {s: g.status for s, g in found.items()} == {
+        "before": "handed in",
+        "absent": "did not hand in",
+        "late": "handed in",
+    }
+    cli.export_(course.folder)
+    for name, column in {"registrar.csv": "points", "grades.csv": "score"}.items():
+        told = pd.read_csv(course.folder / "export" / name, dtype=str, keep_default_na=False)
+        told = told.set_index("student_id")[column].to_dict()
+        assert told == {"before": "10", "absent": "", "late": "10"}
+
+    # The deadline moves: people's dates stay what they were told.
+    was = courses.extensions(course.folder)
+    assert was == dict.fromkeys(("before", "absent", "late"), later.astimezone())
+    courses.set_deadline(course.folder, due - timedelta(days=1))
+    assert courses.extensions(course.folder) == was
+    courses.set_deadline(course.folder, later + timedelta(days=1))
+    assert courses.extensions(course.folder) == {}  # everybody has longer than that
+
+
+@pytest.mark.parametrize(
+    ("student", "hours", "says"),
+    [
+        ("befor", 1, "'befor' is not among the 1 of the roster: before"),
+        ("before", -1, "is no extension: the deadline is 2"),
+    ],
+)
+def test_an_extension_that_means_nothing_is_refused(tmp_path, student, hours, says):
+    course = ToyCourse(tmp_path)
+    Roster.of([Pupil("before")]).save(course.folder)
+    due = now()
+    courses.set_deadline(course.folder, due)
+    with pytest.raises(ValueError, match=says):
+        courses.extend(course.folder, student, due + timedelta(hours=hours))
+
+
+def test_no_extension_after_feedback(tmp_path):
+    course = ToyCourse(tmp_path)
+    Released().with_feedback().save(course.folder)
+    with pytest.raises(ValueError, match="later counts for nothing"):
+        courses.extend(course.folder, "before", now(3600))

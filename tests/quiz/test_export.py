@@ -118,10 +118,13 @@ def test_a_penalty_leaves_nothing_less_than_0(book):
     assert (bob.raw, bob.penalty, bob.score) == (Decimal("3.6"), 5, 0)
 
 
-def test_without_a_submission_the_score_is_0(book):
+def test_without_a_submission_there_is_no_score(book):
     carol = of(grades(book, "quiz"), "carol")
     assert (carol.raw, carol.penalty, carol.score, carol.most) == (0, 0, 0, 10)
-    assert carol.submitted is None
+    assert (carol.submitted, carol.handed_in, carol.told) == (None, False, None)
+    assert {g.student: g.status for g in grades(book, "quiz") if g.student in "alicebobcarol"} == {
+        **{"alice": "handed in", "bob": "handed in", "carol": "did not hand in"}
+    }
     assert {g.student for g in grades(book, "one")} == {"alice", "bob", "carol", "dan", "eve"}
 
 
@@ -146,20 +149,23 @@ def test_who_and_when(book):
 def test_registrar(book):
     text = registrar_csv(grades(book, "quiz"))
     assert text.encode().startswith(b"\xef\xbb\xbf")
-    table = pd.read_csv(io.BytesIO(text.encode()), encoding="utf-8-sig", dtype=str, index_col=0)
+    how = {"encoding": "utf-8-sig", "dtype": str, "index_col": 0, "keep_default_na": False}
+    table = pd.read_csv(io.BytesIO(text.encode()), **how)
     assert list(table.columns) == [
-        *("last_name", "first_name", "email", "points", "out_of", "percent", "submitted_utc")
+        *("last_name", "first_name", "email", "points", "out_of", "percent", "submitted_utc"),
+        "status",
     ]
     assert table.index.name == "student_id"
     assert dict(table["points"]) == {
-        **{"alice": "10", "bob": "2.4", "carol": "0", "dan": "2", "eve": "9.6"}
+        **{"alice": "10", "bob": "2.4", "carol": "", "dan": "2", "eve": "9.6"}
     }
+    assert table.loc["carol", "status"] == "did not hand in"
     assert set(table["out_of"]) == {"10"}
     assert dict(table["percent"]) == {
-        **{"alice": "100", "bob": "24", "carol": "0", "dan": "20", "eve": "96"}
+        **{"alice": "100", "bob": "24", "carol": "", "dan": "20", "eve": "96"}
     }
     assert table.loc["alice", "submitted_utc"] == "2031-05-04T21:59:30Z"
-    assert pd.isna(table.loc["carol", "submitted_utc"])
+    assert table.loc["carol", "submitted_utc"] == ""
     assert table.loc["alice", "first_name"] == "Zoë"
     assert table.loc["eve", "last_name"] == 'Ö, "E"; x'
 
@@ -167,10 +173,10 @@ def test_registrar(book):
 def test_registrar_rounds_percent_and_knows_time_zones():
     submitted = SUBMITTED.replace(tzinfo=timezone(timedelta(hours=2)))
     third = made("bob", submitted=submitted, score=Decimal("0.4"), most=Decimal("1.2"))
-    nothing = made("carol", score=Decimal(0), most=Decimal(0))
+    nothing = made("carol", score=Decimal(0), most=Decimal(0), late=True)
     _, bob, carol = rows(registrar_csv([third, nothing]))
-    assert bob[4:] == ["0.4", "1.2", "33.33", "2031-05-04T19:59:30Z"]
-    assert carol[4:] == ["0", "0", "", ""]
+    assert bob[4:] == ["0.4", "1.2", "33.33", "2031-05-04T19:59:30Z", "handed in"]
+    assert carol[4:] == ["0", "0", "", "", "handed in late"]
 
 
 def test_canvas(book):
@@ -179,7 +185,7 @@ def test_canvas(book):
     assert found == {
         ("A, Zoë", "", "alice"): "10",
         ("B", "4711", "bob"): "2.4",
-        ("C", "", "carol"): "0",
+        ("C", "", "carol"): "",  # nothing, which is not a grade of 0
         ("dan", "", "dan"): "2",
         ('Ö, "E"; x, =HYPERLINK(1)', "", "eve"): "9.6",  # the name is no formula, as it begins
     }
@@ -199,15 +205,15 @@ def moodle_reads(text, users, column):
         cells = dict(zip(header, line, strict=True))
         if cells[column]:  # else the user is still the one of the line before
             user = users[cells[column]]
-        found[user] = Decimal(cells["Quiz"])
+        found[user] = Decimal(cells["Quiz"]) if cells["Quiz"] else None  # no grade
     return found
 
 
 def test_moodle(book):
     text = moodle_csv(grades(book, "quiz"), "Quiz")
     assert rows(text)[0] == ["Username", "Email address", "Quiz"]
-    scores = {"alice": "10", "bob": "2.4", "carol": "0", "dan": "2", "eve": "9.6"}
-    expected = {name: Decimal(score) for name, score in scores.items()}
+    scores = {"alice": "10", "bob": "2.4", "carol": None, "dan": "2", "eve": "9.6"}
+    expected = {name: score and Decimal(score) for name, score in scores.items()}
     assert moodle_reads(text, {name: name for name in scores}, "Username") == expected
 
 
@@ -225,7 +231,8 @@ def made(student, **parts):
     """A grade that no gradebook is needed for."""
     names = dict.fromkeys(("last_name", "first_name", "email", "lms_user_id", "submitted"))
     points = dict.fromkeys(("raw", "penalty", "score", "most"), Decimal(1))
-    return Grade(**{"student": student, **names, **points, **parts})
+    handed_in = {"handed_in": True, "late": False}
+    return Grade(**{"student": student, **names, **points, **handed_in, **parts})
 
 
 @pytest.mark.parametrize(
@@ -273,7 +280,9 @@ def test_nbgraders_own_export_has_the_same(book, tmp_path):
     for mine, other in zip(ours, theirs, strict=True):
         assert list(mine) == list(other)
         for column in mine:
-            if column.endswith(("score", "penalty")):
+            if mine[column] == "":  # without a paper nbgrader says 0
+                assert other[column] in ("", "0.0")
+            elif column.endswith(("score", "penalty")):
                 assert float(mine[column]) == pytest.approx(float(other[column]), abs=1e-12)
             else:
                 assert mine[column] == other[column]
@@ -302,7 +311,7 @@ def test_the_command(book, tmp_path):
         courses.nbgrader(tmp_path, "export", *options)
     with (tmp_path / "mine.csv").open(encoding="utf-8", newline="") as file:
         found = [(row["student_id"], row["score"]) for row in csv.DictReader(file)]
-    assert sorted(found) == [("bob", "2.4"), ("carol", "0")]
+    assert sorted(found) == [("bob", "2.4"), ("carol", "")]
 
 
 def test_without_options_it_is_grades_csv(book, tmp_path, monkeypatch):
