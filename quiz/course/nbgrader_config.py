@@ -51,8 +51,8 @@ c.ExchangeFactory.release_feedback = "quiz.exchange.ReleaseFeedback"
 # A page of feedback is made anew, or it would show what was so before a regrade.
 c.GenerateFeedback.force = True
 
-# Feedback without In [ ] and Out[ ].
-c.HTMLExporter.exclude_input_prompt = c.HTMLExporter.exclude_output_prompt = True
+# Feedback opens with the result, and then has the questions.
+c.GenerateFeedback.exporter_class = "quiz.feedback_page.FeedbackPage"
 
 # For submissions that were downloaded from elsewhere as zip files.
 c.FileNameCollectorPlugin.valid_ext = [".ipynb", ".json", ".txt"]

@@ -155,7 +155,7 @@ def test_from_release_to_export(notebook, student, course):
     [page] = [p for p in pages if "9.6" in p.read_text()]
     feedback = quiz.page.context.new_page()
     feedback.goto(page.as_uri())
-    assert feedback.get_by_text("Score: 9.6 / 10.0").count() == 1
+    assert feedback.get_by_text("9.6 of 10 points").count() == 1
     assert code in feedback.inner_text("body")
     for option in course.bank.questions[wrong].options:
         assert feedback.get_by_text(option.why).count() == 1

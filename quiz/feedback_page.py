@@ -1,0 +1,62 @@
+"""The page of feedback that a student gets: the result first, then the questions, one by one."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from nbconvert.exporters import Exporter, HTMLExporter
+from nbformat import NotebookNode
+from nbgrader.utils import is_grade
+
+from .bank import ASSIGNMENT, TITLE
+from .grading import exact
+
+
+class FeedbackPage(HTMLExporter):
+    """Writes the quiz's feedback; that of other assignments is nbgrader's."""
+
+    def from_notebook_node(
+        self, nb: NotebookNode, resources: Any = None, **kw: Any
+    ) -> Any:
+        if resources["nbgrader"]["assignment"] != ASSIGNMENT:
+            return super().from_notebook_node(nb, resources, **kw)
+        nb, resources = Exporter.from_notebook_node(self, nb, resources, **kw)
+        return page(nb, resources["nbgrader"]), resources
+
+
+def page(nb: NotebookNode, result: Any) -> str:
+    """Make the page from a graded notebook.
+
+    Args:
+        nb: with the points and the card of each question in its grade cells.
+        result: score, max_score and late_penalty, which nbgrader has from the gradebook.
+    """
+    questions = []
+    for cell in nb.cells:
+        if is_grade(cell):
+            points = cell.metadata.nbgrader.points
+            score = exact(cell.metadata.nbgrader.score)
+            card = Markup("".join(o.data.get("text/html", "") for o in cell.outputs if "data" in o))
+            name = cell.metadata.nbgrader.grade_id
+            earned = Decimal((cell.outputs or [{}])[0].get("data", {}).get("text/plain", "0"))
+            questions.append((name, score, exact(points), card, score != earned))
+    [receipt] = [c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "receipt"]
+    jinja = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return jinja.get_template("feedback.html.j2").render(
+        title=TITLE,
+        score=exact(result["score"]),
+        most=exact(result["max_score"]),
+        late=exact(result["late_penalty"]),
+        questions=questions,
+        read=Markup("".join(o.data.get("text/html", "") for o in receipt.outputs)),
+    )
