@@ -6,9 +6,10 @@ Each step is nbgrader's own command, with the settings of course/nbgrader_config
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -45,6 +46,14 @@ def _private(course: Path) -> Path:
 
 
 Course = Annotated[Path, typer.Option(help="The course's folder.", callback=_private)]
+NONE: list[str] = []  # typer makes a new one of it
+
+
+def Ruling(effect: str) -> Any:
+    """An option that names a question, and may come several times."""
+    return typer.Option(help=f"A question for which {effect}.", metavar="QUESTION")
+
+
 Due = Annotated[str | None, typer.Option(help='When answers must be in: "2026-12-18 23:59".')]
 
 
@@ -93,6 +102,7 @@ def release(course: Course = HOME, due: Due = None, no_deadline: bool = False) -
     quiz.course.nbgrader(course, "generate_assignment", ASSIGNMENT, "--force")
     if due or no_deadline:
         quiz.course.set_deadline(course, deadline(due) if due else None)
+    quiz.course.remember_key(course, banks.bank_of(course))
     quiz.course.nbgrader(course, "release_assignment", ASSIGNMENT, "--force")
     console.print(f"released: {course / 'release' / ASSIGNMENT}")
 
@@ -139,6 +149,7 @@ def grade(course: Course = HOME) -> None:
         for student in quiz.submissions.tidy(course):
             console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
         console.print(f"grading {len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
+        quiz.course.remember_key(course, banks.bank_of(course))
         quiz.course.nbgrader(course, "autograde", ASSIGNMENT, "--force")
     table, points = Table("student", "points", "receipt", ""), quiz.course.totals(course)
     graded = quiz.course.papers(course, banks.bank_of(course))
@@ -207,7 +218,8 @@ def export_(course: Course = HOME, everybody: bool = False) -> None:
             )
         known = quiz.roster.Roster({}) if everybody else quiz.roster.Roster.read(course)
         with quiz.course.gradebook(course) as book:
-            grades = [g for g in quiz.export.grades(book, ASSIGNMENT) if known.knows(g.student)]
+            every = quiz.export.grades(book, ASSIGNMENT, bank.rulings)
+        grades = [g for g in every if known.knows(g.student)]
         folder.mkdir(exist_ok=True)
         to = ("--to", str(folder.resolve() / "grades.csv"), f"--Csv.everybody={everybody}")
         quiz.course.nbgrader(course, "export", *to)
@@ -224,13 +236,48 @@ def export_(course: Course = HOME, everybody: bool = False) -> None:
 
 
 @app.command("regrade")
-def regrade_(reason: str, course: Course = HOME) -> None:
-    """Grade everyone afresh after the key was corrected. REASON goes into the log."""
+def regrade_(
+    reason: str,
+    course: Course = HOME,
+    accept_both: Annotated[list[str], Ruling("the earlier key earns the points too")] = NONE,
+    full_credit: Annotated[list[str], Ruling("everybody has the points")] = NONE,
+    void: Annotated[list[str], Ruling("nobody's points depend on it")] = NONE,
+    strict: Annotated[list[str], Ruling("the key alone counts again")] = NONE,
+    rescale: Annotated[
+        bool | None, typer.Option(help="Without what is void, still as many points to be had.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option(help="Say who would change, and do nothing.")] = False,
+) -> None:
+    """Grade everyone afresh, by a corrected key or a ruling. REASON goes into the log."""
     with quiz.course.alone(course):
-        changes = quiz.course.regrade(course, reason)
+        bank = banks.bank_of(course)
+        for question in {*accept_both, *full_credit, *void, *strict} - bank.key.keys():
+            raise ValueError(f"there is no question {question!r}: choose {', '.join(bank.key)}")
+        ruled = bank.rulings
+        for question in accept_both:
+            earlier = quiz.course.earlier_keys(course, question) - {bank.key[question]}
+            if not earlier:
+                raise ValueError(
+                    f"the key of {question} was never another one: correct it in the bank first"
+                )
+            ruled = ruled.accepting(question, earlier)
+        for question in full_credit:
+            ruled = ruled.giving(question)
+        for question in void:
+            ruled = ruled.without(question)
+        for question in strict:
+            ruled = ruled.strict(question)
+        if rescale is not None:
+            ruled = replace(ruled, rescaled=rescale)
+        if dry_run:
+            changes = quiz.course.preview(course, banks.Bank(bank.sections, ruled))
+        else:
+            changes = quiz.course.regrade(course, reason, ruled)
     for c in changes:
-        console.print(f"{c['student']}: {c['from']} → {c['to']} ({', '.join(c['questions'])})")
-    console.print(f"{len(changes)} changed; the log is {course / 'regrades.jsonl'}")
+        which = f" ({', '.join(c['questions'])})" if "questions" in c else ""
+        console.print(f"{c['student']}: {c['from']} → {c['to']}{which}", markup=False)
+    log = "nothing was done" if dry_run else f"the log is {course / 'regrades.jsonl'}"
+    console.print(f"{len(changes)} {'would change' if dry_run else 'changed'}; {log}")
 
 
 @app.command()

@@ -18,7 +18,6 @@ from cl_helpers.answers.sheet import Questions, Reading, receipt
 
 from .bank import ASSIGNMENT, Bank, bank_of
 from .feedback import overview, question_card
-from .grading import earned
 from .privacy import keep_private
 from .released import Released
 from .submissions import INTAKE, read_submission
@@ -81,7 +80,8 @@ def graded(bank: Bank, question: str, reading: Reading) -> NotebookNode:
         data = {"text/plain": "0"}
     else:
         chosen = reading.choices.get(question, frozenset())
-        points = earned(chosen, bank.key[question])
-        card = question_card(bank.questions[question], chosen)
+        points = bank.earned(question, chosen)
+        ruled = bank.rulings.told(question)
+        card = question_card(bank.questions[question], chosen, points, ruled)
         data = {"text/plain": str(points), "text/html": card}
     return v4.new_output("execute_result", data, execution_count=None)

@@ -8,6 +8,7 @@ that cannot be guessed from the form of the options.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Set
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -28,6 +29,8 @@ from cl_helpers.answers.sheet import Option as PublicOption
 from cl_helpers.answers.sheet import Question as PublicQuestion
 from cl_helpers.answers.sheet import Questions
 
+from .rulings import Rulings
+
 HERE = Path(__file__).parent
 FOLDER = HERE / "bank"
 HOME = HERE / "course"  # the course that commands work in where none is named
@@ -38,6 +41,7 @@ NAME, TITLE = "continual-learning", "Continual learning: the quiz"
 POINTS = Decimal("0.4")
 # Section -> how many questions, in the order of the quiz; the homework's proportions.
 PROPORTIONS = {"basics": 4, "ewc": 3, "mas": 3, "si": 3, "rwalk": 3, "scp": 3, "others": 6}
+NO_RULINGS = Rulings()
 SEVERAL, EVERY = 10, 2  # at least so many questions with two or more correct options; with all
 
 Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
@@ -132,9 +136,11 @@ class Bank:
         sections: as in the files.
         questions: question id -> question.
         key: question id -> the ids of its correct options.
+        rulings: what counts besides.
     """
 
-    def __init__(self, sections: list[Section]):
+    def __init__(self, sections: list[Section], rulings: Rulings = NO_RULINGS):
+        self.rulings = rulings
         order = list(PROPORTIONS)
         self.sections = sorted(
             sections, key=lambda s: order.index(s.section) if s.section in order else len(order)
@@ -147,7 +153,19 @@ class Bank:
     @property
     def most(self) -> Decimal:
         """Points for a perfect paper."""
-        return POINTS * len(self.questions)
+        return self._counts(Decimal(0))[1]
+
+    def earned(self, question: str, chosen: Set[str]) -> Decimal:
+        """The points of one answer: for exactly the key, or what was ruled."""
+        right = self.rulings.right(question, chosen, self.key[question])
+        return POINTS if right else Decimal(0)
+
+    def score(self, points: Iterable[Decimal]) -> Decimal:
+        """What counts of the points of all questions."""
+        return self._counts(sum(points, Decimal(0)))[0]
+
+    def _counts(self, score: Decimal) -> tuple[Decimal, Decimal]:
+        return self.rulings.counts(score, POINTS * len(self.questions), POINTS)
 
     def public(self, due: str = "") -> Questions:
         """What students may see."""
@@ -224,7 +242,8 @@ class Bank:
 def bank_of(course: Path) -> Bank:
     """The bank of a course: its own, in its folder's bank/; ours where it has none."""
     own = course / "bank"
-    return load(own if own.exists() else FOLDER)
+    found = load(own if own.exists() else FOLDER)
+    return Bank(found.sections, Rulings.read(course))
 
 
 def load(folder: Path = FOLDER) -> Bank:

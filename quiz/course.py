@@ -23,15 +23,17 @@ from traitlets.config import Config
 
 from cl_helpers.answers.sheet import receipt
 
-from .bank import ASSIGNMENT, HOME, Bank
+from .bank import ASSIGNMENT, HOME, Bank, bank_of
 from .export import grades
 from .grading import Paper, exact
 from .privacy import keep_private
 from .released import Released
 from .roster import Pupil, Roster
+from .rulings import Rulings
 from .submissions import read_submission
 
 REGRADES = "regrades.jsonl"
+KEYS = "keys.jsonl"  # each key that was graded by, a line each
 
 _CONFIG = """\
 # The quiz's settings; your own below. Your own questions go into bank/, beside this file.
@@ -198,7 +200,7 @@ def papers(folder: Path, bank: Bank) -> list[Paper]:
     questions, key_out = bank.public(), Released.read(folder).feedback
     with gradebook(folder) as book:
         known = {s.student.id: s for s in book.assignment_submissions(ASSIGNMENT)}
-        booked = {g.student: g.score for g in grades(book, ASSIGNMENT)} if known else {}
+        booked = {g.student: g.score for g in grades(book, ASSIGNMENT, bank.rulings)}
         found = []
         for each in sorted(folder.glob(f"submitted/*/{ASSIGNMENT}")):
             student, reading = each.parent.name, read_submission(each, questions, key_out)
@@ -280,15 +282,63 @@ def scores(folder: Path) -> dict[str, dict[str, Decimal]]:
 def totals(folder: Path) -> dict[str, Decimal]:
     """Student -> points that count: after the late policy, a grader's changes included."""
     with gradebook(folder) as book:
-        return {g.student: g.score for g in grades(book, ASSIGNMENT)}
+        return {g.student: g.score for g in grades(book, ASSIGNMENT, Rulings.read(folder))}
 
 
-def regrade(folder: Path, reason: str) -> list[dict]:
+def remember_key(folder: Path, bank: Bank) -> None:
+    """Note a key by which papers are graded from now on, if it is another one."""
+    now = {q: sorted(key) for q, key in bank.key.items()}
+    if [now] != _keys(folder)[-1:]:
+        with (folder / KEYS).open("a") as file:
+            file.write(json.dumps(now) + "\n")
+
+
+def _keys(folder: Path) -> list[dict[str, list[str]]]:
+    """All keys that were graded by, the oldest first."""
+    file = folder / KEYS
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def earlier_keys(folder: Path, question: str) -> set[frozenset[str]]:
+    """What the key of a question has been."""
+    return {frozenset(key[question]) for key in _keys(folder) if question in key}
+
+
+def preview(folder: Path, bank: Bank) -> list[dict]:
+    """Say who would have other points by `bank` and its rulings, and how many; change nothing."""
+    with gradebook(folder) as book:
+        marks = {
+            s.student.id: {g.name: g for n in s.notebooks for g in n.grades}
+            for s in book.assignment_submissions(ASSIGNMENT)
+        }
+        now = grades(book, ASSIGNMENT, Rulings.read(folder))
+        changes, was = [], {grade.student: grade.score for grade in now}
+        for paper in papers(folder, bank):
+            points = paper.points(bank)
+            for question, mark in marks.get(paper.student, {}).items():
+                if mark.manual_score is not None:  # what a grader gave stays
+                    points[question] = exact(mark.manual_score)
+                points[question] += exact(mark.extra_credit or 0)
+            new = Decimal(0) if paper.late else exact(bank.score(points.values()))
+            if new != was.get(paper.student, Decimal(0)):
+                old = str(was.get(paper.student, Decimal(0)))
+                changes.append({"student": paper.student, "from": old, "to": str(new)})
+    return changes
+
+
+def regrade(folder: Path, reason: str, rulings: Rulings | None = None) -> list[dict]:
     """Grade everyone afresh, from the answers that were collected, by the key as it now is.
 
     The changes are returned, and appended to regrades.jsonl, one line a student.
+
+    Args:
+        rulings: that hold from now on. None, the default, leaves them as they are.
     """
     before, old = scores(folder), totals(folder)
+    if rulings is not None:
+        rulings.save(folder)
+    remember_key(folder, bank_of(folder))
     changes = []
     try:
         nbgrader(folder, "autograde", ASSIGNMENT, "--force")

@@ -13,7 +13,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,8 +23,10 @@ from nbgrader.api import Gradebook, Student, SubmittedAssignment
 from nbgrader.plugins import CsvExportPlugin
 from traitlets import Bool
 
+from .bank import ASSIGNMENT, NO_RULINGS, POINTS
 from .grading import exact
 from .roster import Roster
+from .rulings import Rulings
 
 Cell = str | Decimal | None
 T = TypeVar("T")
@@ -77,15 +79,28 @@ class Grade:
         return self.score if self.handed_in else None
 
 
-def grades(gradebook: Gradebook, assignment: str) -> list[Grade]:
+def grades(gradebook: Gradebook, assignment: str, rulings: Rulings = NO_RULINGS) -> list[Grade]:
     """One of each student of the course, in the gradebook's order.
+
+    Args:
+        rulings: by which questions may not count.
 
     Raises:
         nbgrader.api.MissingEntry: there is no such assignment.
     """
     most = exact(gradebook.find_assignment(assignment).max_score)
     submissions = {s.student_id: s for s in gradebook.assignment_submissions(assignment)}
-    return [_grade(student, submissions.get(student.id), most) for student in gradebook.students]
+    found = [_grade(student, submissions.get(student.id), most) for student in gradebook.students]
+    return [_ruled(grade, rulings) for grade in found]
+
+
+def _ruled(grade: Grade, rulings: Rulings) -> Grade:
+    """The same by points that count."""
+    if not rulings.void:
+        return grade
+    raw, most = map(exact, rulings.counts(grade.raw, grade.most, POINTS))
+    score = exact(rulings.counts(grade.score, grade.most, POINTS)[0])
+    return replace(grade, raw=raw, penalty=raw - score, score=score, most=most)
 
 
 def registrar_csv(grades: Iterable[Grade]) -> str:
@@ -157,7 +172,8 @@ class Csv(CsvExportPlugin):
         for assignment in gradebook.assignments:
             if chosen and assignment.name not in chosen:
                 continue
-            for g in grades(gradebook, assignment.name):
+            rulings = Rulings.read(Path.cwd()) if assignment.name == ASSIGNMENT else NO_RULINGS
+            for g in grades(gradebook, assignment.name, rulings):
                 if (students and g.student not in students) or not roster.knows(g.student):
                     continue
                 times = [assignment.duedate, g.submitted and g.submitted.replace(tzinfo=None)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from decimal import Decimal
 from html import escape
 
 from cl_helpers.answers.sheet import Reading
 
 from .bank import POINTS, Question
-from .grading import earned
 
 _BOX = "border:1px solid #d0d0d0;border-radius:6px;padding:10px 14px;max-width:52em"
 _MARKS = {  # correct?, chosen? -> mark, words, colour
@@ -26,12 +26,16 @@ def prose(text: str) -> str:
     return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
 
 
-def question_card(question: Question, chosen: Set[str]) -> str:
-    """What was chosen, what is correct, and why, option by option."""
-    right = earned(chosen, question.key)
+def question_card(question: Question, chosen: Set[str], points: Decimal, ruled: str = "") -> str:
+    """What was chosen, what is correct, and why, option by option.
+
+    Args:
+        points: what the answer earned.
+        ruled: what counts for this question besides its key.
+    """
     verdict = (
-        f"{right} of {POINTS} points"
-        + ("" if right else ": exactly the correct options earn them")
+        f"{points} of {POINTS} points"
+        + ("" if points or ruled else ": exactly the correct options earn them")
         + ("" if chosen else "; not answered")
     )
     rows = []
@@ -44,7 +48,7 @@ def question_card(question: Question, chosen: Set[str]) -> str:
     return (
         f'<div style="{_BOX}"><p><b>{prose(question.stem)}</b></p>'
         f'<ul style="padding:0;margin:0">{"".join(rows)}</ul>'
-        f"<p><b>{verdict}.</b> Read again: {_link(question.see)}</p></div>"
+        f"<p><b>{verdict}.</b> {escape(ruled)} Read again: {_link(question.see)}</p></div>"
     )
 
 

@@ -12,38 +12,40 @@ from nbconvert.exporters import Exporter, HTMLExporter
 from nbformat import NotebookNode
 from nbgrader.utils import is_grade
 
-from .bank import ASSIGNMENT, TITLE
+from .bank import ASSIGNMENT, POINTS, TITLE
 from .grading import exact
+from .rulings import Rulings
 
 
 class FeedbackPage(HTMLExporter):
     """Writes the quiz's feedback; that of other assignments is nbgrader's."""
 
-    def from_notebook_node(
-        self, nb: NotebookNode, resources: Any = None, **kw: Any
-    ) -> Any:
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> Any:
         if resources["nbgrader"]["assignment"] != ASSIGNMENT:
             return super().from_notebook_node(nb, resources, **kw)
         nb, resources = Exporter.from_notebook_node(self, nb, resources, **kw)
-        return page(nb, resources["nbgrader"]), resources
+        return page(nb, resources["nbgrader"], Rulings.read(Path.cwd())), resources
 
 
-def page(nb: NotebookNode, result: Any) -> str:
+def page(nb: NotebookNode, result: Any, rulings: Rulings) -> str:
     """Make the page from a graded notebook.
 
     Args:
         nb: with the points and the card of each question in its grade cells.
         result: score, max_score and late_penalty, which nbgrader has from the gradebook.
+        rulings: by which questions may not count.
     """
+    score, most = exact(result["score"]), exact(result["max_score"])
+    score, most = map(exact, rulings.counts(score, most, POINTS))
     questions = []
     for cell in nb.cells:
         if is_grade(cell):
             points = cell.metadata.nbgrader.points
-            score = exact(cell.metadata.nbgrader.score)
+            got = exact(cell.metadata.nbgrader.score)
             card = Markup("".join(o.data.get("text/html", "") for o in cell.outputs if "data" in o))
             name = cell.metadata.nbgrader.grade_id
             earned = Decimal((cell.outputs or [{}])[0].get("data", {}).get("text/plain", "0"))
-            questions.append((name, score, exact(points), card, score != earned))
+            questions.append((name, got, exact(points), card, got != earned))
     [receipt] = [c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "receipt"]
     jinja = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -54,8 +56,8 @@ def page(nb: NotebookNode, result: Any) -> str:
     )
     return jinja.get_template("feedback.html.j2").render(
         title=TITLE,
-        score=exact(result["score"]),
-        most=exact(result["max_score"]),
+        score=score,
+        most=most,
         late=exact(result["late_penalty"]),
         questions=questions,
         read=Markup("".join(o.data.get("text/html", "") for o in receipt.outputs)),

@@ -7,19 +7,14 @@ Points are decimals: 25 × 0.4 is 10 here, and everywhere a person or a file see
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from cl_helpers.answers.sheet import Choices
 
-from .bank import POINTS, Bank
-
-
-def earned(chosen: Set[str], key: Set[str]) -> Decimal:
-    """The points of one question."""
-    return POINTS if chosen == key else Decimal(0)
+from .bank import Bank
 
 
 def exact(points: float | Decimal) -> Decimal:
@@ -53,11 +48,11 @@ class Paper:
 
     def points(self, bank: Bank) -> dict[str, Decimal]:
         """By question, before the late policy."""
-        return {q: earned(self.choices.get(q, frozenset()), key) for q, key in bank.key.items()}
+        return {q: bank.earned(q, self.choices.get(q, frozenset())) for q in bank.key}
 
     def score(self, bank: Bank) -> Decimal:
         """In all, after it."""
-        return Decimal(0) if self.late else sum(self.points(bank).values(), Decimal(0))
+        return Decimal(0) if self.late else exact(bank.score(self.points(bank).values()))
 
 
 def copies(papers: Sequence[Paper]) -> list[list[str]]:

@@ -16,8 +16,10 @@ from quizzes import toy_bank, write_bank
 
 from quiz import bank as banks
 from quiz.autograde import GradeAnswers
+from quiz.bank import POINTS
 from quiz.build import source_notebook
-from quiz.grading import POINTS, Paper, earned, exact
+from quiz.grading import Paper, exact
+from quiz.rulings import Rulings
 from quiz.submissions import INTAKE
 
 
@@ -177,7 +179,7 @@ letters = st.sets(st.sampled_from("abcdef"))
 def test_the_rule_pays_for_exactly_the_key(chosen, key):
     """Against the rule said differently: every option decided as the key decides it."""
     right = all((option in chosen) == (option in key) for option in "abcdef")
-    assert earned(frozenset(chosen), frozenset(key)) == (POINTS if right else 0)
+    assert Rulings().right("q", frozenset(chosen), frozenset(key)) == right
 
 
 @given(st.integers(0, 25))

@@ -13,8 +13,7 @@ import pytest
 
 from quiz import bank as bank_module
 from quiz import lms
-from quiz.bank import Bank, BankError, Section
-from quiz.grading import earned
+from quiz.bank import POINTS, Bank, BankError, Section
 
 HOSTILE = [
     "a < b && b > c, \"so\" 'they' say",
@@ -125,7 +124,7 @@ def test_moodle_gives_the_points_for_exactly_the_key(bank):
     for question, node in moodle_questions(bank):
         for chosen in choices(question):
             ticked = ["abcdef".index(option) for option in chosen]
-            assert multichoiceset_marks(node, ticked) == earned(chosen, question.key)
+            assert multichoiceset_marks(node, ticked) == (POINTS if chosen == question.key else 0)
 
 
 def test_moodle_finds_what_its_importer_asks_for(bank):
@@ -262,7 +261,7 @@ def test_qti_gives_the_points_for_exactly_the_key(bank):
         assert response.get("rcardinality") == "Multiple"
         for chosen in choices(question):
             values, _ = respond(item, {response.get("ident"): chosen})
-            assert values == {"SCORE": earned(chosen, question.key)}
+            assert values == {"SCORE": (POINTS if chosen == question.key else 0)}
         # As it is, and not only because the bounds are kept.
         assert [Decimal(change.text) for change in item.iter("setvar")] == [bank_module.POINTS]
         assert [Decimal(v.get("maxvalue")) for v in item.iter("decvar")] == [bank_module.POINTS]
