@@ -274,7 +274,7 @@ def regrade_(
         else:
             changes = quiz.course.regrade(course, reason, ruled)
     for c in changes:
-        which = f" ({', '.join(c['questions'])})" if "questions" in c else ""
+        which = f" ({', '.join(c['questions'])})" if c.get("questions") else ""
         console.print(f"{c['student']}: {c['from']} → {c['to']}{which}", markup=False)
     log = "nothing was done" if dry_run else f"the log is {course / 'regrades.jsonl'}"
     console.print(f"{len(changes)} {'would change' if dry_run else 'changed'}; {log}")
