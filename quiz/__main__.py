@@ -81,7 +81,8 @@ def build(course: Course = HOME, due: Due = None) -> None:
     """Write the assignment's notebook and questions.json, with no key in them."""
     ends = deadline(due) if due else quiz.course.last_deadline(course)
     due_text = f"{ends:%Y-%m-%d %H:%M %Z}" if ends else ""
-    console.print(quiz.build.build(banks.bank_of(course), course, due_text))
+    home = quiz.course.in_exchange(course) / "outbound" / ASSIGNMENT / "questions.json"
+    console.print(quiz.build.build(banks.bank_of(course), course, due_text, str(home)))
 
 
 @app.command()
@@ -178,12 +179,11 @@ def feedback(course: Course = HOME) -> None:
 def doctor(course: Annotated[Path, typer.Option(help="The course's folder.")] = HOME) -> None:
     """Look at a course and its exchange as an attacker would; say what is wrong, and the cure."""
     config, exchange = quiz.course.settings(course)
-    there = exchange / str(config.CourseDirectory.get("course_id", ""))
     for line in quiz.doctor.notes(course, config):
         console.print(f"note: {line}", markup=False)
     if wrong := [
         *quiz.doctor.faults(course, config, exchange),
-        *quiz.doctor.changed(course, there),
+        *quiz.doctor.changed(course, quiz.course.in_exchange(course)),
     ]:
         raise ValueError("\n".join(wrong))
     console.print("nobody else can read, replace or forge anything, as far as modes and owners say")

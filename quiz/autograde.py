@@ -53,7 +53,7 @@ class GradeAnswers(Execute):
         questions = bank.public()
         if not (folder / INTAKE).exists():  # nbgrader goes on when its hooks fail
             raise ValueError(f"{folder} was not tidied: is release/{ASSIGNMENT} there?")
-        if replace(Questions.read(folder / "questions.json"), due="") != questions:
+        if replace(Questions.read(folder / "questions.json"), due="", home="") != questions:
             raise ValueError(
                 f"source/{ASSIGNMENT} was built from another bank than the one in bank/: put that "
                 "one back, or run `python -m quiz build` again"

@@ -167,13 +167,14 @@ class Bank:
     def _counts(self, score: Decimal) -> tuple[Decimal, Decimal]:
         return self.rulings.counts(score, POINTS * len(self.questions), POINTS)
 
-    def public(self, due: str = "") -> Questions:
-        """What students may see."""
+    def public(self, due: str = "", home: str = "") -> Questions:
+        """What students may see; `due` and `home` as in `Questions`."""
         return Questions(
             name=NAME,
             title=TITLE,
             points=str(POINTS),
             due=due,
+            home=home,
             sections={s.section: s.title for s in self.sections},
             questions=tuple(q.public(s.section) for s in self.sections for q in s.questions),
         )

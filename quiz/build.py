@@ -74,13 +74,13 @@ def source_notebook(bank: Bank, due: str = "") -> NotebookNode:
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-def build(bank: Bank, course: Path, due: str = "") -> Path:
-    """Write source/quiz/ of a course; its folder.
+def build(bank: Bank, course: Path, due: str = "", home: str = "") -> Path:
+    """Write source/quiz/ of a course; its folder. `due` and `home` are as in `Questions`.
 
     Raises:
         ValueError: a file is in the way, or other questions have been given out.
     """
-    folder, public = course / "source" / ASSIGNMENT, bank.public(due)
+    folder, public = course / "source" / ASSIGNMENT, bank.public(due, home)
     folder.mkdir(parents=True, exist_ok=True)
     out = course / "release" / ASSIGNMENT / "questions.json"
     if out.exists() and not _same_ids(Questions.read(out), public):

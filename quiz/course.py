@@ -192,6 +192,12 @@ def settings(folder: Path) -> tuple[Config, Path]:
     return app.config, Path(app.config.Exchange.get("root", usual))
 
 
+def in_exchange(folder: Path) -> Path:
+    """The course's folder in the exchange."""
+    config, exchange = settings(folder)
+    return exchange / str(config.CourseDirectory.get("course_id", ""))
+
+
 def papers(folder: Path, bank: Bank) -> list[Paper]:
     """What has been collected, one paper a student, graded yet or not.
 

@@ -16,7 +16,7 @@ from nbgrader.api import MissingEntry
 from nbgrader.utils import notebook_hash
 
 from .bank import ASSIGNMENT, bank_of
-from .course import REGRADES, gradebook, papers, settings, totals
+from .course import REGRADES, gradebook, in_exchange, papers, totals
 from .exchange import LEFT_OUT, STUDENT
 from .privacy import keep_private
 from .roster import Roster
@@ -55,8 +55,7 @@ def forget(course: Path, student: str) -> list[str]:
 
 def _papers_of(student: str, course: Path) -> list[Path]:
     """All files and folders with nothing but a student's papers, in the course and its exchange."""
-    config, exchange = settings(course)
-    there = exchange / str(config.CourseDirectory.get("course_id", ""))
+    there = in_exchange(course)
     secret = secret_of(course / "submitted" / student / ASSIGNMENT).decode()
     paths = [
         *(course / step / student for step in ("submitted", "autograded", "feedback")),

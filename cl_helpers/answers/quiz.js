@@ -38,7 +38,8 @@ function render({ model, el }) {
   const alarm = make("p", { className: "cl-quiz-alarm", hidden: true });
   alarm.setAttribute("role", "alert");
   const nav = make("nav", { ariaLabel: "Sections" });
-  el.append(make("header", {}, line, nav, alarm));
+  const due = make("p", { className: "cl-quiz-due" });
+  el.append(make("header", {}, line, due, nav, alarm));
 
   const chosen = (question) => model.get("chosen")[question] ?? [];
   const ticked = ({ boxes }) => boxes.filter((box) => box.checked).map((box) => box.value);
@@ -104,6 +105,8 @@ function render({ model, el }) {
       chip.classList.toggle("cl-quiz-done", done === ids.length);
     }
     line.textContent = model.get("line");
+    due.textContent = model.get("due");
+    due.hidden = !model.get("due");
     const trouble = model.get("trouble");
     alarm.hidden = !late.length && !trouble;
     alarm.textContent = !late.length ? trouble
@@ -112,7 +115,7 @@ function render({ model, el }) {
         "kept in this browser, and saved then.";
   }
 
-  const changes = "change:chosen change:saved change:line change:trouble";
+  const changes = "change:chosen change:saved change:line change:due change:trouble";
   const changed = () => draw();
   model.on(changes, changed);
   for (const [question, { options, was }] of Object.entries(kept(key)))

@@ -37,6 +37,7 @@ class QuizPage(anywidget.AnyWidget):
     chosen = traitlets.Dict().tag(sync=True)  # question -> options, as they are on disk
     saved = traitlets.Dict().tag(sync=True)  # view -> question -> n, up to which it is on disk
     line = traitlets.Unicode().tag(sync=True)
+    due = traitlets.Unicode().tag(sync=True)
     trouble = traitlets.Unicode().tag(sync=True)
     sheet = traitlets.Unicode().tag(sync=True)
 
@@ -106,7 +107,7 @@ class Quiz(CourseWidget):
         lines = [
             f"{self.page.line}. Receipt {receipt(self.questions, self.answers.choices)}",
             f"Not answered: {', '.join(open_)}." if open_ else "Nothing is left to answer.",
-            f"Due {self.questions.due}. " * bool(self.questions.due)
+            self._due_line()
             + "Hand in as often as you like: the latest before the deadline counts.",
         ]
         return Progress("\n".join(lines))
@@ -177,7 +178,14 @@ class Quiz(CourseWidget):
         with self.page.hold_sync():
             self.page.chosen = {q: sorted(options) for q, options in choices.items()}
             self.page.line = f"{len(choices)} of {len(self.questions.options)} answered{when}"
+            self.page.due = self._due_line()
             self.page.trouble = trouble or self.answers.notice
+
+    def _due_line(self) -> str:
+        """The deadline; that of the last release, if it was moved since this one was fetched."""
+        then, now = self.questions.due, self.questions.due_now
+        moved = f" (moved; it was {then})" if then and now != then else ""
+        return f"Due {now}{moved}. " if now else ""
 
     def _ipython_display_(self) -> None:
         super()._ipython_display_()

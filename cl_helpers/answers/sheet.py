@@ -73,6 +73,7 @@ class Questions:
         points: of each question, as text: "0.4" is exact.
         due: when answers must be in, for display; empty if nobody said.
         sections: id -> title.
+        home: where this file was fetched from: a later release is found there.
     """
 
     name: str
@@ -81,6 +82,16 @@ class Questions:
     due: str
     sections: Mapping[str, str]
     questions: tuple[Question, ...]
+    home: str = ""
+
+    @property
+    def due_now(self) -> str:
+        """When answers must be in, by what is released now, where that can be read."""
+        try:
+            due = _object(plain_bytes(Path(self.home), 2**20))["due"] if self.home else self.due
+            return format_printable(due, 60) if isinstance(due, str) else self.due
+        except (OSError, AnswersError, KeyError, ValueError, TypeError):
+            return self.due
 
     @classmethod
     def read(cls, path: str | os.PathLike) -> Questions:

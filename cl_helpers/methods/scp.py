@@ -25,8 +25,8 @@ class SCP(Measured):
     the batch size, which is therefore part of the method.
 
     Args:
-        lam: λ ≥ 0, in nats per logit²; 0 is off. Default 25, confirmed on held-out images of the
-            homework's stream, where no other value was tried; see experiments/tuning.
+        lam: λ ≥ 0, in nats per logit²; 0 is off. Default 25, chosen on held-out images of the
+            homework's stream, see experiments/tuning.
         slices: L, the number of random directions. Default 100.
         batch_size: examples that φ̄ is the mean of. Default 128.
         seed: of the directions. Default 0.

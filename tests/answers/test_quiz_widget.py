@@ -194,3 +194,24 @@ def test_no_questions_no_quiz(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match=r"questions\.json is not there: fetch"):
         cl.widgets.Quiz()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_deadline_that_was_moved_is_seen_on_the_page(folder, tmp_path_factory):
+    home = tmp_path_factory.mktemp("exchange") / "questions.json"
+    (folder / "questions.json").write_text(BANK.public("Monday", str(home)).to_json(), "utf-8")
+    assert cl.widgets.Quiz(student="alice").page.due == "Due Monday. "  # nothing to be read there
+    home.write_text(BANK.public("Monday").to_json(), "utf-8")
+    quiz = cl.widgets.Quiz(student="alice")
+    assert quiz.page.due == "Due Monday. "
+    home.write_text(BANK.public("Friday").to_json(), "utf-8")
+    quiz.answer("ewc-1", "a")
+    assert quiz.page.due == "Due Friday (moved; it was Monday). "
+    assert "Due Friday (moved; it was Monday)." in repr(quiz.receipt())
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"due": 3}', b"{}", b"\xff", None])
+def test_whatever_lies_there_the_deadline_that_was_fetched_is_shown(folder, tmp_path, content):
+    home = tmp_path / "home.json"
+    home.mkdir() if content is None else home.write_bytes(content)
+    (folder / "questions.json").write_text(BANK.public("Monday", str(home)).to_json(), "utf-8")
+    assert cl.widgets.Quiz(student="alice").page.due == "Due Monday. "
