@@ -99,11 +99,16 @@ def release(course: Course = HOME, due: Due = None, no_deadline: bool = False) -
             "is never handed out"
         )
     check(course)
+    config, exchange = quiz.course.settings(course)
+    for line in [*quiz.doctor.notes(course, config), *quiz.doctor.warnings(exchange)]:
+        console.print(f"note: {line}", markup=False)
+    if wrong := quiz.doctor.faults(course, config, exchange):
+        raise ValueError("\n".join(wrong))
     build(course, due)
     quiz.course.nbgrader(course, "generate_assignment", ASSIGNMENT, "--force")
     if due or no_deadline:
         quiz.course.set_deadline(course, deadline(due) if due else None)
-    quiz.course.remember_key(course, banks.bank_of(course))
+    quiz.course.book_roster(course)
     quiz.course.nbgrader(course, "release_assignment", ASSIGNMENT, "--force")
     console.print(f"released: {course / 'release' / ASSIGNMENT}")
 
@@ -151,6 +156,7 @@ def grade(course: Course = HOME) -> None:
             console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
         console.print(f"grading {len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
         quiz.course.remember_key(course, banks.bank_of(course))
+        quiz.course.book_roster(course)
         quiz.course.nbgrader(course, "autograde", ASSIGNMENT, "--force")
     table, points = Table("student", "points", "receipt", ""), quiz.course.totals(course)
     graded = quiz.course.papers(course, banks.bank_of(course))
@@ -170,9 +176,22 @@ def feedback(course: Course = HOME) -> None:
     with quiz.course.gradebook(course) as book:
         if wrong := quiz.exchange.too_early(quiz.exchange.deadlines(book), Released.read(course)):
             raise ValueError(wrong)
-    quiz.course.nbgrader(course, "generate_feedback", ASSIGNMENT, "--force")
-    quiz.course.nbgrader(course, "release_feedback", ASSIGNMENT)
+    with quiz.course.alone(course):
+        _all_are_graded(course)
+        quiz.course.nbgrader(course, "generate_feedback", ASSIGNMENT, "--force")
+        quiz.course.nbgrader(course, "release_feedback", ASSIGNMENT)
     console.print(f"{len(list(course.glob(f'feedback/*/{ASSIGNMENT}/*.html')))} pages of feedback")
+
+
+def _all_are_graded(course: Path) -> None:
+    """Refuse to give out points that are not by the key as it is."""
+    stale = [p.student for p in quiz.course.papers(course, banks.bank_of(course)) if p.stale]
+    if stale:
+        some = ", ".join(stale[:5]) + (", …" if len(stale) > 5 else "")
+        raise ValueError(
+            f"{len(stale)} papers have no points, or others than their answers earn ({some}): "
+            "`python -m quiz grade` first"
+        )
 
 
 @app.command()
@@ -183,6 +202,7 @@ def doctor(course: Annotated[Path, typer.Option(help="The course's folder.")] = 
         console.print(f"note: {line}", markup=False)
     if wrong := [
         *quiz.doctor.faults(course, config, exchange),
+        *quiz.doctor.warnings(exchange),
         *quiz.doctor.changed(course, quiz.course.in_exchange(course)),
     ]:
         raise ValueError("\n".join(wrong))
@@ -209,13 +229,7 @@ def export_(course: Course = HOME, everybody: bool = False) -> None:
     """
     bank, folder = banks.bank_of(course), course / "export"
     with quiz.course.alone(course):
-        stale = [p.student for p in quiz.course.papers(course, bank) if p.stale]
-        if stale:
-            some = ", ".join(stale[:5]) + (", …" if len(stale) > 5 else "")
-            raise ValueError(
-                f"{len(stale)} papers have no points, or others than their answers earn ({some}): "
-                "`python -m quiz grade` first"
-            )
+        _all_are_graded(course)
         known = quiz.roster.Roster({}) if everybody else quiz.roster.Roster.read(course)
         with quiz.course.gradebook(course) as book:
             every = quiz.export.grades(book, ASSIGNMENT, bank.rulings)
@@ -292,7 +306,9 @@ def forget(student: str, course: Course = HOME) -> None:
 def backup(file: Path, course: Course = HOME) -> None:
     """Pack a course into FILE, "cl.tar.gz": the bank, the papers and the gradebook."""
     with quiz.course.alone(course):
-        n = quiz.records.backup(course, file)
+        n, left_out = quiz.records.backup(course, file)
+    for name in left_out:
+        console.print(f"left out, since it is no plain file: {name}", markup=False)
     console.print(f"{file}: {n} papers with their points")
 
 

@@ -7,6 +7,7 @@ into each grade cell the points, as running it would have, with what the feedbac
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ def graded(bank: Bank, question: str, reading: Reading) -> NotebookNode:
         data = {"text/plain": "0"}
     else:
         chosen = reading.choices.get(question, frozenset())
-        points = bank.earned(question, chosen)
+        points = bank.earned(question, chosen) if reading.counts else Decimal(0)
         ruled = bank.rulings.told(question)
         card = question_card(bank.questions[question], chosen, points, ruled)
         data = {"text/plain": str(points), "text/html": card}

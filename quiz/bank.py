@@ -244,7 +244,10 @@ def bank_of(course: Path) -> Bank:
     """The bank of a course: its own, in its folder's bank/; ours where it has none."""
     own = course / "bank"
     found = load(own if own.exists() else FOLDER)
-    return Bank(found.sections, Rulings.read(course))
+    rulings = Rulings.read(course)
+    for question in {*rulings.accepted, *rulings.full, *rulings.void} - found.key.keys():
+        raise BankError(f"rulings.json rules on {question}, which the bank has not: take it out")
+    return Bank(found.sections, rulings)
 
 
 def load(folder: Path = FOLDER) -> Bank:

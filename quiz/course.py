@@ -219,23 +219,30 @@ def papers(folder: Path, bank: Bank) -> list[Paper]:
                 late=bool(submission and submission.total_seconds_late > 0),
                 receipt=receipt(questions, reading.choices),
                 sheet=reading.sheet,
+                counts=reading.counts,
             )
-            wrong = []
+            wrong, stale = [], False
             if not submission:
-                wrong = ["not graded: run `python -m quiz grade`"]
-            elif booked[student] != (earns := paper.score(bank)):
-                cure = "a grader changed it" if by_hand(submission) else "`python -m quiz regrade`"
-                differ = f"the gradebook has {booked[student]} points and the answers earn {earns}"
-                wrong = [f"{differ}: {cure}"]
-            stale = bool(wrong) and not (submission and by_hand(submission))
+                wrong, stale = ["not graded: run `python -m quiz grade`"], True
+            elif booked[student] != (expected := _expected(paper, submission, bank)):
+                differ = f"the gradebook has {booked[student]} points and not {expected}"
+                wrong, stale = [f"{differ}: run `python -m quiz regrade`"], True
+            elif expected != (earns := paper.score(bank)):
+                wrong = [f"a grader changed its points: {expected}, where the answers earn {earns}"]
             found.append(replace(paper, problems=(*paper.problems, *wrong), stale=stale))
         return found
 
 
-def by_hand(submission: SubmittedAssignment) -> bool:
-    """Whether a grader has given points in formgrader."""
-    marks = (grade for notebook in submission.notebooks for grade in notebook.grades)
-    return any(g.manual_score is not None or g.extra_credit for g in marks)
+def _expected(paper: Paper, submission: SubmittedAssignment, bank: Bank) -> Decimal:
+    """The points that a paper should have in the gradebook, with what a grader gave by hand."""
+    points = paper.points(bank)
+    for mark in (mark for notebook in submission.notebooks for mark in notebook.grades):
+        if mark.name in bank.rulings.void:
+            continue
+        if mark.manual_score is not None:
+            points[mark.name] = exact(mark.manual_score)
+        points[mark.name] = points.get(mark.name, Decimal(0)) + exact(mark.extra_credit or 0)
+    return Decimal(0) if paper.late else exact(bank.score(points.values()))
 
 
 @contextmanager
@@ -255,10 +262,16 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def take_roster(folder: Path, pupils: Sequence[Pupil]) -> None:
-    """Make `pupils` those who take the course, known to the gradebook by their names."""
+    """Make `pupils` those who take the course."""
     Roster.of(pupils).save(folder)
+    if (folder / "gradebook.db").exists():
+        book_roster(folder)
+
+
+def book_roster(folder: Path) -> None:
+    """Make all of the roster known to the gradebook, by their names."""
     with gradebook(folder) as book:
-        for pupil in pupils:
+        for pupil in Roster.read(folder).students.values():
             known = {k: v for k, v in asdict(pupil).items() if k != "student" and v}
             book.update_or_create_student(pupil.student, **known)
 
@@ -313,24 +326,19 @@ def earlier_keys(folder: Path, question: str) -> set[frozenset[str]]:
 
 def preview(folder: Path, bank: Bank) -> list[dict]:
     """Say who would have other points by `bank` and its rulings, and how many; change nothing."""
+    was = totals(folder)
     with gradebook(folder) as book:
-        marks = {
-            s.student.id: {g.name: g for n in s.notebooks for g in n.grades}
-            for s in book.assignment_submissions(ASSIGNMENT)
+        known = {s.student.id: s for s in book.assignment_submissions(ASSIGNMENT)}
+        new = {
+            paper.student: _expected(paper, known[paper.student], bank)
+            for paper in papers(folder, bank)
+            if paper.student in known
         }
-        now = grades(book, ASSIGNMENT, Rulings.read(folder))
-        changes, was = [], {grade.student: grade.score for grade in now}
-        for paper in papers(folder, bank):
-            points = paper.points(bank)
-            for question, mark in marks.get(paper.student, {}).items():
-                if mark.manual_score is not None:  # what a grader gave stays
-                    points[question] = exact(mark.manual_score)
-                points[question] += exact(mark.extra_credit or 0)
-            new = Decimal(0) if paper.late else exact(bank.score(points.values()))
-            if new != was.get(paper.student, Decimal(0)):
-                old = str(was.get(paper.student, Decimal(0)))
-                changes.append({"student": paper.student, "from": old, "to": str(new)})
-    return changes
+    return [
+        {"student": student, "from": str(was[student]), "to": str(points)}
+        for student, points in new.items()
+        if points != was[student]
+    ]
 
 
 def regrade(folder: Path, reason: str, rulings: Rulings | None = None) -> list[dict]:

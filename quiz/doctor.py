@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
+from tempfile import TemporaryFile
 from typing import Any
 
 from .autograde import GradeAnswers
 from .bank import ASSIGNMENT, FOLDER
-from .privacy import can_be_reached, openings, owner
+from .privacy import can_be_reached, is_shared, openings, owner
 
 LARGEST_SKEW = 5  # seconds between this machine's clock and that of the exchange's disk
 
@@ -34,10 +36,14 @@ def faults(course: Path, config: Any, exchange: Path) -> list[str]:
         *openings(course),
         *_ways_to(course),
         *_settings(course, config),
-        *_root(exchange),
-        *_places(there),
+        *_places(there, is_shared(course)),
         *_clock(exchange),
     ]
+
+
+def warnings(exchange: Path) -> list[str]:
+    """What is wrong with the exchange itself, which may be another's to mend."""
+    return [*_root(exchange)]
 
 
 def notes(course: Path, config: Any) -> list[str]:
@@ -47,7 +53,8 @@ def notes(course: Path, config: Any) -> list[str]:
         told.append(f"the questions are those of {FOLDER}: public, with their key")
     if status.st_mode & stat.S_ISGID:
         group = grp.getgrgid(status.st_gid)
-        members = ", ".join(group.gr_mem) or "nobody else"
+        primary = [a.pw_name for a in pwd.getpwall() if a.pw_gid == status.st_gid]
+        members = ", ".join(sorted({*group.gr_mem, *primary})) or "nobody else"
         told.append(f"the course is shared with the group {group.gr_name}: {members}")
     if config.ExchangeCollect.get("check_owner", True) is False:
         told.append("anybody may hand in for anybody: ExchangeCollect.check_owner is False")
@@ -57,8 +64,7 @@ def notes(course: Path, config: Any) -> list[str]:
 def changed(course: Path, there: Path) -> list[str]:
     """What is not what was released, of what students fetch; `there` is the course's exchange."""
     out, ours = there / "outbound" / ASSIGNMENT, course / "release" / ASSIGNMENT
-    here = {file.name: file for file in ours.iterdir()} if ours.is_dir() else {}
-    given = {file.name: file for file in out.iterdir()} if out.is_dir() else {}
+    here, given = _files(ours), _files(out)
     return [
         f"{out / name} is not what was released: `python -m quiz release` again"
         for name in sorted(here | given if given else {})
@@ -67,6 +73,11 @@ def changed(course: Path, there: Path) -> list[str]:
         or not can_be_reached(given[name])
         or given[name].read_bytes() != here[name].read_bytes()
     ]
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    """Those that nbgrader copies: no folders, such as Jupyter's checkpoints."""
+    return {f.name: f for f in folder.iterdir() if f.is_file()} if folder.is_dir() else {}
 
 
 def _ways_to(place: Path) -> Iterator[str]:
@@ -106,15 +117,15 @@ def _root(exchange: Path) -> Iterator[str]:
     yield from _ways_to(exchange)
 
 
-def _places(there: Path) -> Iterator[str]:
+def _places(there: Path, shared: bool) -> Iterator[str]:
     """The course's folders in the exchange, once it is released."""
     if not there.is_dir():
         return
-    mine = os.geteuid()
-    if mine and there.stat().st_uid != mine:
+    mine, writers = os.geteuid(), stat.S_IWOTH if shared else stat.S_IWGRP | stat.S_IWOTH
+    if mine and there.stat().st_uid != mine and not shared:
         yield f"{there} belongs to {owner(there)}: choose another course_id"
     for folder in (there, there / "outbound", there / "outbound" / ASSIGNMENT, there / "feedback"):
-        if folder.is_dir() and folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        if folder.is_dir() and folder.stat().st_mode & writers:
             yield f"others can change {folder}: chmod go-w {quote(str(folder))}"
     for folder in (there / "inbound", there / "feedback"):
         if folder.is_dir() and folder.stat().st_mode & stat.S_IROTH:
@@ -126,14 +137,13 @@ def _places(there: Path) -> Iterator[str]:
 
 def _clock(exchange: Path) -> Iterator[str]:
     """Whether the disk's clock is this machine's: it says when a paper came."""
-    probe = exchange / f".clock-{os.getpid()}"
+    if not exchange.is_dir():
+        return
     try:
-        probe.touch()
-        ahead = probe.stat().st_ctime - time.time()
-        probe.unlink()
+        with TemporaryFile(dir=exchange) as probe:
+            ahead = os.fstat(probe.fileno()).st_ctime - time.time()
     except OSError:
-        if exchange.is_dir():
-            yield f"{exchange} cannot be written to: chmod 1777 {quote(str(exchange))}"
+        yield f"{exchange} cannot be written to: chmod 1777 {quote(str(exchange))}"
         return
     if abs(ahead) > LARGEST_SKEW:
         yield (

@@ -13,6 +13,7 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ from nbgrader.exchange.default import (
 from traitlets import Bool, Integer
 
 from .bank import ASSIGNMENT, BankError, bank_of
-from .doctor import faults
+from .course import remember_key
+from .doctor import faults, warnings
 from .privacy import keep_private, owner
 from .released import Released
 from .submissions import NOTEBOOK, parsed, secret_of, secrets_of, take, tidy, time_of
@@ -67,6 +69,7 @@ class Collect(ExchangeCollect):
         self.inbound_path = str(Path(self.root) / self.coursedir.course_id / "inbound")
         if not Path(self.inbound_path).is_dir():
             self.fail(f"Course not found: {self.inbound_path}")
+        _one_assignment(self)
         if self.coursedir.assignment_id != ASSIGNMENT:
             super().init_src()
             return
@@ -140,7 +143,9 @@ class Collect(ExchangeCollect):
             self._leave_out(path, str(error))
             return None
         written = datetime.fromtimestamp(changed, UTC).replace(tzinfo=None)
-        if self.trust_clock or abs(written - claimed) <= timedelta(seconds=self.grace):
+        key_out = self._released.feedback
+        in_time = abs(written - claimed) <= timedelta(seconds=self.grace)
+        if self.trust_clock or (in_time and not (key_out and written > key_out)):
             return Record(path, student, claimed)
         note = (
             f"its name says that it was handed in at {claimed:%Y-%m-%d %H:%M:%S} UTC, but its "
@@ -180,6 +185,7 @@ class ReleaseAssignment(ExchangeReleaseAssignment):
             root.chmod(root.stat().st_mode | stat.S_ISVTX)
 
     def init_src(self) -> None:
+        _one_assignment(self)
         super().init_src()
         if self.coursedir.assignment_id != ASSIGNMENT:
             return
@@ -193,14 +199,18 @@ class ReleaseAssignment(ExchangeReleaseAssignment):
             wrong = bank_of(course).check()
         except BankError as error:
             wrong = str(error).splitlines()
+        for line in warnings(Path(self.root)):
+            self.log.warning(line)
         for line in [*wrong, *faults(course, self.config, Path(self.root))]:
             self.fail(line)
+        remember_key(course, bank_of(course))
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):
     """nbgrader's release_feedback; of the quiz, not before everybody's deadline."""
 
     def init_src(self) -> None:
+        _one_assignment(self)
         super().init_src()
         if self.coursedir.assignment_id != ASSIGNMENT:
             return
@@ -213,7 +223,8 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
     def copy_files(self) -> None:
         super().copy_files()
         for page in Path(self.dest_path).glob("*.html"):
-            page.chmod(0o644)  # it is found by those who know its name, a hash of their secret
+            if page.stat().st_uid == os.geteuid():
+                page.chmod(0o644)  # those find it who know its name, a hash of their secret
 
 
 def too_early(dues: list[datetime], released: Released) -> str | None:
@@ -242,6 +253,13 @@ def deadlines(gradebook: Gradebook) -> list[datetime]:
 def _deadlines(exchange: Any) -> list[datetime]:
     with Gradebook(exchange.coursedir.db_url, exchange.coursedir.course_id) as gradebook:
         return deadlines(gradebook)
+
+
+def _one_assignment(exchange: Any) -> None:
+    """Refuse a pattern, "*", by which the quiz would go past its rules."""
+    name = exchange.coursedir.assignment_id
+    if name != ASSIGNMENT and fnmatchcase(ASSIGNMENT, name):
+        exchange.fail(f"{name!r} stands for several assignments: name one, such as {ASSIGNMENT!r}")
 
 
 def _opened(exchange: Any) -> Released:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from nbgrader.api import Gradebook, Student, SubmittedAssignment
 from nbgrader.plugins import CsvExportPlugin
@@ -90,16 +90,23 @@ def grades(gradebook: Gradebook, assignment: str, rulings: Rulings = NO_RULINGS)
     """
     most = exact(gradebook.find_assignment(assignment).max_score)
     submissions = {s.student_id: s for s in gradebook.assignment_submissions(assignment)}
-    found = [_grade(student, submissions.get(student.id), most) for student in gradebook.students]
-    return [_ruled(grade, rulings) for grade in found]
+    found = []
+    for student in gradebook.students:
+        submission = submissions.get(student.id)
+        grade = _grade(student, submission, most)
+        if rulings.void:
+            marks = _marks(submission) if submission else ()
+            off = sum((exact(g.score or 0) for g in marks if g.name in rulings.void), Decimal(0))
+            grade = _ruled(grade, off, rulings)
+        found.append(grade)
+    return found
 
 
-def _ruled(grade: Grade, rulings: Rulings) -> Grade:
-    """The same by points that count."""
-    if not rulings.void:
-        return grade
-    raw, most = map(exact, rulings.counts(grade.raw, grade.most, POINTS))
-    score = exact(rulings.counts(grade.score, grade.most, POINTS)[0])
+def _ruled(grade: Grade, off: Decimal, rulings: Rulings) -> Grade:
+    """The same by points that count: without the `off` that questions gave which are void."""
+    raw, most = map(exact, rulings.counts(grade.raw - off, grade.most, POINTS))
+    lost = max(grade.penalty - off, Decimal(0))
+    score = exact(rulings.counts(max(grade.raw - off - lost, Decimal(0)), grade.most, POINTS)[0])
     return replace(grade, raw=raw, penalty=raw - score, score=score, most=most)
 
 
@@ -210,8 +217,12 @@ def _grade(student: Student, submission: SubmittedAssignment | None, most: Decim
     )
 
 
+def _marks(submission: SubmittedAssignment) -> Iterable[Any]:
+    return (grade for notebook in submission.notebooks for grade in notebook.grades)
+
+
 def _is_graded(submission: SubmittedAssignment) -> bool:
-    marks = (grade for notebook in submission.notebooks for grade in notebook.grades)
+    marks = _marks(submission)
     return any(g.auto_score is not None or g.manual_score is not None for g in marks)
 
 

@@ -35,17 +35,21 @@ def page(nb: NotebookNode, result: Any, rulings: Rulings) -> str:
         result: score, max_score and late_penalty, which nbgrader has from the gradebook.
         rulings: by which questions may not count.
     """
-    score, most = exact(result["score"]), exact(result["max_score"])
-    score, most = map(exact, rulings.counts(score, most, POINTS))
+    void = [c for c in nb.cells if is_grade(c) and c.metadata.nbgrader.grade_id in rulings.void]
+    off = sum(exact(cell.metadata.nbgrader.score or 0) for cell in void)
+    late = exact(result["late_penalty"])
+    score = exact(result["score"]) + late - off  # before the late policy
+    got, most = rulings.counts(score, exact(result["max_score"]), POINTS)
+    lost = got if late else Decimal(0)  # a late paper is worth nothing
     questions = []
     for cell in nb.cells:
         if is_grade(cell):
             points = cell.metadata.nbgrader.points
-            got = exact(cell.metadata.nbgrader.score)
+            mark = exact(cell.metadata.nbgrader.score)
             card = Markup("".join(o.data.get("text/html", "") for o in cell.outputs if "data" in o))
             name = cell.metadata.nbgrader.grade_id
             earned = Decimal((cell.outputs or [{}])[0].get("data", {}).get("text/plain", "0"))
-            questions.append((name, got, exact(points), card, got != earned))
+            questions.append((name, mark, exact(points), card, mark != earned))
     [receipt] = [c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "receipt"]
     jinja = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -56,9 +60,9 @@ def page(nb: NotebookNode, result: Any, rulings: Rulings) -> str:
     )
     return jinja.get_template("feedback.html.j2").render(
         title=TITLE,
-        score=score,
-        most=most,
-        late=exact(result["late_penalty"]),
+        score=exact(got - lost),
+        most=exact(most),
+        late=exact(lost),
         questions=questions,
         read=Markup("".join(o.data.get("text/html", "") for o in receipt.outputs)),
     )

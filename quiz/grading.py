@@ -34,6 +34,7 @@ class Paper:
         late: after the deadline: worth nothing, whatever it says.
         receipt: the code that the student was shown for these answers.
         sheet: made at random when the answers were begun; two papers with the same one are copies.
+        counts: False if it came after the key was out: worth nothing, whatever it says.
         stale: the gradebook has other points than the answers earn, and no grader changed them.
     """
 
@@ -44,10 +45,13 @@ class Paper:
     late: bool = False
     receipt: str = ""
     sheet: str = ""
+    counts: bool = True
     stale: bool = False
 
     def points(self, bank: Bank) -> dict[str, Decimal]:
         """By question, before the late policy."""
+        if not self.counts:
+            return dict.fromkeys(bank.key, Decimal(0))
         return {q: bank.earned(q, self.choices.get(q, frozenset())) for q in bank.key}
 
     def score(self, bank: Bank) -> Decimal:

@@ -14,6 +14,17 @@ from pathlib import Path
 from shlex import quote
 
 OTHERS, GROUP = 0o007, 0o070
+# What a course holds that nobody else may read, wherever a link of that name leads.
+SECRET = (
+    "bank",
+    "submitted",
+    "autograded",
+    "feedback",
+    "gradebook.db",
+    "set_aside",
+    "report",
+    "export",
+)
 
 
 def keep_private(course: Path) -> None:
@@ -22,7 +33,7 @@ def keep_private(course: Path) -> None:
     Raises:
         ValueError: others can open it; the line says how to close it.
     """
-    os.umask(OTHERS if _is_shared(course) else OTHERS | GROUP)
+    os.umask(OTHERS if is_shared(course) else OTHERS | GROUP)
     if wrong := openings(course):
         raise ValueError(wrong[0])
 
@@ -32,6 +43,9 @@ def settings_keep_private(course: Path) -> None:
 
     The server's own actions are refused one by one, where they would write.
     """
+    if not (course / "nbgrader_config.py").exists():  # run from elsewhere, with --course-dir
+        os.umask(OTHERS | GROUP)
+        return
     try:
         keep_private(course)
     except ValueError as error:
@@ -47,25 +61,28 @@ def openings(course: Path) -> list[str]:
         return []
     course, mine = course.resolve(), os.geteuid()
     status, wrong = course.stat(), []
-    for who, bits in {"others": OTHERS, "its group": 0 if _is_shared(course) else GROUP}.items():
+    for who, bits in {"others": OTHERS, "its group": 0 if is_shared(course) else GROUP}.items():
         if status.st_mode & bits:
             wrong.append(
                 f"{course} is open to {who} (mode {stat.S_IMODE(status.st_mode):o}), with the key "
-                f"and all papers in it: chmod go-rwx {quote(str(course))}"
+                f"and all papers in it: chmod -R go-rwX {quote(str(course))}"
             )
             break
-    if mine and status.st_uid != mine and not _is_shared(course):
+    if mine and status.st_uid != mine and not is_shared(course):
         wrong.append(f"{course} belongs to {owner(course)}: use a folder of your own")
-    for link in sorted(entry for entry in course.iterdir() if entry.is_symlink()):
-        if can_be_reached(target := link.resolve()):
-            closed = f"chmod go-rwx {quote(str(target))}"
+    for link in (course / name for name in SECRET):
+        if link.is_symlink() and can_be_reached(target := link.resolve()):
+            closed = f"chmod -R go-rwX {quote(str(target))}"
             wrong.append(f"{link} leads to {target}, which others can read: {closed}")
     return wrong
 
 
 def can_be_reached(path: Path) -> bool:
-    """Whether modes let somebody else read `path`: it, and every folder on the way to it."""
-    if not path.exists() or not path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+    """Whether modes let somebody else read `path`, or what is in it."""
+    if not path.exists():
+        return False
+    listed, entered = stat.S_IRGRP | stat.S_IROTH, stat.S_IXGRP | stat.S_IXOTH
+    if not path.stat().st_mode & (listed | entered if path.is_dir() else listed):
         return False
     return all(folder.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH) for folder in path.parents)
 
@@ -78,5 +95,6 @@ def owner(path: Path) -> str:
         return f"user {path.stat().st_uid}"
 
 
-def _is_shared(course: Path) -> bool:
+def is_shared(course: Path) -> bool:
+    """Whether a course belongs to a group of instructors on purpose."""
     return course.is_dir() and bool(course.stat().st_mode & stat.S_ISGID)

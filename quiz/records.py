@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import sqlite3
 import tarfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable
 from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +16,8 @@ from tempfile import TemporaryDirectory
 
 from nbgrader.api import MissingEntry
 from nbgrader.utils import notebook_hash
+
+from cl_helpers.files import replacing
 
 from .bank import ASSIGNMENT, bank_of
 from .course import REGRADES, gradebook, in_exchange, papers, totals
@@ -34,36 +38,42 @@ def forget(course: Path, student: str) -> list[str]:
     """
     if not STUDENT.fullmatch(student):
         raise ValueError(f"{student!r} is no account's name")
-    said = [_removed(path) for path in _papers_of(student, course)]
     roster = Roster.read(course)
+    with gradebook(course) as book:
+        said = [_removed(path) for path in _papers_of(student, course)]
+        with suppress(MissingEntry):
+            book.remove_student(student)
+            said.append(f"{course / 'gradebook.db'}: no row of {student}")
     if student in roster.students:
         Roster.of(p for p in roster.students.values() if p.student != student).save(course)
         said.append(f"{course / 'roster.csv'}: no row of {student}")
-    with gradebook(course) as book, suppress(MissingEntry):
-        book.remove_student(student)
-        said.append(f"{course / 'gradebook.db'}: no row of {student}")
     if not said:
         raise ValueError(f"there are no records of {student!r}")
-    for made in (course / "report", course / "export"):  # everybody is in them
-        if made.exists():
-            said.append(f"{_removed(made)} whole: `python -m quiz {made.name}` makes it again")
-    for file in (course / name for name in (REGRADES, LEFT_OUT, *LOGS)):
-        if _without_lines_on(file, student):
-            said.append(f"{file}: no line on {student}")
+    with closing(sqlite3.connect(course / "gradebook.db")) as database:
+        database.execute("VACUUM")  # else what was deleted stays in the file
+    if _without_lines(course / REGRADES, lambda line: json.loads(line)["student"] == student):
+        said.append(f"{course / REGRADES}: no line on {student}")
+    if _without_lines(course / LEFT_OUT, lambda line: line.startswith(f"'{student}+")):
+        said.append(f"{course / LEFT_OUT}: no line on {student}")
+    everybodys = ("report", "export", *LOGS)
+    said += [_removed(course / name) for name in everybodys if (course / name).exists()]
     return [*said, "backups and the student's own folders were not touched"]
 
 
 def _papers_of(student: str, course: Path) -> list[Path]:
     """All files and folders with nothing but a student's papers, in the course and its exchange."""
     there = in_exchange(course)
-    secret = secret_of(course / "submitted" / student / ASSIGNMENT).decode()
-    paths = [
+    papers_of = [
         *(course / step / student for step in ("submitted", "autograded", "feedback")),
         *(course / SET_ASIDE).glob(f"{student}-????????"),
         *(there / "inbound").glob(f"{student}+*"),
-        there / "feedback" / f"{notebook_hash(secret=secret, notebook_id=ASSIGNMENT)}.html",
     ]
-    return [path for path in paths if path.exists() or path.is_symlink()]
+    # Feedback is given out under the hash of a submission's secret, of which each has its own.
+    secrets = {secret_of(folder / ASSIGNMENT) for folder in papers_of[:3]}
+    secrets |= {secret_of(folder) for folder in papers_of[3:]}
+    hashes = [notebook_hash(secret=s.decode(), notebook_id=ASSIGNMENT) for s in secrets]
+    pages = [there / "feedback" / f"{name}.html" for name in hashes]
+    return [path for path in (*papers_of, *pages) if path.exists() or path.is_symlink()]
 
 
 def _removed(path: Path) -> str:
@@ -75,56 +85,53 @@ def _removed(path: Path) -> str:
     return f"{path}: removed"
 
 
-def _without_lines_on(file: Path, student: str) -> bool:
-    """Take the lines with a name out of a file; whether there were any."""
+def _without_lines(file: Path, theirs: Callable[[str], bool]) -> bool:
+    """Take some lines out of a file; whether there were any."""
     if not file.exists():
         return False
-    lines = file.read_text("utf-8", "replace").splitlines(keepends=True)
-    kept = [line for line in lines if student not in _words(line)]
-    file.write_text("".join(kept), "utf-8")
+    lines = file.read_text("utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not theirs(line)]
+    with replacing(file) as new:
+        new.write("".join(kept).encode())
     return len(kept) < len(lines)
 
 
-def _words(line: str) -> set[str]:
-    """The names in a line of a log, a path's parts among them."""
-    for mark in "/\"'+,:;()[]{}=":
-        line = line.replace(mark, " ")
-    return set(line.split())
-
-
-def backup(course: Path, file: Path) -> int:
-    """Pack a course; the number of papers in it.
+def backup(course: Path, file: Path) -> tuple[int, list[str]]:
+    """Pack a course; the number of papers in it, and what was left out.
 
     Raises:
-        ValueError: `file` is there already.
+        ValueError: `file` is there already, or in the course.
     """
     if file.exists():
         raise ValueError(f"{file} is there already: choose another name")
-    earned = _points(course)
-    with TemporaryDirectory(dir=course) as scratch:
-        copy = Path(scratch) / "gradebook.db"
+    if file.resolve().is_relative_to(course.resolve()):
+        raise ValueError(f"{file} is in the course itself: choose another folder")
+    earned, left_out = _points(course), []
+
+    def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
+        """What can be unpacked again: no pipes, and no links, which a student may have made."""
+        if member.isfile() or member.isdir():
+            return member
+        left_out.append(member.name)
+        return None
+
+    with TemporaryDirectory(dir=file.resolve().parent) as scratch:  # 0700
+        book, points, part = (Path(scratch) / name for name in ("book", "points", "part"))
         with (
             closing(sqlite3.connect(course / "gradebook.db")) as source,
-            closing(sqlite3.connect(copy)) as target,
+            closing(sqlite3.connect(book)) as target,
         ):
             source.backup(target)  # as it is at one moment, whoever writes
-        points = Path(scratch) / POINTS
         points.write_text(json.dumps(earned, indent=1), "utf-8")
-        with tarfile.open(file, "x:gz") as pack:
-            for path in _packed(course, Path(scratch)):
-                pack.add(path, path.relative_to(course), recursive=False)
-            pack.add(copy, "gradebook.db")
+        with tarfile.open(part, "x:gz") as pack:
+            for path in sorted(course.iterdir()):
+                if not path.name.startswith(("gradebook.db", ".grading.lock")):
+                    pack.add(path.resolve(), path.name, filter=plain)  # bank/ may be a link
+            pack.add(book, "gradebook.db")
             pack.add(points, POINTS)
-    return len(earned)
-
-
-def _packed(course: Path, scratch: Path) -> Iterator[Path]:
-    """All of a course but the gradebook, which is packed apart, and locks."""
-    for path in sorted(course.rglob("*")):
-        parts = path.relative_to(course).parts
-        mine = path.is_relative_to(scratch)
-        if not (mine or parts[0].startswith("gradebook.db") or path.name == ".grading.lock"):
-            yield path
+        part.chmod(0o600)
+        part.rename(file)
+    return len(earned), left_out
 
 
 def restore(file: Path, folder: Path) -> int:
@@ -135,21 +142,26 @@ def restore(file: Path, folder: Path) -> int:
     """
     if folder.exists():
         raise ValueError(f"{folder} is there already: choose another folder")
-    try:
-        with tarfile.open(file, "r:gz") as pack:
-            if POINTS not in pack.getnames():
-                raise ValueError(f"{file} is no backup of a course: it has no {POINTS}")
-            folder.mkdir(mode=0o700, parents=True)
-            keep_private(folder)
-            pack.extractall(folder, filter="data")
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise ValueError(f"{file} cannot be unpacked: {error}") from None
-    was = json.loads((folder / POINTS).read_text("utf-8"))
-    now = _points(folder)
-    if differ := sorted(s for s in was.keys() | now.keys() if was.get(s) != now.get(s)):
-        raise ValueError(
-            f"{folder} is not what was packed: {', '.join(differ)} would have other points"
-        )
+    folder.resolve().parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.resolve().parent) as scratch:
+        fresh = Path(scratch) / "course"
+        fresh.mkdir(mode=0o700)
+        keep_private(fresh)
+        try:
+            with gzip.open(file) as stream:
+                while stream.read(2**20):  # to the end, where the checksum is
+                    pass
+            with tarfile.open(file, "r:gz") as pack:
+                pack.extractall(fresh, filter="data")
+            was = json.loads((fresh / POINTS).read_text("utf-8"))
+        except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
+            raise ValueError(f"{file} is no backup of a course, or damaged: {error}") from None
+        now = _points(fresh)
+        if differ := sorted(s for s in was.keys() | now.keys() if was.get(s) != now.get(s)):
+            raise ValueError(
+                f"{file} is not what was packed: {', '.join(differ)} would have other points"
+            )
+        fresh.rename(folder)
     return len(now)
 
 

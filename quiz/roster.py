@@ -54,6 +54,10 @@ class Roster:
         return cls.of(parsed(file.read_bytes(), FILE)) if file.exists() else cls({})
 
     def save(self, course: Path) -> None:
+        """Write it; without anybody there is no roster."""
+        if not self.students:
+            (course / FILE).unlink(missing_ok=True)
+            return
         text = io.StringIO()
         names = [field.name for field in fields(Pupil)]
         out = csv.DictWriter(text, ["student_id", *names[1:]], lineterminator="\n")

@@ -9,14 +9,18 @@ arrived. What came is left where it was. Nothing is ever run.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import re
 import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from nbgrader.utils import parse_utc
 
@@ -30,6 +34,7 @@ from cl_helpers.answers.sheet import (
     plain_bytes,
     read_answers,
 )
+from cl_helpers.files import replacing
 from cl_helpers.formats import format_printable
 
 from .bank import ASSIGNMENT
@@ -50,6 +55,7 @@ def take(
     arrived: datetime | None,
     note: str = "",
     taken: Mapping[bytes, str] | None = None,
+    by_hand: bool = False,
 ) -> None:
     """Make an orderly submission of a folder that may hold anything.
 
@@ -60,6 +66,7 @@ def take(
         arrived: when, in UTC without a time zone, as nbgrader keeps it; None if nobody knows.
         note: one more thing to tell the instructor.
         taken: the secrets of submissions that came before -> whose they are.
+        by_hand: whether it came another way than the exchange, so that `arrived` is hearsay.
     """
     problems, files = [note] if note else [], {NOTEBOOK: released}
     try:
@@ -78,7 +85,14 @@ def take(
     files["submission_secret.txt"] = secret
     stamp = f"{arrived:%Y-%m-%d %H:%M:%S.%f} UTC" if arrived else ""  # nbgrader wants the file
     files["timestamp.txt"] = stamp.encode()
-    files[INTAKE] = json.dumps({"problems": problems}).encode()
+    intake = {
+        "problems": problems,
+        "answers": _digest(files.get(FILE, b"")),
+        "by_hand": by_hand,
+        "taken": datetime.now(UTC).replace(tzinfo=None).isoformat(),
+    }
+    seal = _seal(dest.parents[2], intake)
+    files[INTAKE] = json.dumps(intake | {"seal": seal}).encode()
     part = dest.with_name(f".{dest.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -116,13 +130,13 @@ def read_submission(folder: Path, questions: Questions, key_out: datetime | None
         key_out: when the first feedback was handed out, in UTC without a time zone; None if none
             was. Later answers are not read: they may be copied from it.
     """
-    problems, arrived = _noted(folder), time_of(folder)
-    if key_out and arrived and arrived > key_out:
+    problems, came = _noted(folder), _came(folder)
+    if key_out and came and came > key_out:
         problems.append(
-            f"it was handed in at {arrived:%Y-%m-%d %H:%M:%S} UTC, after feedback with the key had "
-            f"gone out at {key_out:%Y-%m-%d %H:%M:%S}: it does not count"
+            f"it came at {came:%Y-%m-%d %H:%M:%S} UTC, after feedback with the key had gone out at "
+            f"{key_out:%Y-%m-%d %H:%M:%S}: it does not count"
         )
-        return Reading(problems=tuple(problems))
+        return Reading(problems=tuple(problems), counts=False)
     try:
         reading = read_answers(folder / FILE, questions)
     except FileNotFoundError:
@@ -158,23 +172,54 @@ def tidy(course: Path, folders: Iterable[Path] | None = None) -> list[str]:
         link = folder.is_symlink()  # to somebody else's, perhaps: not followed
         folder.rename(aside)
         source, note = (aside / "nothing", "it is a link, not a folder") if link else (aside, "")
-        take(source, folder, released, time_of(source), note, taken)
+        take(source, folder, released, time_of(source), note, taken, by_hand=True)
     return [folder.parent.name for folder in untidy]
 
 
 def before_grading(assignment: str, student: str, notebooks: list[str]) -> None:
     """nbgrader calls this in the course's folder, before it copies a submission."""
-    if assignment == ASSIGNMENT:
-        tidy(Path.cwd(), {Path(notebook).parent for notebook in notebooks})
+    if fnmatchcase(ASSIGNMENT, assignment):  # it may be "*"
+        folders = {Path(notebook).parent for notebook in notebooks}
+        tidy(Path.cwd(), {folder for folder in folders if folder.name == ASSIGNMENT})
 
 
 def _noted(folder: Path) -> list[str]:
     """What `take` had to say."""
     try:
-        problems = json.loads(plain_bytes(folder / INTAKE))["problems"]
+        problems = _intake(folder)["problems"]
         return [format_printable(str(problem), 300) for problem in problems[: MANY + 1]]
-    except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+    except (TypeError, KeyError):
         return []
+
+
+def _came(folder: Path) -> datetime | None:
+    """When it came, as far as we know it ourselves: by hand, when it was found."""
+    try:
+        intake = _intake(folder)
+        return datetime.fromisoformat(intake["taken"]) if intake["by_hand"] else time_of(folder)
+    except (TypeError, ValueError, KeyError):
+        return time_of(folder)
+
+
+def _intake(folder: Path) -> Any:
+    try:
+        return json.loads(plain_bytes(folder / INTAKE))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _seal(course: Path, intake: Mapping[str, Any]) -> str:
+    """By which we know what we have written ourselves; no student can make it."""
+    file = course / "intake.key"
+    if not file.exists():
+        with replacing(file) as new:
+            new.write(secrets.token_bytes(32))
+    content = json.dumps(intake, sort_keys=True).encode()
+    return hmac.new(file.read_bytes(), content, "sha256").hexdigest()
 
 
 def _is_orderly(folder: Path) -> bool:
@@ -186,8 +231,12 @@ def _is_orderly(folder: Path) -> bool:
         files = {e.name: plain_bytes(e, LARGEST_NOTEBOOK) for e in folder.iterdir()}
     except (OSError, AnswersError):
         return False
+    intake = _intake(folder)
+    seal = intake.pop("seal", "") if isinstance(intake, dict) else ""
     return (
         {NOTEBOOK, INTAKE} <= files.keys() <= names
+        and seal == _seal(folder.parents[2], intake)
+        and intake["answers"] == _digest(files.get(FILE, b""))
         and len(files.get(FILE, b"")) <= LARGEST
         and (files.get("timestamp.txt") == b"" or time_of(folder) is not None)
         and _SECRET.fullmatch(files.get("submission_secret.txt", b"")) is not None

@@ -152,12 +152,14 @@ class Reading:
         problems: what could not, a line each.
         student: who began the file, as far as it says.
         sheet: made at random when it was begun: two students with the same one share a file.
+        counts: whether the paper is worth anything, whatever it says.
     """
 
     choices: Choices = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     student: str = ""
     sheet: str = ""
+    counts: bool = True
 
 
 def read_answers(

@@ -12,15 +12,16 @@ from nbgrader.preprocessors import Execute
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from quiz.autograde import GradeAnswers, OnlyIfPrivate
-from quiz.privacy import settings_keep_private
+from quiz.privacy import is_shared, settings_keep_private
 
 c = get_config()  # noqa: F821
 
 # The key and the papers are nobody else's: what nbgrader writes is private, and a course that
 # others can open is refused.
 settings_keep_private(Path.cwd())
-c.Autograde.permissions = 400
-c.GenerateAssignment.permissions = c.GenerateFeedback.permissions = 600
+shared = is_shared(Path.cwd())
+c.Autograde.permissions = 440 if shared else 400
+c.GenerateAssignment.permissions = c.GenerateFeedback.permissions = 660 if shared else 600
 c.GenerateFeedback.preprocessors = [OnlyIfPrivate, *GenerateFeedback.preprocessors.default()]
 
 c.CourseDirectory.course_id = "continual-learning"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import re
 import shutil
@@ -80,6 +81,18 @@ def test_a_link_out_of_a_course_is_followed(tmp_path, public):
     assert openings(tmp_path) == []
 
 
+def test_a_folder_that_cannot_be_listed_can_be_read_by_who_knows_a_name(public):
+    (bank := public / "bank").mkdir()
+    bank.chmod(0o711)
+    assert can_be_reached(bank)
+
+
+def test_a_link_to_what_is_everybodys_is_nobodys_business(tmp_path, public):
+    (tmp_path / "exchange").symlink_to(public)
+    tmp_path.chmod(0o700)
+    assert openings(tmp_path) == []
+
+
 def test_what_lies_in_a_closed_folder_cannot_be_reached(public):
     (inner := public / "a" / "b").mkdir(parents=True)
     assert can_be_reached(inner)
@@ -113,7 +126,11 @@ def toy(tmp_path_factory, public):
 def found(toy: ToyCourse) -> list[str]:
     config, exchange = courses.settings(toy.folder)
     there = exchange / "cl"
-    return [*doctor.faults(toy.folder, config, exchange), *doctor.changed(toy.folder, there)]
+    return [
+        *doctor.faults(toy.folder, config, exchange),
+        *doctor.warnings(exchange),
+        *doctor.changed(toy.folder, there),
+    ]
 
 
 def test_a_course_in_order_has_nothing_to_say(toy, capsys):
@@ -169,6 +186,24 @@ def test_a_clock_that_is_off_is_said_to_be(toy, monkeypatch):
 
 
 clock = time.time
+
+
+def test_a_pattern_does_not_go_past_the_rules(toy):
+    for command in ("release_feedback", "collect", "release_assignment"):
+        for pattern in ("*", "q*", "[q]uiz"):
+            with pytest.raises(ValueError, match="stands for several assignments"):
+                toy.run(command, pattern)
+
+
+def test_a_course_shared_with_a_group_is_in_order_and_says_with_whom(toy):
+    for folder, _, _ in os.walk(toy.folder):
+        os.chmod(folder, 0o2770)
+    for folder in (".", "outbound", "outbound/quiz"):  # as nbgrader's groupshared has them
+        (toy.exchange / "cl" / folder).chmod(0o2775)
+    assert found(toy) == []
+    config, _ = courses.settings(toy.folder)
+    group = grp.getgrgid(toy.folder.stat().st_gid).gr_name
+    assert [n for n in doctor.notes(toy.folder, config) if f"group {group}: root" in n]
 
 
 def test_no_exchange_is_one_line(toy):

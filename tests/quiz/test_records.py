@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import signal
 import subprocess
@@ -133,11 +134,15 @@ def test_nothing_is_left_of_somebody_forgotten_and_all_of_others(course):
     pages = {*exchange.iterdir()}
     mark = b"ann/"
     assert [p for p, c in everything(course.folder).items() if mark in c or "/ann/" in str(p)]
+    log = course.folder / courses.REGRADES
+    of = {n: json.dumps({"student": n, "reason": "ann was right"}) + "\n" for n in NAMES}
+    log.write_text("".join(of.values()))
     said = records.forget(course.folder, "ann")
+    assert log.read_text() == "".join(of[n] for n in NAMES[1:])
     left = everything(course.folder, course.exchange)
     for path, content in left.items():
         assert "ann" not in path.parts, path
-        assert not path.parent.name.startswith("ann+"), path
+        assert not [part for part in path.parts if part.startswith("ann+")], path
         assert mark not in content, path
     with courses.gradebook(course.folder) as book:
         assert "ann" not in {s.id for s in book.students}
@@ -157,7 +162,7 @@ def test_nothing_is_left_of_somebody_forgotten_and_all_of_others(course):
 
 def test_a_restored_course_grades_to_the_same_points(course, tmp_path):
     file, again = tmp_path / "cl.tar.gz", tmp_path / "again"
-    assert records.backup(course.folder, file) == 4
+    assert records.backup(course.folder, file) == (4, [])
     assert file.stat().st_mode & 0o077 == 0
     with pytest.raises(ValueError, match="is there already"):
         records.backup(course.folder, file)
@@ -184,8 +189,33 @@ def test_a_backup_that_was_changed_says_whose_points_differ(course, tmp_path):
         records.restore(changed, tmp_path / "again")
     for content in (b"", b"no tar", (tmp_path / "cl.tar.gz").read_bytes()[:2_000]):
         (broken := tmp_path / f"{len(content)}.tar.gz").write_bytes(content)
-        with pytest.raises(ValueError, match=r"cannot be unpacked|is no backup"):
-            records.restore(broken, tmp_path / f"broken-{len(content)}")
+        with pytest.raises(ValueError, match="is no backup of a course, or damaged"):
+            records.restore(broken, tmp_path / "broken")
+    content = bytearray((tmp_path / "cl.tar.gz").read_bytes())
+    for place in range(100, len(content), len(content) // 20):
+        flipped = bytearray(content)
+        flipped[place] ^= 0xFF
+        (tmp_path / "flipped.tar.gz").write_bytes(flipped)
+        with pytest.raises(ValueError, match="is no backup of a course, or damaged"):
+            records.restore(tmp_path / "flipped.tar.gz", tmp_path / "broken")
+
+
+def test_a_backup_follows_the_bank_and_leaves_out_what_is_no_file(course, tmp_path):
+    (course.folder / "bank").rename(tmp_path / "elsewhere")
+    (course.folder / "bank").symlink_to(tmp_path / "elsewhere")
+    aside = course.folder / "set_aside" / "ann-12345678"
+    aside.mkdir(parents=True)
+    os.mkfifo(aside / "pipe")
+    (aside / "link").symlink_to("/etc/passwd")
+    n, left_out = records.backup(course.folder, tmp_path / "cl.tar.gz")
+    assert (n, sorted(left_out)) == (
+        4,
+        ["set_aside/ann-12345678/link", "set_aside/ann-12345678/pipe"],
+    )
+    assert records.restore(tmp_path / "cl.tar.gz", tmp_path / "again") == 4
+    assert (tmp_path / "again" / "bank" / "ewc.yaml").is_file()
+    with pytest.raises(ValueError, match="is in the course itself"):
+        records.backup(course.folder, course.folder / "cl.tar.gz")
 
 
 # ---- interrupted, and twice at once

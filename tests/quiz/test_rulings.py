@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from quizzes import ToyCourse, in_process, toy_bank, write_bank
 
 from quiz import __main__ as cli
+from quiz import bank as banks
 from quiz import course as courses
 from quiz.bank import Bank
 from quiz.grading import Paper
@@ -125,7 +126,7 @@ def test_a_preview_is_what_then_happens(course, capsys, how, after, most):
     capsys.readouterr()
     cli.regrade_("why", course.folder, dry_run=True, **how)
     told = capsys.readouterr().out
-    assert {p: p.read_bytes() for p in files} == files
+    assert {p: p.read_bytes() for p in course.folder.rglob("*") if p.is_file()} == files
     cli.regrade_("why", course.folder, **how)
     said = capsys.readouterr().out
     expected = sorted(f"{s}: {BEFORE[s]} → {after[s]}" for s in after if after[s] != BEFORE[s])
@@ -155,3 +156,23 @@ def test_a_ruling_on_nothing_is_refused(course):
         cli.regrade_("why", course.folder, void=["ewc-9"])
     with pytest.raises(ValueError, match="the key of si-1 was never another one"):
         cli.regrade_("why", course.folder, accept_both=["si-1"])
+
+
+def test_a_question_that_is_void_has_no_points_whoever_gave_them(course):
+    with courses.gradebook(course.folder) as book:
+        for student, name in (("old", "ewc-1"), ("none", "ewc-1")):
+            mark = book.find_grade(name, "quiz", "quiz", student)
+            mark.manual_score, mark.extra_credit = 0.3, 0.1
+        book.db.commit()
+    ruled = Rulings().without("ewc-1")
+    previewed = courses.preview(course.folder, Bank(banks.bank_of(course.folder).sections, ruled))
+    cli.regrade_("why", course.folder, void=["ewc-1"])
+    totals = {s: str(points) for s, points in courses.totals(course.folder).items()}
+    assert totals == {"old": "9.6", "new": "9.6", "none": "0.2"}
+    assert {c["student"]: c["to"] for c in previewed} == {"old": "9.6", "none": "0.2"}
+
+
+def test_rulings_of_another_bank_are_refused(course):
+    Rulings().without("gone-1").save(course.folder)
+    with pytest.raises(ValueError, match="rules on gone-1, which the bank has not"):
+        banks.bank_of(course.folder)
