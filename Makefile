@@ -72,7 +72,8 @@ results: .venv/ready
 	python experiments/tuning/tune.py --preset class
 	python experiments/tuning/samples.py
 	python experiments/tuning/tune.py
-	python -m cl_helpers compare --data mnist --preset full --seeds 0,1,2 --out experiments/homework
+	python -m cl_helpers compare --data mnist --preset full --seeds 0,1,2 \
+		--methods baseline,ewc,mas,si,rwalk,scp,joint --out experiments/homework
 	python experiments/scenarios/scenarios.py
 	python experiments/pathint/pathint.py
 	python experiments/regimes/regimes.py table2

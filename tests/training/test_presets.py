@@ -9,6 +9,7 @@ import torch
 
 import cl_helpers as cl
 from cl_helpers.data.tasks import SCENARIOS
+from cl_helpers.methods import METHODS
 from cl_helpers.training.presets import PRESETS, STREAMS, Preset
 
 SMALL = Preset("small", n_tasks=3, n_train=40, n_test=20, epochs=2, batch_size=20, lr=1e-3)
@@ -92,6 +93,21 @@ def test_a_preset_makes_methods_with_the_lam_that_was_best_on_held_out_images():
         assert lam == max(accuracy, key=accuracy.get)
         assert min(accuracy) < lam < max(accuracy)  # bracketed
         assert PRESETS["class"].method(name).lam == lam
+
+
+@pytest.mark.parametrize("name", ["ewc", "mas", "si", "rwalk", "scp"])
+def test_the_homeworks_lam_lies_between_others_that_were_tried(name):
+    """And none of them was better by more than half of what seeds differ by, 0.4 points."""
+    default, accuracy = METHODS[name](), {}
+    for path in (Path(__file__).parents[2] / "experiments/tuning/full").glob(f"{name}-*.json"):
+        run = cl.Run.load(path)
+        knobs = run.config["knobs"]
+        assert run.config["n_train"] == [50_000] * 5
+        if knobs == default.knobs | {"lam": knobs["lam"]}:
+            accuracy[knobs["lam"]] = run.average_accuracy
+    assert accuracy[default.lam] >= max(accuracy.values()) - 0.002
+    assert min(accuracy) < default.lam < max(accuracy)
+    assert accuracy[min(accuracy)] < accuracy[default.lam] > accuracy[max(accuracy)]
 
 
 def test_lam_of_other_streams_sizes_and_by_hand():
