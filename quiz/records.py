@@ -152,7 +152,13 @@ def restore(file: Path, folder: Path) -> int:
                 while stream.read(2**20):  # to the end, where the checksum is
                     pass
             with tarfile.open(file, "r:gz") as pack:
-                pack.extractall(fresh, filter="data")
+                # Python's filter for data, which the first versions of 3.11 lack.
+                pack.extraction_filter = getattr(
+                    tarfile, "data_filter", lambda member, path: member
+                )
+                if wrong := [m.name for m in pack if not _is_ours(m)]:
+                    raise ValueError(f"{wrong[0]} is none of a course's files")
+                pack.extractall(fresh)
             was = json.loads((fresh / POINTS).read_text("utf-8"))
         except (tarfile.TarError, zlib.error, EOFError, OSError, ValueError) as error:
             raise ValueError(f"{file} is no backup of a course, or damaged: {error}") from None
@@ -163,6 +169,12 @@ def restore(file: Path, folder: Path) -> int:
             )
         fresh.rename(folder)
     return len(now)
+
+
+def _is_ours(member: tarfile.TarInfo) -> bool:
+    """Whether it is a plain file or folder, below the folder that it is unpacked into."""
+    path = Path(member.name)
+    return (member.isfile() or member.isdir()) and not path.is_absolute() and ".." not in path.parts
 
 
 def _points(course: Path) -> dict[str, list[str]]:

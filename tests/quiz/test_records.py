@@ -252,3 +252,18 @@ def test_what_was_killed_while_grading_is_not_exported(course):
     bank, booked = banks.bank_of(course.folder), courses.totals(course.folder)
     for paper in courses.papers(course.folder, bank):
         assert booked[paper.student] == paper.score(bank)
+
+
+@pytest.mark.parametrize("name", ["../out", "/tmp/out", "a/../../out"])
+def test_a_backup_leads_nowhere_else(course, tmp_path, name):
+    with tarfile.open(tmp_path / "evil.tar.gz", "w:gz") as pack:
+        pack.addfile(tarfile.TarInfo(name), io.BytesIO())
+    with pytest.raises(ValueError, match="is none of a course's files"):
+        records.restore(tmp_path / "evil.tar.gz", tmp_path / "again")
+    with tarfile.open(tmp_path / "link.tar.gz", "w:gz") as pack:
+        (link := tarfile.TarInfo("bank")).type = tarfile.SYMTYPE
+        link.linkname = "/etc"
+        pack.addfile(link)
+    with pytest.raises(ValueError, match="bank is none of a course's files"):
+        records.restore(tmp_path / "link.tar.gz", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
