@@ -187,10 +187,14 @@ def in_process() -> Iterator[None]:
     Each in a Python of its own would be more than a second of imports, and what names the version
     of a new gradebook's tables, `alembic heads`, another.
     """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(course, "subprocess", SimpleNamespace(run=_run))
-        patch.setattr(api, "get_alembic_version", ScriptDirectory(ALEMBIC_DIR).get_current_head)
-        yield
+    umask = os.umask(0o022)  # which the course's settings change
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(course, "subprocess", SimpleNamespace(run=_run))
+            patch.setattr(api, "get_alembic_version", ScriptDirectory(ALEMBIC_DIR).get_current_head)
+            yield
+    finally:
+        os.umask(umask)
 
 
 def _run(

@@ -103,6 +103,7 @@ def accounts() -> Iterator[dict[str, Account]]:
     if why:
         assert os.environ.get("CL_ACCOUNTS") != "required", why
         pytest.skip(why)
+    umask = os.umask(0o022)  # the usual one, whatever a test before has set
     server = Path(tempfile.mkdtemp(prefix="server-", dir="/var/tmp"))
     server.chmod(0o755)
     made = []
@@ -121,6 +122,7 @@ def accounts() -> Iterator[dict[str, Account]]:
         for account in made:
             subprocess.run(["userdel", account], check=True)
         shutil.rmtree(server)
+        os.umask(umask)
 
 
 def everybodys_python(server: Path) -> tuple[str, dict[str, str]]:
