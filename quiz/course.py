@@ -24,7 +24,7 @@ from traitlets.config import Config
 from cl_helpers.answers.sheet import receipt
 
 from .bank import ASSIGNMENT, HOME, Bank, bank_of
-from .export import grades
+from .export import grades, marks_of
 from .grading import Paper, exact
 from .privacy import keep_private
 from .released import Released
@@ -236,7 +236,7 @@ def papers(folder: Path, bank: Bank) -> list[Paper]:
 def _expected(paper: Paper, submission: SubmittedAssignment, bank: Bank) -> Decimal:
     """The points that a paper should have in the gradebook, with what a grader gave by hand."""
     points = paper.points(bank)
-    for mark in (mark for notebook in submission.notebooks for mark in notebook.grades):
+    for mark in marks_of(submission):
         if mark.name in bank.rulings.void:
             continue
         if mark.manual_score is not None:

@@ -95,7 +95,7 @@ def grades(gradebook: Gradebook, assignment: str, rulings: Rulings = NO_RULINGS)
         submission = submissions.get(student.id)
         grade = _grade(student, submission, most)
         if rulings.void:
-            marks = _marks(submission) if submission else ()
+            marks = marks_of(submission) if submission else ()
             off = sum((exact(g.score or 0) for g in marks if g.name in rulings.void), Decimal(0))
             grade = _ruled(grade, off, rulings)
         found.append(grade)
@@ -217,12 +217,13 @@ def _grade(student: Student, submission: SubmittedAssignment | None, most: Decim
     )
 
 
-def _marks(submission: SubmittedAssignment) -> Iterable[Any]:
+def marks_of(submission: SubmittedAssignment) -> Iterable[Any]:
+    """nbgrader's grades of all questions of a submission."""
     return (grade for notebook in submission.notebooks for grade in notebook.grades)
 
 
 def _is_graded(submission: SubmittedAssignment) -> bool:
-    marks = _marks(submission)
+    marks = marks_of(submission)
     return any(g.auto_score is not None or g.manual_score is not None for g in marks)
 
 

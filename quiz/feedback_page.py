@@ -6,7 +6,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from nbconvert.exporters import Exporter, HTMLExporter
 from nbformat import NotebookNode
@@ -14,6 +13,7 @@ from nbgrader.utils import is_grade
 
 from .bank import ASSIGNMENT, POINTS, TITLE
 from .grading import exact
+from .pages import template
 from .rulings import Rulings
 
 
@@ -51,14 +51,7 @@ def page(nb: NotebookNode, result: Any, rulings: Rulings) -> str:
             earned = Decimal((cell.outputs or [{}])[0].get("data", {}).get("text/plain", "0"))
             questions.append((name, mark, exact(points), card, mark != earned))
     [receipt] = [c for c in nb.cells if c.metadata.get("nbgrader", {}).get("grade_id") == "receipt"]
-    jinja = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return jinja.get_template("feedback.html.j2").render(
+    return template("feedback.html.j2").render(
         title=TITLE,
         score=exact(got - lost),
         most=exact(most),

@@ -84,7 +84,7 @@ def can_be_reached(path: Path) -> bool:
     listed, entered = stat.S_IRGRP | stat.S_IROTH, stat.S_IXGRP | stat.S_IXOTH
     if not path.stat().st_mode & (listed | entered if path.is_dir() else listed):
         return False
-    return all(folder.stat().st_mode & (stat.S_IXGRP | stat.S_IXOTH) for folder in path.parents)
+    return all(folder.stat().st_mode & entered for folder in path.parents)
 
 
 def owner(path: Path) -> str:

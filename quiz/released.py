@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from cl_helpers.files import replacing
+from .kept import keep, read_kept
 
 FILE = "released.json"
 
@@ -32,19 +32,15 @@ class Released:
         Raises:
             ValueError: the file is damaged.
         """
-        file = course / FILE
-        try:
-            raw = json.loads(file.read_text("utf-8"))
+
+        def made(raw: Any) -> Released:
             feedback = raw["feedback"] and datetime.fromisoformat(raw["feedback"])
             return cls(bool(raw["no_deadline"]), feedback)
-        except FileNotFoundError:
-            return cls()
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ValueError(f"{file} cannot be read ({error}): put its backup back") from None
+
+        return read_kept(course / FILE, made, cls())
 
     def save(self, course: Path) -> None:
-        with replacing(course / FILE) as file:
-            file.write(json.dumps(asdict(self), default=str, indent=1).encode() + b"\n")
+        keep(course / FILE, asdict(self))
 
     def with_feedback(self) -> Released:
         """The same once feedback has been handed out; the first time counts."""

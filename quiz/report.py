@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 
 from cl_helpers.files import replacing, writable
@@ -28,6 +28,7 @@ from .bank import POINTS, Bank
 from .export import harmless
 from .feedback import prose
 from .grading import Paper, copies, exact
+from .pages import template
 
 FEW = 10  # papers; a hint from fewer would be a guess
 NEAR_CHANCE = 0.1  # earned by no more than so much above what blind guesses would
@@ -278,18 +279,10 @@ def _moment(when: datetime | str | None) -> str:
 
 
 def _page() -> Template:
-    """The template; whatever comes from a student is escaped by it."""
-    jinja = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return template(
+        "report.html.j2",
+        percent=format_percent,
+        number=format_number,
+        moment=_moment,
+        prose=lambda text: Markup(prose(text)),
     )
-    jinja.filters |= {
-        "percent": format_percent,
-        "number": format_number,
-        "moment": _moment,
-        "prose": lambda text: Markup(prose(text)),
-    }
-    return jinja.get_template("report.html.j2")

@@ -5,13 +5,13 @@ Rulings are kept in rulings.json, in the course's folder; the key stays what the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from typing import Any
 
-from cl_helpers.files import replacing
+from .kept import keep, read_kept
 
 FILE = "rulings.json"
 
@@ -39,16 +39,13 @@ class Rulings:
         Raises:
             ValueError: the file is damaged.
         """
-        file = course / FILE
-        try:
-            raw = json.loads(file.read_text("utf-8"))
+
+        def made(raw: Any) -> Rulings:
             sets = {q: frozenset(map(frozenset, each)) for q, each in raw["accepted"].items()}
             void, full = frozenset(raw["void"]), frozenset(raw["full"])
             return cls(sets, full, void, bool(raw["rescaled"]))
-        except FileNotFoundError:
-            return cls()
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"{file} cannot be read ({error}): put its backup back") from None
+
+        return read_kept(course / FILE, made, cls())
 
     def save(self, course: Path) -> None:
         raw = {
@@ -57,8 +54,7 @@ class Rulings:
             "void": sorted(self.void),
             "rescaled": self.rescaled,
         }
-        with replacing(course / FILE) as file:
-            file.write(json.dumps(raw, indent=1).encode() + b"\n")
+        keep(course / FILE, raw)
 
     def accepting(self, question: str, sets: Iterable[frozenset[str]]) -> Rulings:
         """The same, and `sets` earn the points of `question` too."""

@@ -36,7 +36,8 @@ def side_by_side(
     Raises:
         ValueError: there are no items.
     """
-    calls = [Call(work, item, code_of(work)) for item in items]
+    code = code_of(work)
+    calls = [Call(work, item, code) for item in items]
     if not calls:
         raise ValueError("items is empty: give a list of what `work` takes")
     results: dict[int, Result] = {}
