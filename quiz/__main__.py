@@ -19,8 +19,8 @@ import quiz
 from cl_helpers.shell import run
 
 from . import bank as banks
-from .bank import ASSIGNMENT, HOME
 from .grading import copies, exact
+from .places import HOME, assignment_of, bank_folder, course_of, handed_in, the_quiz
 from .privacy import keep_private
 from .released import Released
 
@@ -40,12 +40,14 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 console = Console(highlight=False)
 
 
-def _private(course: Path) -> Path:
-    keep_private(course)
-    return course
+def _private(folder: Path) -> Path:
+    keep_private(course_of(folder))
+    return the_quiz(folder)
 
 
-Course = Annotated[Path, typer.Option(help="The course's folder.", callback=_private)]
+WHICH = "The course's folder; of several quizzes that of one, COURSE/quizzes/NAME."
+Course = Annotated[Path, typer.Option(help=WHICH, callback=_private)]
+Any_ = Annotated[Path, typer.Option(help=WHICH, callback=the_quiz)]
 NONE: list[str] = []  # typer makes a new one of it
 
 
@@ -58,16 +60,20 @@ Due = Annotated[str | None, typer.Option(help='When answers must be in: "2026-12
 
 
 @app.command()
-def check(course: Annotated[Path, typer.Option(help="The course's folder.")] = HOME) -> None:
+def check(course: Any_ = HOME) -> None:
     """Check that the question bank is in order and fair: the course's bank/, or else ours."""
-    if (course / "bank").exists():
-        keep_private(course)
+    if bank_folder(course).is_relative_to(course):
+        keep_private(course_of(course))
     found = banks.bank_of(course)
     if wrong := found.check():
         raise ValueError("\n".join(wrong))
-    options = sum(len(q.options) for q in found.questions.values())
-    most = exact(found.most)
-    console.print(f"{len(found.questions)} questions, {options} options, {most} points: fair")
+    for line in found.hints():
+        console.print(f"note: {line}", markup=False)
+    options = sum(len(v.options) for each in found.variants.values() for v in each)
+    several = sum(len(each) > 1 for each in found.variants.values())
+    own = f"{several} of them each student's own, " if several else ""
+    n, most = len(found.questions), exact(found.most)
+    console.print(f"{n} questions, {own}{options} options, {most} points: fair")
 
 
 @app.command()
@@ -81,7 +87,9 @@ def build(course: Course = HOME, due: Due = None) -> None:
     """Write the assignment's notebook and questions.json, with no key in them."""
     ends = deadline(due) if due else quiz.course.last_deadline(course)
     due_text = f"{ends:%Y-%m-%d %H:%M %Z}" if ends else ""
-    home = quiz.course.in_exchange(course) / "outbound" / ASSIGNMENT / "questions.json"
+    Released.begun(course)
+    out = quiz.course.in_exchange(course) / "outbound" / assignment_of(course)
+    home = out / "questions.json"
     console.print(quiz.build.build(banks.bank_of(course), course, due_text, str(home)))
 
 
@@ -105,12 +113,13 @@ def release(course: Course = HOME, due: Due = None, no_deadline: bool = False) -
     if wrong := quiz.doctor.faults(course, config, exchange):
         raise ValueError("\n".join(wrong))
     build(course, due)
-    quiz.course.nbgrader(course, "generate_assignment", ASSIGNMENT, "--force")
+    name = assignment_of(course)
+    quiz.course.nbgrader(course, "generate_assignment", name, "--force")
     if due or no_deadline:
         quiz.course.set_deadline(course, deadline(due) if due else None)
     quiz.course.book_roster(course)
-    quiz.course.nbgrader(course, "release_assignment", ASSIGNMENT, "--force")
-    console.print(f"released: {course / 'release' / ASSIGNMENT}")
+    quiz.course.nbgrader(course, "release_assignment", name, "--force")
+    console.print(f"released: {course_of(course) / 'release' / name}")
 
 
 @app.command()
@@ -119,6 +128,13 @@ def extend(student: str, until: str, course: Course = HOME) -> None:
     quiz.course.extend(course, student, deadline(until, "until"))
     for name, due in sorted(quiz.course.extensions(course).items()):
         console.print(f"{name} has until {due:%Y-%m-%d %H:%M %Z}", markup=False)
+
+
+@app.command("drawn-as")
+def drawn_as(student: str, name: str, course: Course = HOME) -> None:
+    """Grade STUDENT's answers as those to NAME's paper: who answered under another account."""
+    quiz.course.drawn_as(course, student, name)
+    console.print(f"{student} is graded on {name}'s paper: `python -m quiz grade`", markup=False)
 
 
 @app.command()
@@ -142,10 +158,10 @@ def _say_who(course: Path) -> None:
 def collect(course: Course = HOME) -> None:
     """Fetch the submissions that count from the exchange."""
     with quiz.course.alone(course):
-        quiz.course.nbgrader(course, "collect", ASSIGNMENT)
+        quiz.course.nbgrader(course, "collect", assignment_of(course))
     for line in (course / quiz.exchange.LEFT_OUT).read_text().splitlines():
         console.print(f"left out: {line}", markup=False)
-    console.print(f"{len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
+    console.print(f"{len(handed_in(course))} submissions")
 
 
 @app.command()
@@ -154,10 +170,10 @@ def grade(course: Course = HOME) -> None:
     with quiz.course.alone(course):
         for student in quiz.submissions.tidy(course):
             console.print(f"{student}: tidied; as it came it is in set_aside/", markup=False)
-        console.print(f"grading {len(list(course.glob(f'submitted/*/{ASSIGNMENT}')))} submissions")
+        console.print(f"grading {len(handed_in(course))} submissions")
         quiz.course.remember_key(course, banks.bank_of(course))
         quiz.course.book_roster(course)
-        quiz.course.nbgrader(course, "autograde", ASSIGNMENT, "--force")
+        quiz.course.nbgrader(course, "autograde", assignment_of(course), "--force")
     table, points = Table("student", "points", "receipt", ""), quiz.course.totals(course)
     graded = quiz.course.papers(course, banks.bank_of(course))
     remarks = {p.student: "; ".join(["late"] * p.late + list(p.problems)) for p in graded}
@@ -174,13 +190,16 @@ def grade(course: Course = HOME) -> None:
 def feedback(course: Course = HOME) -> None:
     """Make everyone's feedback, the explanations included, and hand it out: after the deadline."""
     with quiz.course.gradebook(course) as book:
-        if wrong := quiz.exchange.too_early(quiz.exchange.deadlines(book), Released.read(course)):
+        name = assignment_of(course)
+        dues = quiz.exchange.deadlines(book, name)
+        if wrong := quiz.exchange.too_early(dues, Released.read(course)):
             raise ValueError(wrong)
     with quiz.course.alone(course):
         _all_are_graded(course)
-        quiz.course.nbgrader(course, "generate_feedback", ASSIGNMENT, "--force")
-        quiz.course.nbgrader(course, "release_feedback", ASSIGNMENT)
-    console.print(f"{len(list(course.glob(f'feedback/*/{ASSIGNMENT}/*.html')))} pages of feedback")
+        quiz.course.nbgrader(course, "generate_feedback", name, "--force")
+        quiz.course.nbgrader(course, "release_feedback", name)
+    pages = list(course_of(course).glob(f"feedback/*/{name}/*.html"))
+    console.print(f"{len(pages)} pages of feedback")
 
 
 def _all_are_graded(course: Path) -> None:
@@ -195,7 +214,7 @@ def _all_are_graded(course: Path) -> None:
 
 
 @app.command()
-def doctor(course: Annotated[Path, typer.Option(help="The course's folder.")] = HOME) -> None:
+def doctor(course: Any_ = HOME) -> None:
     """Look at a course and its exchange as an attacker would; say what is wrong, and the cure."""
     config, exchange = quiz.course.settings(course)
     for line in quiz.doctor.notes(course, config):
@@ -217,7 +236,15 @@ def report(course: Course = HOME) -> None:
     bank = banks.bank_of(course)
     folder = course / "report"
     due = quiz.course.last_deadline(course)
-    write(bank, quiz.course.papers(course, bank), folder, title=banks.TITLE, due=due)
+    write(
+        bank,
+        quiz.course.papers(course, bank),
+        folder,
+        title=bank.settings.title,
+        due=due,
+        extensions=quiz.course.extensions(course),
+        missing=quiz.course.missing(course),
+    )
     console.print(folder / "report.html")
 
 
@@ -227,20 +254,22 @@ def export_(course: Course = HOME, everybody: bool = False) -> None:
 
     Who is not on the roster is left out, but with --everybody.
     """
-    bank, folder = banks.bank_of(course), course / "export"
+    bank, folder, name = banks.bank_of(course), course / "export", assignment_of(course)
     with quiz.course.alone(course):
         _all_are_graded(course)
-        known = quiz.roster.Roster({}) if everybody else quiz.roster.Roster.read(course)
+        everyone = quiz.roster.Roster({})
+        known = everyone if everybody else quiz.roster.Roster.read(course_of(course))
         with quiz.course.gradebook(course) as book:
-            every = quiz.export.grades(book, ASSIGNMENT, bank.rulings)
+            every = quiz.export.grades(book, name, bank.rulings, bank.points)
         grades = [g for g in every if known.knows(g.student)]
         folder.mkdir(exist_ok=True)
         to = ("--to", str(folder.resolve() / "grades.csv"), f"--Csv.everybody={everybody}")
         quiz.course.nbgrader(course, "export", *to)
+    title = bank.settings.title
     files: dict[str, str | bytes] = {
         "registrar.csv": quiz.export.registrar_csv(grades),
-        "canvas.csv": quiz.export.canvas_csv(grades, banks.TITLE),
-        "moodle.csv": quiz.export.moodle_csv(grades, banks.TITLE),
+        "canvas.csv": quiz.export.canvas_csv(grades, title),
+        "moodle.csv": quiz.export.moodle_csv(grades, title),
         "bank-moodle.xml": quiz.lms.moodle_xml(bank),
         "bank-qti.zip": quiz.lms.qti(bank),
     }
@@ -265,8 +294,10 @@ def regrade_(
     """Grade everyone afresh, by a corrected key or a ruling. REASON goes into the log."""
     with quiz.course.alone(course):
         bank = banks.bank_of(course)
-        for question in {*accept_both, *full_credit, *void, *strict} - bank.key.keys():
-            raise ValueError(f"there is no question {question!r}: choose {', '.join(bank.key)}")
+        for question in {*accept_both, *full_credit, *void, *strict} - bank.questions.keys():
+            raise ValueError(
+                f"there is no question {question!r}: choose {', '.join(bank.questions)}"
+            )
         ruled = bank.rulings
         for question in accept_both:
             earlier = quiz.course.earlier_keys(course, question) - {bank.key[question]}
@@ -284,7 +315,7 @@ def regrade_(
         if rescale is not None:
             ruled = replace(ruled, rescaled=rescale)
         if dry_run:
-            changes = quiz.course.preview(course, banks.Bank(bank.sections, ruled))
+            changes = quiz.course.preview(course, bank.ruled(ruled))
         else:
             changes = quiz.course.regrade(course, reason, ruled)
     for c in changes:

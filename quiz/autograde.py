@@ -17,10 +17,10 @@ from nbgrader.utils import is_grade
 
 from cl_helpers.answers.sheet import Questions, Reading, receipt
 
-from .bank import ASSIGNMENT, Bank, bank_of
+from .bank import Bank, bank_of
 from .feedback import overview, question_card
+from .places import quizzes_of
 from .privacy import keep_private
-from .released import Released
 from .submissions import INTAKE, read_submission
 
 
@@ -37,34 +37,35 @@ class GradeAnswers(Execute):
 
     def __call__(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         # Even with --no-execute: cells without a result would earn full points.
-        if resources["nbgrader"]["assignment"] == ASSIGNMENT:
+        quiz = quizzes_of(Path.cwd()).get(resources["nbgrader"]["assignment"])
+        if quiz:
             keep_private(Path.cwd())
-            return self.grade(nb, resources)
+            return self.grade(quiz, nb, resources)
         return super().__call__(nb, resources)
 
-    def grade(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+    def grade(self, quiz: Path, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Write the results into the grade cells.
 
         Raises:
             ValueError: it was not tidied, or the bank is not the one that was given out.
         """
         # nbgrader converts in the course's folder.
-        course, folder = Path.cwd(), Path(resources["metadata"]["path"])
-        bank = bank_of(course)
-        questions = bank.public()
+        folder, name = Path(resources["metadata"]["path"]), resources["nbgrader"]["assignment"]
+        student = resources["nbgrader"]["student"]
+        bank = bank_of(quiz)
         if not (folder / INTAKE).exists():  # nbgrader goes on when its hooks fail
-            raise ValueError(f"{folder} was not tidied: is release/{ASSIGNMENT} there?")
-        if replace(Questions.read(folder / "questions.json"), due="", home="") != questions:
+            raise ValueError(f"{folder} was not tidied: is release/{name} there?")
+        if replace(Questions.read(folder / "questions.json"), due="", home="") != bank.public():
             raise ValueError(
-                f"source/{ASSIGNMENT} was built from another bank than the one in bank/: put that "
+                f"source/{name} was built from another bank than the one in bank/: put that "
                 "one back, or run `python -m quiz build` again"
             )
-        key_out = Released.read(course).feedback
-        reading = read_submission(folder, questions, key_out)
+        questions = bank.paper_of(student)
+        reading = read_submission(folder, questions, bank.released.feedback)
         for cell in nb.cells:
             name = cell.metadata.get("nbgrader", {}).get("grade_id")
             if is_grade(cell):
-                cell.outputs = [graded(bank, name, reading)]
+                cell.outputs = [graded(bank, name, student, reading)]
             elif name == "receipt":
                 code = receipt(questions, reading.choices)
                 html = overview(reading, code, len(bank.questions))
@@ -72,17 +73,18 @@ class GradeAnswers(Execute):
         return nb, resources
 
 
-def graded(bank: Bank, question: str, reading: Reading) -> NotebookNode:
+def graded(bank: Bank, question: str, student: str, reading: Reading) -> NotebookNode:
     """The result of a grade cell: the points as nbgrader reads them, the card as people do.
 
     A question that the bank does not have earns nothing, whatever the notebook says.
     """
-    if question not in bank.key:
+    if question not in bank.questions:
         data = {"text/plain": "0"}
     else:
         chosen = reading.choices.get(question, frozenset())
-        points = bank.earned(question, chosen) if reading.counts else Decimal(0)
+        points = bank.earned(question, chosen, student) if reading.counts else Decimal(0)
         ruled = bank.rulings.told(question)
-        card = question_card(bank.questions[question], chosen, points, ruled)
+        asked = bank.asked(question, student)
+        card = question_card(asked, chosen, points, bank.points, ruled)
         data = {"text/plain": str(points), "text/html": card}
     return v4.new_output("execute_result", data, execution_count=None)

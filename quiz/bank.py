@@ -1,253 +1,226 @@
-"""The question bank: one YAML file a section, key and explanations included.
+"""The question bank: a folder with quiz.yaml and a file a section, key and reasons included.
 
-A question is worth its points when *all* correct options and no other are chosen. `load` checks the
-shape of every file; `Bank.check` what makes a quiz fair: the proportions of the homework, and a key
-that cannot be guessed from the form of the options.
+A question is worth its points when *all* correct options and no other are chosen. It may have
+variants, drawn from a pool of options or made by a function of generated.py: each student has one.
+`load` checks the form of every file, `Bank.check` what makes a quiz fair.
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
 
-import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-
-from cl_helpers.answers.sheet import Option as PublicOption
 from cl_helpers.answers.sheet import Question as PublicQuestion
-from cl_helpers.answers.sheet import Questions
+from cl_helpers.answers.sheet import Questions, which_variant
 
+from . import fairness
+from .places import FOLDER, SETTINGS, bank_folder
+from .questions import LETTERS, BankError, Part, Question, Section, Settings, read, validated
+from .released import Released
 from .rulings import Rulings
 
-HERE = Path(__file__).parent
-FOLDER = HERE / "bank"
-HOME = HERE / "course"  # the course that commands work in where none is named
-NOTEBOOKS = HERE.parent / "notebooks"
+GENERATED = "generated.py"
+TRIED = 300  # seeds of each generator, by `check`
+NO_RULINGS, NOT_RELEASED = Rulings(), Released()
 
-ASSIGNMENT = "quiz"  # its name for nbgrader
-NAME, TITLE = "continual-learning", "Continual learning: the quiz"
-POINTS = Decimal("0.4")
-# Section -> how many questions, in the order of the quiz; the homework's proportions.
-PROPORTIONS = {"basics": 4, "ewc": 3, "mas": 3, "si": 3, "rwalk": 3, "scp": 3, "others": 6}
-NO_RULINGS = Rulings()
-SEVERAL, EVERY = 10, 2  # at least so many questions with two or more correct options; with all
-
-Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-
-
-def _whole_code(text: str) -> str:
-    if text.count("`") % 2:
-        raise ValueError("a backtick has no partner")
-    return text
-
-
-Text = Annotated[str, Field(min_length=2, max_length=600), AfterValidator(_whole_code)]
-
-
-class BankError(ValueError):
-    """The bank is wrong; a line for each thing, with file, question and field."""
-
-
-class Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, str_strip_whitespace=True)
-
-
-class Option(Part):
-    """An option of a question, with whether it is correct and why.
-
-    Attributes:
-        id: "a", "b", …; what is stored and graded, never the position.
-        why: a sentence or two on why it is correct, or is not; shown after the deadline.
-    """
-
-    id: Annotated[str, Field(pattern=r"^[a-f]$")]
-    text: Text
-    correct: bool
-    why: Annotated[Text, Field(min_length=20)]
-
-
-class Question(Part):
-    """A question of the bank, with its options.
-
-    Attributes:
-        id: its section and a number, such as "ewc-1".
-        topic: two to five words.
-        see: the notebook that builds up what it asks, such as "04_ewc", or the paper's address.
-        fact: the name of the test that computes the key, where it can be computed.
-    """
-
-    id: Id
-    stem: Text
-    topic: Annotated[str, Field(min_length=3, max_length=60)]
-    see: str
-    fact: Id | None = None
-    options: Annotated[tuple[Option, ...], Field(min_length=4, max_length=6, strict=False)]
-
-    @field_validator("see")
-    @classmethod
-    def _exists(cls, see: str) -> str:
-        if not see.startswith("https://") and not (NOTEBOOKS / f"{see}.ipynb").exists():
-            raise ValueError(f"there is no notebook {see!r}")
-        return see
-
-    @model_validator(mode="after")
-    def _has_a_key(self) -> Question:
-        ids = [option.id for option in self.options]
-        if ids != list("abcdef"[: len(ids)]):
-            raise ValueError(f"its options are {', '.join(ids)}: name them a, b, c, … in order")
-        if len({option.text for option in self.options}) < len(ids):
-            raise ValueError("two of its options say the same")
-        if not self.key:
-            raise ValueError("no option is correct")
-        return self
-
-    @cached_property
-    def key(self) -> frozenset[str]:
-        return frozenset(option.id for option in self.options if option.correct)
-
-    def public(self, section: str) -> PublicQuestion:
-        """What students may see of it."""
-        options = tuple(PublicOption(option.id, option.text) for option in self.options)
-        return PublicQuestion(self.id, section, self.stem, options, self.topic, self.see)
-
-
-class Section(Part):
-    section: Id
-    title: Text
-    questions: Annotated[tuple[Question, ...], Field(strict=False)]  # YAML has lists
+Generator = Callable[[int], Question]
 
 
 class Bank:
     """All sections, in the order of the quiz.
 
     Attributes:
+        settings: quiz.yaml.
         sections: as in the files.
         questions: question id -> question.
-        key: question id -> the ids of its correct options.
+        variants: question id -> its variants; of most questions the question itself alone.
+        key: question id -> the ids of its correct options, in all variants.
+        generators: question id -> what makes it from a seed; of those that are generated.
         rulings: what counts besides.
+        released: by which each student's variants are drawn.
     """
 
-    def __init__(self, sections: list[Section], rulings: Rulings = NO_RULINGS):
-        self.rulings = rulings
-        order = list(PROPORTIONS)
+    def __init__(
+        self,
+        settings: Settings,
+        sections: list[Section],
+        generators: dict[str, Generator] | None = None,
+        rulings: Rulings = NO_RULINGS,
+        released: Released = NOT_RELEASED,
+    ):
+        self.settings, self.rulings, self.released = settings, rulings, released
+        self.generators = generators or {}
+        order = list(settings.sections)
         self.sections = sorted(
             sections, key=lambda s: order.index(s.section) if s.section in order else len(order)
         )
         every = [q for section in self.sections for q in section.questions]
         self.questions = {q.id: q for q in every}
-        self.key = {q.id: q.key for q in every}
         self._ids = [q.id for q in every]
+
+    def ruled(self, rulings: Rulings, released: Released | None = None) -> Bank:
+        """The same, with these rulings; and as it was released, if that is given."""
+        released = released or self.released
+        return Bank(self.settings, self.sections, self.generators, rulings, released)
+
+    @cached_property
+    def variants(self) -> dict[str, tuple[Question, ...]]:
+        return {q.id: tuple(self._variants(q)) for q in self.questions.values()}
+
+    def _variants(self, question: Question) -> Iterable[Question]:
+        if question.show:
+            return question.drawn()
+        if not question.generate:
+            return (question,)
+        make, n = self.generators[question.id], question.variants
+        return (variant(make(_seed(self.released.secret, question.id, i)), i) for i in range(n))
+
+    @cached_property
+    def key(self) -> dict[str, frozenset[str]]:
+        return {q: frozenset().union(*(v.key for v in each)) for q, each in self.variants.items()}
+
+    @property
+    def points(self) -> Decimal:
+        """Of each question."""
+        return self.settings.points
 
     @property
     def most(self) -> Decimal:
         """Points for a perfect paper."""
         return self._counts(Decimal(0))[1]
 
-    def earned(self, question: str, chosen: Set[str]) -> Decimal:
-        """The points of one answer: for exactly the key, or what was ruled."""
-        right = self.rulings.right(question, chosen, self.key[question])
-        return POINTS if right else Decimal(0)
+    def asked(self, question: str, student: str) -> Question:
+        """The variant of a question that a student has."""
+        variants = self.variants[question]
+        if len(variants) == 1:
+            return variants[0]
+        name = self.released.drawn_as.get(student, student)
+        return variants[which_variant(self.released.number, name, question, len(variants))]
+
+    def key_of(self, student: str) -> dict[str, frozenset[str]]:
+        """Question id -> the correct options of those that a student has."""
+        return {question: self.asked(question, student).key for question in self.questions}
+
+    def earned(self, question: str, chosen: Set[str], student: str) -> Decimal:
+        """The points of one answer of a student: for exactly the key, or what was ruled."""
+        asked = self.asked(question, student)
+        right = self.rulings.right(question, chosen, asked.key, asked.ids)
+        return self.points if right else Decimal(0)
 
     def score(self, points: Iterable[Decimal]) -> Decimal:
         """What counts of the points of all questions."""
         return self._counts(sum(points, Decimal(0)))[0]
 
     def _counts(self, score: Decimal) -> tuple[Decimal, Decimal]:
-        return self.rulings.counts(score, POINTS * len(self.questions), POINTS)
+        return self.rulings.counts(score, self.points * len(self.questions), self.points)
 
     def public(self, due: str = "", home: str = "") -> Questions:
-        """What students may see; `due` and `home` as in `Questions`."""
+        """What students may see, all variants; `due` and `home` as in `Questions`."""
         return Questions(
-            name=NAME,
-            title=TITLE,
-            points=str(POINTS),
+            name=self.settings.name,
+            title=self.settings.title,
+            points=str(self.points),
             due=due,
             home=home,
+            note=self.settings.due_note,
+            language=self.settings.language,
+            number=self.released.number,
             sections={s.section: s.title for s in self.sections},
-            questions=tuple(q.public(s.section) for s in self.sections for q in s.questions),
+            questions=tuple(self._public(q, s.section) for s in self.sections for q in s.questions),
         )
 
-    def check(self) -> list[str]:
-        """What is unfair about the quiz, a line each; nothing if it is in order."""
-        return [*self._proportions(), *self._form_gives_it_away()]
+    def paper_of(self, student: str) -> Questions:
+        """What a student sees."""
+        return self.public().drawn_for(self.released.drawn_as.get(student, student))
 
-    def _proportions(self) -> list[str]:
-        wrong = []
+    def _public(self, question: Question, section: str) -> PublicQuestion:
+        variants = tuple(each.public() for each in self.variants[question.id])
+        (stem, options), several = (variants[0].stem, variants[0].options), variants
+        if len(variants) > 1:
+            stem, options = "", ()
+        else:
+            several = ()
+        topic, see = question.topic, question.see
+        return PublicQuestion(question.id, section, stem, options, topic, see, several)
+
+    def check(self) -> list[str]:
+        """What is wrong or unfair about the quiz, a line each; nothing if it is in order."""
+        fixed = [q for q in self.questions.values() if q.id not in self.generators]
+        return [
+            *self._proportions(),
+            *self._draws(),
+            *fairness.given_away(fixed),
+            *(line for q in self.generators for line in self._generated(q)),
+        ]
+
+    def hints(self) -> list[str]:
+        """What it could do better, a line each."""
+        return fairness.hints([each[0] for each in self.variants.values()])
+
+    def _proportions(self) -> Iterator[str]:
         found = Counter({s.section: len(s.questions) for s in self.sections})
-        for section in {**PROPORTIONS, **found}:
-            n, right = found[section], PROPORTIONS.get(section, 0)
-            if n != right:
-                wrong.append(f"section {section} has {n} questions, not {right}")
+        for section in {**self.settings.sections, **found}:
+            n, right = found[section], self.settings.sections.get(section)
+            if right is None:
+                yield f"section {section} is not among those of quiz.yaml: add `{section}: {n}`"
+            elif not n:
+                yield f"section {section} of quiz.yaml is in no file: write `section: {section}`"
+            elif n != right:
+                yield f"section {section} has {n} questions, not {right}: change it, or quiz.yaml"
         for twice in (q for q, n in Counter(self._ids).items() if n > 1):
-            wrong.append(f"{twice}: the id is used twice")
+            yield f"{twice}: the id is used twice"
         for each in self.sections:
             for q in each.questions:
                 if not q.id.startswith(f"{each.section}-"):
-                    wrong.append(f"{q.id}: its id should begin with {each.section}-")
-        several = sum(len(q.key) > 1 for q in self.questions.values())
-        every = sum(len(q.key) == len(q.options) for q in self.questions.values())
-        if several < SEVERAL:
-            wrong.append(f"{several} questions have several correct options, not {SEVERAL} or more")
-        if every < EVERY:
-            wrong.append(f"{every} questions have only correct options, not {EVERY} or more")
-        return wrong
+                    yield f"{q.id}: its id should begin with {each.section}-"
 
-    def _form_gives_it_away(self) -> list[str]:
-        """A rule that looks at no word's meaning must not do better than chance would."""
-        wrong = []
-        mixed = [q for q in self.questions.values() if len(q.key) < len(q.options)]
-        options = [o for q in self.questions.values() for o in q.options]
-        share = sum(o.correct for o in options) / max(len(options), 1)
-        for letter in sorted({o.id for o in options}):
-            mine = [o.correct for o in options if o.id == letter]
-            if _unlikely(sum(mine), len(mine), share):
-                wrong.append(
-                    f"{sum(mine)} of {len(mine)} options {letter!r} are correct, where "
-                    f"{share:.0%} of all are: move some"
-                )
-        rules = {
-            "longest": lambda q: max(q.options, key=lambda o: len(o.text)),
-            "shortest": lambda q: min(q.options, key=lambda o: len(o.text)),
-        }
-        chance = sum(len(q.key) / len(q.options) for q in mixed) / max(len(mixed), 1)
-        for rule, pick in rules.items():
-            hits = sum(pick(q).correct for q in mixed)
-            if _unlikely(hits, len(mixed), chance):
-                wrong.append(
-                    f"the {rule} option is correct in {hits} of {len(mixed)} questions, where "
-                    f"chance would give {chance * len(mixed):.0f}: reword some"
-                )
-        counts = Counter(len(q.options) for q in self.questions.values())
-        for n, times in counts.items():
-            if times == len(self.questions) > 1:
-                wrong.append(f"every question has {n} options: vary their number")
-        sizes = Counter(len(q.key) for q in self.questions.values())
-        size, times = max(sizes.items(), key=lambda item: item[1], default=(0, 0))
-        if times > 0.6 * len(self.questions):
-            wrong.append(f"{times} of {len(self.questions)} questions have {size} correct options")
-        return wrong
+    def _draws(self) -> Iterator[str]:
+        for question in self.questions.values():
+            for line in question.wrong_draws[:1]:
+                tried = (question.model_copy(update={"draw": d}) for d in range(1000))
+                good = next((q.draw for q in tried if not q.wrong_draws), None)
+                cure = "change show, or add options" if good is None else f"write `draw: {good}`"
+                yield f"{question.id}: {line}: {cure}"
+
+    def _generated(self, question: str) -> Iterator[str]:
+        """The same of hundreds of variants of a question."""
+        made = []
+        for seed in range(TRIED):
+            try:
+                made.append(variant(self.generators[question](seed), seed))
+            except BankError as error:
+                yield from str(error).splitlines()
+                return
+        papers = self.variants[question]
+        if len({(v.stem, *(o.text for o in v.options)) for v in papers}) < len(papers):
+            yield f"{question}: two of its variants are the same: make more of the seed"
+        for line in fairness.given_away(made, margin=0.15):
+            yield f"{question}, {TRIED} variants of it: {line}"
 
 
-def bank_of(course: Path) -> Bank:
-    """The bank of a course: its own, in its folder's bank/; ours where it has none."""
-    own = course / "bank"
-    found = load(own if own.exists() else FOLDER)
-    rulings = Rulings.read(course)
-    for question in {*rulings.accepted, *rulings.full, *rulings.void} - found.key.keys():
+def variant(question: Question, i: int) -> Question:
+    """A generated question as variant `i`: the ids of its options are no other variant's."""
+    options = tuple(o.model_copy(update={"id": f"{o.id}{i}"}) for o in question.options)
+    return question.model_copy(update={"options": options})
+
+
+def _seed(secret: str, question: str, i: int) -> int:
+    """Of the secret, so that nobody who has generated.py can make the key from it."""
+    return int.from_bytes(sha256(f"{secret}\n{question}\n{i}".encode()).digest()[:6])
+
+
+def bank_of(quiz: Path) -> Bank:
+    """The bank of a quiz: its own, in its folder's bank/; ours where it has none."""
+    rulings, released = Rulings.read(quiz), Released.read(quiz)
+    found = load(bank_folder(quiz)).ruled(rulings, released)
+    for question in {*rulings.accepted, *rulings.full, *rulings.void} - found.questions.keys():
         raise BankError(f"rulings.json rules on {question}, which the bank has not: take it out")
-    return Bank(found.sections, rulings)
+    return found
 
 
 def load(folder: Path = FOLDER) -> Bank:
@@ -256,43 +229,69 @@ def load(folder: Path = FOLDER) -> Bank:
     Raises:
         BankError: a file is not what it should be.
     """
-    files = sorted(folder.glob("*.yaml"))
+    files = sorted(f for f in folder.glob("*.*") if f.suffix.lower() in (".yaml", ".yml"))
     if not files:
         raise BankError(f"{folder} has no *.yaml: put the question bank there")
+    if code := [folder / GENERATED] if (folder / GENERATED).exists() else []:
+        files += code
     return _read(tuple((file, file.stat().st_mtime_ns) for file in files))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)
 def _read(files: tuple[tuple[Path, int], ...]) -> Bank:
     """The bank in these files, read again when one of them has changed."""
-    sections, wrong = [], []
-    for file, _ in files:
+    parts: list[Part] = []
+    wrong: list[str] = []
+    folder, written = files[0][0].parent, [file for file, _ in files if file.name != GENERATED]
+    for file in written:
         try:
-            sections.append(Section.model_validate(yaml.safe_load(file.read_text("utf-8"))))
-        except ValidationError as error:
-            wrong += [_line(file, e) for e in error.errors()]
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            wrong.append(f"{file.name}: is no YAML: {' '.join(str(error).split())}")
+            parts.append(read(file, Settings if file.name in SETTINGS else Section))
+        except BankError as error:
+            wrong += str(error).splitlines()
+    if not any(file.name in SETTINGS for file in written):
+        wrong.insert(0, f"{folder} has no quiz.yaml: it says name, title, points and sections")
+    settings = [part for part in parts if isinstance(part, Settings)]
+    sections = [part for part in parts if isinstance(part, Section)]
+    if len(settings) > 1:
+        wrong.append(f"{folder} has quiz.yaml and quiz.yml: take one away")
+    for twice, n in Counter(s.section for s in sections).items():
+        if n > 1:
+            wrong.append(f"section {twice} is in {n} files: put its questions into one")
     if wrong:
         raise BankError("\n".join(wrong))
-    return Bank(sections)
+    made = [q for s in sections for q in s.questions if q.generate]
+    return Bank(settings[0], sections, _generators(folder / GENERATED, made) if made else {})
 
 
-def _line(file: Path, error: Any) -> str:
-    """Where and what, in a line: `ewc.yaml, question 2, option 3, why: …`."""
-    names = {"questions": "question", "options": "option"}
-    place: list[str] = []
-    for step in error["loc"]:
-        if isinstance(step, int) and place:
-            place[-1] = f"{names.get(place[-1], place[-1])} {step + 1}"
-        else:
-            place.append(str(step))
-    message = error["msg"].removeprefix("Value error, ")
-    return f"{', '.join([file.name, *place])}: {message}"
+def _generators(file: Path, questions: list[Question]) -> dict[str, Generator]:
+    """Question id -> what makes it: the instructor's own code, run on the instructor's side."""
+    if not file.exists():
+        raise BankError(f"{questions[0].id}: it is generated, and {file} is not there: write it")
+    spec = importlib.util.spec_from_file_location(f"{file.parent.name}_generated", file)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BankError(f"{file.name}: {type(error).__name__}: {error}") from None
+    for q in questions:
+        if not callable(getattr(module, str(q.generate), None)):
+            raise BankError(f"{q.id}: {file.name} has no function {q.generate}: write it")
+    return {q.id: _generator(q, getattr(module, str(q.generate))) for q in questions}
 
 
-def _unlikely(hits: int, of: int, chance: float, level: float = 0.01) -> bool:
-    """Whether chance alone gives so many hits, or so few, less than once in a hundred times."""
-    from scipy.special import bdtr, bdtrc  # the binomial distribution: up to, and above
+def _generator(question: Question, function: Callable[[int], dict]) -> Generator:
+    fields = {"id": question.id, "topic": question.topic, "see": question.see}
 
-    return bool(of) and min(bdtr(hits, of, chance), bdtrc(hits - 1, of, chance)) < level / 2
+    def make(seed: int) -> Question:
+        where = f"{GENERATED}, {question.generate}({seed})"
+        try:
+            made = function(seed)
+            lettered = [{"id": a} | dict(o) for a, o in zip(LETTERS, made["options"], strict=False)]
+            raw = dict(made) | {"options": lettered} | fields
+        except Exception as error:  # of whatever is wrong with it
+            raise BankError(f"{where}: {type(error).__name__}: {error}") from None
+        return validated(Question, raw, where)
+
+    return make

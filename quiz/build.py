@@ -13,20 +13,21 @@ from nbformat import NotebookNode
 from cl_helpers.answers.sheet import Questions
 from cl_helpers.files import replacing
 
-from .bank import ASSIGNMENT, POINTS, Bank
+from .bank import Bank
+from .places import course_of
 
 _INTRODUCTION = """\
 # {title}
 
 {n} questions, {points} points each. **A question earns its points when *all* the correct options
-and no other are ticked.** One to all of the options may be correct.{due}
+and no other are ticked.** One to all of the options may be correct.{due}{own}
 
 Every tick is saved at once, in `answers.json` beside this notebook. Close it, restart it, come back
 tomorrow, or take the folder to another machine: run the cell below again and go on. Nothing here
 knows the correct answers, so nothing can tell you before the deadline whether yours are.
 
-No mouse, no page? `quiz.show("ewc-1")` prints a question, `quiz.answer("ewc-1", "a", "c")` answers
-it. Many questions can be settled by running a few lines of `cl_helpers`: add cells and try.
+No mouse, no page? `quiz.show("{first}")` prints a question, `quiz.answer("{first}", {options})`
+answers it. Many questions can be settled by running a few lines of `cl_helpers`: add cells and try.
 """
 
 _QUIZ = """\
@@ -34,6 +35,11 @@ import cl_helpers as cl
 
 quiz = cl.widgets.Quiz()
 quiz"""
+
+_OWN = """
+
+**Your paper is your own**: several questions have other numbers or other options than your
+neighbour's. Which, follows from your account: handed in by another it counts for nothing."""
 
 _HAND_IN = """\
 ## Hand in
@@ -53,20 +59,26 @@ nothing to do here.
 
 def source_notebook(bank: Bank, due: str = "") -> NotebookNode:
     """What nbgrader generates the assignment from."""
+    everybodys = [v[0] for v in bank.variants.values() if len(v) == 1]
+    first = [*everybodys, *(v[0] for v in bank.variants.values())][0]
+    note = f" {bank.settings.due_note}" if bank.settings.due_note else ""
     text = _INTRODUCTION.format(
-        title=bank.public().title,
+        title=bank.settings.title,
         n=len(bank.questions),
-        points=POINTS,
-        due=f" **Due {due}.**" if due else "",
+        points=bank.points,
+        due=(f" **Due {due}.**" if due else "") + note,
+        own=_OWN if bank.public().varies else "",
+        first=first.id,
+        options=", ".join(f'"{option.id}"' for option in first.options[:3:2]),
     )
     cells = [
         _locked("markdown", "introduction", text),
         _locked("code", "quiz", _QUIZ),
-        _locked("markdown", "hand-in", _HAND_IN.format(assignment=ASSIGNMENT)),
+        _locked("markdown", "hand-in", _HAND_IN.format(assignment=bank.settings.assignment)),
         _locked("code", "receipt", "quiz.receipt()"),
         _locked("markdown", "grader", _GRADER),
         *(
-            _locked("code", question, f'quiz.check("{question}")', points=float(POINTS))
+            _locked("code", question, f'quiz.check("{question}")', points=float(bank.points))
             for question in bank.questions
         ),
     ]
@@ -74,15 +86,16 @@ def source_notebook(bank: Bank, due: str = "") -> NotebookNode:
     return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
-def build(bank: Bank, course: Path, due: str = "", home: str = "") -> Path:
-    """Write source/quiz/ of a course; its folder. `due` and `home` are as in `Questions`.
+def build(bank: Bank, quiz: Path, due: str = "", home: str = "") -> Path:
+    """Write a quiz's folder in source/ of its course. `due` and `home` are as in `Questions`.
 
     Raises:
         ValueError: a file is in the way, or other questions have been given out.
     """
-    folder, public = course / "source" / ASSIGNMENT, bank.public(due, home)
+    course, name = course_of(quiz), bank.settings.assignment
+    folder, public = course / "source" / name, bank.public(due, home)
     folder.mkdir(parents=True, exist_ok=True)
-    out = course / "release" / ASSIGNMENT / "questions.json"
+    out = course / "release" / name / "questions.json"
     if out.exists() and not _same_ids(Questions.read(out), public):
         raise ValueError(
             f"students may be answering {out}: words, reasons and the key may still change, but no "
@@ -90,7 +103,7 @@ def build(bank: Bank, course: Path, due: str = "", home: str = "") -> Path:
             f"nothing; if nobody has it yet, delete {out.parent} first"
         )
     files = {
-        f"{ASSIGNMENT}.ipynb": nbformat.writes(source_notebook(bank, due)) + "\n",
+        f"{name}.ipynb": nbformat.writes(source_notebook(bank, due)) + "\n",
         "questions.json": public.to_json(),
     }
     for name, text in files.items():
@@ -106,10 +119,22 @@ def _same_ids(before: Questions, now: Questions) -> bool:
     """Whether every id still means what it did. Words may be corrected, but not change places."""
     if before.version != now.version:
         return False
-    was = {(q.id, o.text): o.id for q in before.questions for o in q.options}
-    stays = all(was.get((q.id, o.text), o.id) == o.id for q in now.questions for o in q.options)
+    was, is_ = _texts(before), _texts(now)
+    stays = all(was.get(place, option) == option for place, option in is_.items())
     # A question of which no option is as it was is another one, of another bank.
-    return stays and all(any((q.id, o.text) in was for o in q.options) for q in now.questions)
+    return stays and {place[:2] for place in is_} == {
+        place[:2] for place in is_.keys() & was.keys()
+    }
+
+
+def _texts(questions: Questions) -> dict[tuple[str, int, str], str]:
+    """Question, its variant, an option's text -> the option's id."""
+    return {
+        (q.id, i, option.text): option.id
+        for q in questions.questions
+        for i, options in enumerate([v.options for v in q.variants] or [q.options])
+        for option in options
+    }
 
 
 def _locked(kind: str, name: str, source: str, points: float | None = None) -> NotebookNode:

@@ -23,9 +23,10 @@ from traitlets.config import Config
 
 from cl_helpers.answers.sheet import receipt
 
-from .bank import ASSIGNMENT, HOME, Bank, bank_of
+from .bank import Bank, bank_of
 from .export import grades, marks_of
 from .grading import Paper, exact
+from .places import HOME, assignment_of, course_of, handed_in
 from .privacy import keep_private
 from .released import Released
 from .roster import Pupil, Roster
@@ -60,11 +61,12 @@ def new_course(folder: Path, name: str) -> Path:
 
 
 def nbgrader(folder: Path, *arguments: str, **env: str) -> None:
-    """Run an nbgrader command in `folder`, as one would in a shell.
+    """Run an nbgrader command in the course of `folder`, as one would in a shell.
 
     Raises:
         ValueError: it failed; what it said is in the message.
     """
+    folder = course_of(folder)
     venv = Path(sys.executable).parent  # where `alembic` is, which nbgrader calls
     env = os.environ | {"PATH": f"{venv}{os.pathsep}{os.environ.get('PATH', '')}"} | env
     command = [sys.executable, "-m", "nbgrader", *arguments]
@@ -88,7 +90,7 @@ def gradebook(folder: Path) -> Iterator[Gradebook]:
     Raises:
         ValueError: there is none.
     """
-    file = folder / "gradebook.db"
+    file = course_of(folder) / "gradebook.db"
     if not file.exists():
         raise ValueError(f"{file} is not there: run `python -m quiz release` first")
     with Gradebook(f"sqlite:///{file.resolve()}") as book:
@@ -109,10 +111,11 @@ def set_deadline(folder: Path, due: datetime | None) -> None:
             "handed in later counts for nothing, whatever the deadline"
         )
     with gradebook(folder) as book:
-        own = {s.student.id: s.duedate for s in _extended(book)}
-        book.update_or_create_assignment(ASSIGNMENT, duedate=utc)
+        name = assignment_of(folder)
+        own = {s.student.id: s.duedate for s in _extended(book, name)}
+        book.update_or_create_assignment(name, duedate=utc)
         for student, until in own.items():  # nbgrader keeps the difference, people a date
-            _set_extension(book, student, until)
+            _set_extension(book, name, student, until)
     replace(released, no_deadline=due is None).save(folder)
 
 
@@ -129,46 +132,56 @@ def extend(folder: Path, student: str, until: datetime) -> None:
             f"{student} hands in later counts for nothing"
         )
     with gradebook(folder) as book:
-        known = Roster.read(folder).students
+        known, name = Roster.read(course_of(folder)).students, assignment_of(folder)
         if known and student not in known:
             near = ", ".join(get_close_matches(student, known)) or "nobody is called like it"
             raise ValueError(f"{student!r} is not among the {len(known)} of the roster: {near}")
-        due = book.find_assignment(ASSIGNMENT).duedate
+        due = book.find_assignment(name).duedate
         if due is None or utc < due:
             raise ValueError(
                 f"{until:%Y-%m-%d %H:%M} is no extension: the deadline is "
                 + (f"{due:%Y-%m-%d %H:%M} UTC" if due else "not set")
             )
         book.update_or_create_student(student)
-        _set_extension(book, student, utc)
+        _set_extension(book, name, student, utc)
+
+
+def drawn_as(folder: Path, student: str, name: str) -> None:
+    """Grade a student's answers as those to the paper that was drawn for `name`."""
+    released = Released.read(folder)
+    drawn = {**released.drawn_as, student: name}
+    if name == student:
+        del drawn[student]
+    replace(released, drawn_as=drawn).save(folder)
 
 
 def extensions(folder: Path) -> dict[str, datetime]:
     """Student -> a deadline of one's own, in this machine's zone."""
     with gradebook(folder) as book:
-        found = {s.student.id: s.duedate for s in _extended(book)}
+        found = {s.student.id: s.duedate for s in _extended(book, assignment_of(folder))}
     return {student: due.replace(tzinfo=UTC).astimezone() for student, due in found.items()}
 
 
-def _extended(book: Gradebook) -> list[SubmittedAssignment]:
+def _extended(book: Gradebook, assignment: str) -> list[SubmittedAssignment]:
     """Submissions with an extension, which means something if there is a deadline."""
-    submissions = book.assignment_submissions(ASSIGNMENT)
+    submissions = book.assignment_submissions(assignment)
     return [s for s in submissions if s.extension and s.assignment.duedate]
 
 
-def _set_extension(book: Gradebook, student: str, until: datetime) -> None:
-    due = book.find_assignment(ASSIGNMENT).duedate
-    submission = book.update_or_create_submission(ASSIGNMENT, student)
+def _set_extension(book: Gradebook, assignment: str, student: str, until: datetime) -> None:
+    due = book.find_assignment(assignment).duedate
+    submission = book.update_or_create_submission(assignment, student)
     submission.extension = until - due if due and until > due else None
     book.db.commit()
 
 
 def last_deadline(folder: Path) -> datetime | None:
     """What was set last, in this machine's zone."""
-    if not (folder / "gradebook.db").exists():
+    if not (course_of(folder) / "gradebook.db").exists():
         return None
     with gradebook(folder) as book:
-        due = next((a.duedate for a in book.assignments if a.name == ASSIGNMENT), None)
+        name = assignment_of(folder)
+        due = next((a.duedate for a in book.assignments if a.name == name), None)
     return due and due.replace(tzinfo=UTC).astimezone()
 
 
@@ -183,6 +196,7 @@ def settings(folder: Path) -> tuple[Config, Path]:
     Raises:
         ValueError: `folder` is no course.
     """
+    folder = course_of(folder)
     if not (folder / "nbgrader_config.py").exists():
         raise ValueError(f"{folder} is no course: begin one with `python -m quiz course FOLDER`")
     app = NbGrader()
@@ -203,13 +217,15 @@ def papers(folder: Path, bank: Bank) -> list[Paper]:
 
     Where the gradebook has other points than the answers earn, the problems say so.
     """
-    questions, key_out = bank.public(), Released.read(folder).feedback
+    key_out, name = Released.read(folder).feedback, bank.settings.assignment
     with gradebook(folder) as book:
-        known = {s.student.id: s for s in book.assignment_submissions(ASSIGNMENT)}
-        booked = {g.student: g.score for g in grades(book, ASSIGNMENT, bank.rulings)}
+        known = {s.student.id: s for s in book.assignment_submissions(name)}
+        booked = {g.student: g.score for g in grades(book, name, bank.rulings, bank.points)}
         found = []
-        for each in sorted(folder.glob(f"submitted/*/{ASSIGNMENT}")):
-            student, reading = each.parent.name, read_submission(each, questions, key_out)
+        for each in handed_in(folder):
+            student = each.parent.name
+            questions = bank.paper_of(student)
+            reading = read_submission(each, questions, key_out)
             submission = known.get(student)
             paper = Paper(
                 student=student,
@@ -253,40 +269,41 @@ def alone(folder: Path) -> Iterator[None]:
         ValueError: another is at work.
     """
     try:
-        with FileLock(folder / ".grading.lock", timeout=0):
+        with FileLock(course_of(folder) / ".grading.lock", timeout=0):
             yield
     except Timeout:
         raise ValueError(
-            f"another command is grading in {folder}: wait until it has ended"
+            f"another command is grading in {course_of(folder)}: wait until it has ended"
         ) from None
 
 
 def take_roster(folder: Path, pupils: Sequence[Pupil]) -> None:
     """Make `pupils` those who take the course."""
-    Roster.of(pupils).save(folder)
-    if (folder / "gradebook.db").exists():
+    Roster.of(pupils).save(course_of(folder))
+    if (course_of(folder) / "gradebook.db").exists():
         book_roster(folder)
 
 
 def book_roster(folder: Path) -> None:
     """Make all of the roster known to the gradebook, by their names."""
     with gradebook(folder) as book:
-        for pupil in Roster.read(folder).students.values():
+        for pupil in Roster.read(course_of(folder)).students.values():
             known = {k: v for k, v in asdict(pupil).items() if k != "student" and v}
             book.update_or_create_student(pupil.student, **known)
 
 
 def strangers(folder: Path) -> list[str]:
     """Who has handed in and is not on the roster."""
-    roster = Roster.read(folder)
-    handed_in = sorted(path.parent.name for path in folder.glob(f"submitted/*/{ASSIGNMENT}"))
-    return [student for student in handed_in if not roster.knows(student)]
+    roster = Roster.read(course_of(folder))
+    students = [path.parent.name for path in handed_in(folder)]
+    return [student for student in students if not roster.knows(student)]
 
 
 def missing(folder: Path) -> list[str]:
     """Who is on the roster and has handed in nothing."""
-    there = {path.parent.name for path in folder.glob(f"submitted/*/{ASSIGNMENT}")}
-    return [student for student in Roster.read(folder).students if student not in there]
+    there = {path.parent.name for path in handed_in(folder)}
+    students = Roster.read(course_of(folder)).students
+    return [student for student in students if student not in there]
 
 
 def scores(folder: Path) -> dict[str, dict[str, Decimal]]:
@@ -294,14 +311,16 @@ def scores(folder: Path) -> dict[str, dict[str, Decimal]]:
     with gradebook(folder) as book:
         return {
             s.student.id: {g.name: exact(g.score) for n in s.notebooks for g in n.grades}
-            for s in book.assignment_submissions(ASSIGNMENT)
+            for s in book.assignment_submissions(assignment_of(folder))
         }
 
 
 def totals(folder: Path) -> dict[str, Decimal]:
     """Student -> points that count: after the late policy, a grader's changes included."""
+    bank = bank_of(folder)
+    name, rulings, points = bank.settings.assignment, bank.rulings, bank.points
     with gradebook(folder) as book:
-        return {g.student: g.score for g in grades(book, ASSIGNMENT, Rulings.read(folder))}
+        return {g.student: g.score for g in grades(book, name, rulings, points)}
 
 
 def remember_key(folder: Path, bank: Bank) -> None:
@@ -328,7 +347,8 @@ def preview(folder: Path, bank: Bank) -> list[dict]:
     """Say who would have other points by `bank` and its rulings, and how many; change nothing."""
     was = totals(folder)
     with gradebook(folder) as book:
-        known = {s.student.id: s for s in book.assignment_submissions(ASSIGNMENT)}
+        submissions = book.assignment_submissions(bank.settings.assignment)
+        known = {s.student.id: s for s in submissions}
         new = {
             paper.student: _expected(paper, known[paper.student], bank)
             for paper in papers(folder, bank)
@@ -355,7 +375,7 @@ def regrade(folder: Path, reason: str, rulings: Rulings | None = None) -> list[d
     remember_key(folder, bank_of(folder))
     changes = []
     try:
-        nbgrader(folder, "autograde", ASSIGNMENT, "--force")
+        nbgrader(folder, "autograde", assignment_of(folder), "--force")
     finally:  # if one fails, the others have changed all the same
         after, new = scores(folder), totals(folder)
         now = datetime.now(UTC).isoformat(timespec="seconds")

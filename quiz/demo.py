@@ -14,8 +14,9 @@ from pathlib import Path
 from cl_helpers.answers.sheet import FILE, AnswerSheet, Questions
 
 from . import bank as banks
-from .build import ASSIGNMENT, build
+from .build import build
 from .course import nbgrader, new_course, set_deadline
+from .released import Released
 
 COURSE = "continual-learning"
 
@@ -26,16 +27,18 @@ def make_course(folder: Path, say: Callable[[str], None]) -> None:
     Raises:
         ValueError: there is a course in the folder already.
     """
-    bank, exchange = banks.load(), folder.resolve() / "exchange"
+    exchange = folder.resolve() / "exchange"
     new_course(folder, COURSE)
+    Released.begun(folder)
+    bank = banks.bank_of(folder)
     with (folder / "nbgrader_config.py").open("a") as config:
         config.write(f"c.Exchange.root = {str(exchange)!r}\n")
         config.write("c.ExchangeCollect.check_owner = False  # here one user plays everybody\n")
     say("The instructor releases the quiz.")
     build(bank, folder)
-    nbgrader(folder, "generate_assignment", ASSIGNMENT)
+    nbgrader(folder, "generate_assignment", "quiz")
     set_deadline(folder, datetime.now(UTC) + timedelta(hours=1))
-    nbgrader(folder, "release_assignment", ASSIGNMENT)
+    nbgrader(folder, "release_assignment", "quiz")
 
     alice, bob, carol = (Student(name, folder / "students" / name, exchange) for name in NAMES)
     for student, known in zip((alice, bob, carol), (15, 19, 22), strict=True):
@@ -65,21 +68,22 @@ class Student:
         folder.mkdir(parents=True)
         config = f"c.CourseDirectory.course_id = {COURSE!r}\nc.Exchange.root = {str(exchange)!r}\n"
         (folder / "nbgrader_config.py").write_text(f"c = get_config()\n{config}")
-        self.nbgrader("fetch_assignment", ASSIGNMENT)
-        self.answers = folder / ASSIGNMENT / FILE
+        self.nbgrader("fetch_assignment", "quiz")
+        self.answers = folder / "quiz" / FILE
 
     def answer(self, bank: banks.Bank, known: int) -> None:
         """Answer everything: so many as the key has it, the others with one option wrong."""
         questions = Questions.read(self.answers.with_name("questions.json"))
         sheet, draw = AnswerSheet(self.answers, questions, self.name), random.Random(self.name)
-        order = draw.sample(list(bank.key), len(bank.key))
+        key = bank.key_of(self.name)
+        order = draw.sample(list(key), len(key))
         for i, question in enumerate(order):
-            slip = draw.choice(questions.options[question])
-            wrong = bank.key[question] ^ {slip} or set(questions.options[question])
-            sheet.choose(question, bank.key[question] if i < known else wrong)
+            slip = draw.choice(sheet.questions.options[question])
+            wrong = key[question] ^ {slip} or set(sheet.questions.options[question])
+            sheet.choose(question, key[question] if i < known else wrong)
 
     def hand_in(self) -> None:
-        self.nbgrader("submit", ASSIGNMENT, f"--student={self.name}")
+        self.nbgrader("submit", "quiz", f"--student={self.name}")
 
     def nbgrader(self, *command: str) -> None:
         nbgrader(self.folder, *command, JUPYTER_DATA_DIR=str(self.folder / "jupyter"))

@@ -17,26 +17,27 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from .autograde import GradeAnswers
-from .bank import ASSIGNMENT, FOLDER
+from .places import FOLDER, assignment_of, bank_folder, course_of
 from .privacy import can_be_reached, is_shared, openings, owner
 
 LARGEST_SKEW = 5  # seconds between this machine's clock and that of the exchange's disk
 
 
-def faults(course: Path, config: Any, exchange: Path) -> list[str]:
+def faults(quiz: Path, config: Any, exchange: Path) -> list[str]:
     """What lets others read, replace or forge something, a line each; the worst first.
 
     Args:
-        course: its folder.
+        quiz: its folder.
         config: nbgrader's settings as its commands see them there.
         exchange: the folder that nbgrader exchanges files in.
     """
+    course = course_of(quiz)
     there = exchange / str(config.CourseDirectory.get("course_id", ""))
     return [
         *openings(course),
         *_ways_to(course),
         *_settings(course, config),
-        *_places(there, is_shared(course)),
+        *_places(there, assignment_of(quiz), is_shared(course)),
         *_clock(exchange),
     ]
 
@@ -46,10 +47,10 @@ def warnings(exchange: Path) -> list[str]:
     return [*_root(exchange)]
 
 
-def notes(course: Path, config: Any) -> list[str]:
+def notes(quiz: Path, config: Any) -> list[str]:
     """What somebody has chosen and should know of."""
-    told, status = [], course.stat()
-    if not (course / "bank").exists():
+    told, status = [], course_of(quiz).stat()
+    if bank_folder(quiz) == FOLDER:
         told.append(f"the questions are those of {FOLDER}: public, with their key")
     if status.st_mode & stat.S_ISGID:
         group = grp.getgrgid(status.st_gid)
@@ -61,9 +62,10 @@ def notes(course: Path, config: Any) -> list[str]:
     return told
 
 
-def changed(course: Path, there: Path) -> list[str]:
+def changed(quiz: Path, there: Path) -> list[str]:
     """What is not what was released, of what students fetch; `there` is the course's exchange."""
-    out, ours = there / "outbound" / ASSIGNMENT, course / "release" / ASSIGNMENT
+    name = assignment_of(quiz)
+    out, ours = there / "outbound" / name, course_of(quiz) / "release" / name
     here, given = _files(ours), _files(out)
     return [
         f"{out / name} is not what was released: `python -m quiz release` again"
@@ -117,14 +119,14 @@ def _root(exchange: Path) -> Iterator[str]:
     yield from _ways_to(exchange)
 
 
-def _places(there: Path, shared: bool) -> Iterator[str]:
+def _places(there: Path, name: str, shared: bool) -> Iterator[str]:
     """The course's folders in the exchange, once it is released."""
     if not there.is_dir():
         return
     mine, writers = os.geteuid(), stat.S_IWOTH if shared else stat.S_IWGRP | stat.S_IWOTH
     if mine and there.stat().st_uid != mine and not shared:
         yield f"{there} belongs to {owner(there)}: choose another course_id"
-    for folder in (there, there / "outbound", there / "outbound" / ASSIGNMENT, there / "feedback"):
+    for folder in (there, there / "outbound", there / "outbound" / name, there / "feedback"):
         if folder.is_dir() and folder.stat().st_mode & writers:
             yield f"others can change {folder}: chmod go-w {quote(str(folder))}"
     for folder in (there / "inbound", there / "feedback"):

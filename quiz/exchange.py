@@ -26,12 +26,14 @@ from nbgrader.exchange.default import (
 )
 from traitlets import Bool, Integer
 
-from .bank import ASSIGNMENT, BankError, bank_of
+from .bank import bank_of
 from .course import remember_key
 from .doctor import faults, warnings
+from .places import quizzes_of
 from .privacy import keep_private, owner
+from .questions import BankError
 from .released import Released
-from .submissions import NOTEBOOK, parsed, secret_of, secrets_of, take, tidy, time_of
+from .submissions import parsed, secret_of, secrets_of, take, tidy, time_of
 
 LEFT_OUT = "left_out.txt"  # what `collect` could not take for anybody's, and why
 
@@ -70,10 +72,11 @@ class Collect(ExchangeCollect):
         if not Path(self.inbound_path).is_dir():
             self.fail(f"Course not found: {self.inbound_path}")
         _one_assignment(self)
-        if self.coursedir.assignment_id != ASSIGNMENT:
+        quiz = _quiz(self)
+        if not quiz:
             super().init_src()
             return
-        self._released = _opened(self)
+        self._quiz, self._released = quiz, _opened(self, quiz)
         self._left_out: list[str] = []
         by_student: dict[str, list[Record]] = defaultdict(list)
         for path in sorted(Path(self.inbound_path).iterdir()):
@@ -87,33 +90,34 @@ class Collect(ExchangeCollect):
         ]
 
     def copy_files(self) -> None:
-        if self.coursedir.assignment_id != ASSIGNMENT:
+        name = self.coursedir.assignment_id
+        if not _quiz(self):
             super().copy_files()
             return
-        release = self.coursedir.format_path(self.coursedir.release_directory, ".", ASSIGNMENT)
-        released = (Path(release) / NOTEBOOK).read_bytes()
-        taken = secrets_of(Path(self.coursedir.root))
+        release = self.coursedir.format_path(self.coursedir.release_directory, ".", name)
+        notebook = f"{name}.ipynb"
+        released = (Path(release) / notebook).read_bytes()
+        taken = secrets_of(Path(self.coursedir.root), name)
         for record in sorted(self._chosen, key=lambda r: r.arrived):
             submitted = self.coursedir.submitted_directory
-            dest = Path(self.coursedir.format_path(submitted, record.student, ASSIGNMENT))
+            dest = Path(self.coursedir.format_path(submitted, record.student, name))
             collected = time_of(dest)
             if collected and not self._replaces(record, collected):
                 continue
             self.log.info("Collecting %s", record.student)
             fresh = dest.with_name(f".{dest.name}.fresh")
             shutil.rmtree(fresh, ignore_errors=True)
-            take(record.path, fresh, released, record.arrived, record.note, taken)
+            take(record.path, fresh, notebook, released, record.arrived, record.note, taken)
             if self._record(record.path) == record:  # it was not changed meanwhile
                 if dest.exists():  # put there by hand? then it is set aside
-                    tidy(Path(self.coursedir.root), [dest])
+                    tidy(self._quiz, [dest])
                 shutil.rmtree(dest, ignore_errors=True)
                 fresh.rename(dest)
                 taken[secret_of(dest)] = record.student
             else:
                 shutil.rmtree(fresh)
                 self._leave_out(record.path, "it was changed while it was collected")
-        left_out = Path(self.coursedir.root) / LEFT_OUT
-        left_out.write_text("".join(f"{line}\n" for line in self._left_out))
+        (self._quiz / LEFT_OUT).write_text("".join(f"{line}\n" for line in self._left_out))
 
     def _replaces(self, record: Record, collected: datetime) -> bool:
         """Whether it replaces what was collected before, which arrived at `collected`."""
@@ -125,7 +129,7 @@ class Collect(ExchangeCollect):
     def _record(self, path: Path) -> Record | None:
         """What a folder's name says, as far as it can be believed; None if it is none of ours."""
         student, assignment, stamp, *_ = [*path.name.rsplit("+", 3), "", "", ""]
-        if assignment != ASSIGNMENT:
+        if assignment != self.coursedir.assignment_id:
             return None
         claimed = parsed(stamp)
         try:
@@ -168,9 +172,9 @@ class Collect(ExchangeCollect):
         due = None
         with Gradebook(self.coursedir.db_url, self.coursedir.course_id) as gradebook:
             with suppress(MissingEntry):
-                due = gradebook.find_assignment(ASSIGNMENT).duedate
+                due = gradebook.find_assignment(self.coursedir.assignment_id).duedate
             with suppress(MissingEntry):
-                due = gradebook.find_submission(ASSIGNMENT, student).duedate
+                due = gradebook.find_submission(self.coursedir.assignment_id, student).duedate
         return self._released.counts_until(due)
 
 
@@ -187,23 +191,24 @@ class ReleaseAssignment(ExchangeReleaseAssignment):
     def init_src(self) -> None:
         _one_assignment(self)
         super().init_src()
-        if self.coursedir.assignment_id != ASSIGNMENT:
+        quiz = _quiz(self)
+        if not quiz:
             return
-        released, course = _opened(self), Path(self.coursedir.root)
+        released = _opened(self, quiz)
         if not (_deadlines(self) or released.no_deadline):
             self.fail(
                 'the quiz needs a deadline: `python -m quiz release --due "2026-12-18 23:59"`, '
                 "or --no-deadline, and then feedback is never handed out"
             )
         try:
-            wrong = bank_of(course).check()
+            wrong = bank_of(quiz).check()
         except BankError as error:
             wrong = str(error).splitlines()
         for line in warnings(Path(self.root)):
             self.log.warning(line)
-        for line in [*wrong, *faults(course, self.config, Path(self.root))]:
+        for line in [*wrong, *faults(quiz, self.config, Path(self.root))]:
             self.fail(line)
-        remember_key(course, bank_of(course))
+        remember_key(quiz, bank_of(quiz))
 
 
 class ReleaseFeedback(ExchangeReleaseFeedback):
@@ -212,13 +217,14 @@ class ReleaseFeedback(ExchangeReleaseFeedback):
     def init_src(self) -> None:
         _one_assignment(self)
         super().init_src()
-        if self.coursedir.assignment_id != ASSIGNMENT:
+        quiz = _quiz(self)
+        if not quiz:
             return
-        released = _opened(self)
+        released = _opened(self, quiz)
         if wrong := too_early(_deadlines(self), released):
             self.fail(wrong)
         if glob(f"{self.src_path}/*.html"):  # before the first page is there to be read
-            released.with_feedback().save(Path(self.coursedir.root))
+            released.with_feedback().save(quiz)
 
     def copy_files(self) -> None:
         super().copy_files()
@@ -243,31 +249,36 @@ def too_early(dues: list[datetime], released: Released) -> str | None:
     return None
 
 
-def deadlines(gradebook: Gradebook) -> list[datetime]:
-    """That of the quiz and those of students who have another, in UTC without a time zone."""
-    of_all = [a.duedate for a in gradebook.assignments if a.name == ASSIGNMENT and a.duedate]
-    own = [s.duedate for s in gradebook.assignment_submissions(ASSIGNMENT)] if of_all else []
+def deadlines(gradebook: Gradebook, assignment: str) -> list[datetime]:
+    """That of a quiz and those of students who have another, in UTC without a time zone."""
+    of_all = [a.duedate for a in gradebook.assignments if a.name == assignment and a.duedate]
+    own = [s.duedate for s in gradebook.assignment_submissions(assignment)] if of_all else []
     return of_all + own
 
 
 def _deadlines(exchange: Any) -> list[datetime]:
     with Gradebook(exchange.coursedir.db_url, exchange.coursedir.course_id) as gradebook:
-        return deadlines(gradebook)
+        return deadlines(gradebook, exchange.coursedir.assignment_id)
 
 
 def _one_assignment(exchange: Any) -> None:
-    """Refuse a pattern, "*", by which the quiz would go past its rules."""
+    """Refuse a pattern, "*", by which a quiz would go past its rules."""
     name = exchange.coursedir.assignment_id
-    if name != ASSIGNMENT and fnmatchcase(ASSIGNMENT, name):
-        exchange.fail(f"{name!r} stands for several assignments: name one, such as {ASSIGNMENT!r}")
+    for quiz in quizzes_of(Path(exchange.coursedir.root)):
+        if name != quiz and fnmatchcase(quiz, name):
+            exchange.fail(f"{name!r} stands for several assignments: name one, such as {quiz!r}")
 
 
-def _opened(exchange: Any) -> Released:
-    """What the course has promised; refused if others can open the course."""
-    course = Path(exchange.coursedir.root)
+def _quiz(exchange: Any) -> Path | None:
+    """The folder of the quiz that this is about; None for another assignment of the course."""
+    return quizzes_of(Path(exchange.coursedir.root)).get(exchange.coursedir.assignment_id)
+
+
+def _opened(exchange: Any, quiz: Path) -> Released:
+    """What is promised of a quiz; refused if others can open the course."""
     try:
-        keep_private(course)
-        return Released.read(course)
+        keep_private(Path(exchange.coursedir.root))
+        return Released.read(quiz)
     except ValueError as error:
         exchange.fail(str(error))
         raise  # `fail` has raised already

@@ -23,8 +23,9 @@ from nbgrader.api import Gradebook, Student, SubmittedAssignment
 from nbgrader.plugins import CsvExportPlugin
 from traitlets import Bool
 
-from .bank import ASSIGNMENT, NO_RULINGS, POINTS
+from .bank import NO_RULINGS, bank_of
 from .grading import exact
+from .places import quizzes_of
 from .roster import Roster
 from .rulings import Rulings
 
@@ -79,11 +80,17 @@ class Grade:
         return self.score if self.handed_in else None
 
 
-def grades(gradebook: Gradebook, assignment: str, rulings: Rulings = NO_RULINGS) -> list[Grade]:
+def grades(
+    gradebook: Gradebook,
+    assignment: str,
+    rulings: Rulings = NO_RULINGS,
+    each: Decimal = Decimal(0),
+) -> list[Grade]:
     """One of each student of the course, in the gradebook's order.
 
     Args:
         rulings: by which questions may not count.
+        each: the points of a question.
 
     Raises:
         nbgrader.api.MissingEntry: there is no such assignment.
@@ -97,16 +104,17 @@ def grades(gradebook: Gradebook, assignment: str, rulings: Rulings = NO_RULINGS)
         if rulings.void:
             marks = marks_of(submission) if submission else ()
             off = sum((exact(g.score or 0) for g in marks if g.name in rulings.void), Decimal(0))
-            grade = _ruled(grade, off, rulings)
+            grade = _ruled(grade, off, rulings, each)
         found.append(grade)
     return found
 
 
-def _ruled(grade: Grade, off: Decimal, rulings: Rulings) -> Grade:
+def _ruled(grade: Grade, off: Decimal, rulings: Rulings, each: Decimal) -> Grade:
     """The same by points that count: without the `off` that questions gave which are void."""
-    raw, most = map(exact, rulings.counts(grade.raw - off, grade.most, POINTS))
+    raw, most = map(exact, rulings.counts(grade.raw - off, grade.most, each))
     lost = max(grade.penalty - off, Decimal(0))
-    score = exact(rulings.counts(max(grade.raw - off - lost, Decimal(0)), grade.most, POINTS)[0])
+    left = max(grade.raw - off - lost, Decimal(0))
+    score = exact(rulings.counts(left, grade.most, each)[0])
     return replace(grade, raw=raw, penalty=raw - score, score=score, most=most)
 
 
@@ -170,7 +178,9 @@ class Csv(CsvExportPlugin):
     def export(self, gradebook: Gradebook) -> None:
         chosen = {str(name) for name in self.assignment}
         students = {str(student) for student in self.student}
-        roster = Roster({}) if self.everybody else Roster.read(Path.cwd())
+        course = Path(str(gradebook.db.get_bind().url.database)).parent
+        roster = Roster({}) if self.everybody else Roster.read(course)
+        ours = {name: bank_of(quiz) for name, quiz in quizzes_of(course).items()}
         header = (
             "assignment duedate timestamp student_id last_name first_name email "
             "raw_score late_submission_penalty score max_score"
@@ -179,8 +189,9 @@ class Csv(CsvExportPlugin):
         for assignment in gradebook.assignments:
             if chosen and assignment.name not in chosen:
                 continue
-            rulings = Rulings.read(Path.cwd()) if assignment.name == ASSIGNMENT else NO_RULINGS
-            for g in grades(gradebook, assignment.name, rulings):
+            bank = ours.get(assignment.name)
+            how = (bank.rulings, bank.points) if bank else ()
+            for g in grades(gradebook, assignment.name, *how):
                 if (students and g.student not in students) or not roster.knows(g.student):
                     continue
                 times = [assignment.duedate, g.submitted and g.submitted.replace(tzinfo=None)]

@@ -9,7 +9,7 @@ from html import escape
 
 from cl_helpers.answers.sheet import Reading
 
-from .bank import POINTS, Question
+from .questions import Question
 
 _BOX = "border:1px solid #d0d0d0;border-radius:6px;padding:10px 14px;max-width:52em"
 _MARKS = {  # correct?, chosen? -> mark, words, colour
@@ -26,15 +26,18 @@ def prose(text: str) -> str:
     return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(parts))
 
 
-def question_card(question: Question, chosen: Set[str], points: Decimal, ruled: str = "") -> str:
+def question_card(
+    question: Question, chosen: Set[str], points: Decimal, most: Decimal, ruled: str = ""
+) -> str:
     """What was chosen, what is correct, and why, option by option.
 
     Args:
         points: what the answer earned.
+        most: what it could have earned.
         ruled: what counts for this question besides its key.
     """
     verdict = (
-        f"{points} of {POINTS} points"
+        f"{points} of {most} points"
         + ("" if points or ruled else ": exactly the correct options earn them")
         + ("" if chosen else "; not answered")
     )
@@ -48,7 +51,7 @@ def question_card(question: Question, chosen: Set[str], points: Decimal, ruled: 
     return (
         f'<div style="{_BOX}"><p><b>{prose(question.stem)}</b></p>'
         f'<ul style="padding:0;margin:0">{"".join(rows)}</ul>'
-        f"<p><b>{verdict}.</b> {escape(ruled)} Read again: {_link(question.see)}</p></div>"
+        f"<p><b>{verdict}.</b> {escape(ruled)}{_read_again(question)}</p></div>"
     )
 
 
@@ -59,7 +62,10 @@ def overview(reading: Reading, receipt: str, n_questions: int) -> str:
     return f'<div style="{_BOX}">{"".join(f"<p>{escape(line)}</p>" for line in lines)}</div>'
 
 
-def _link(see: str) -> str:
-    if re.fullmatch(r"https://[\w./-]+", see):
-        return f'<a href="{see}">{see}</a>'
-    return f"notebook {escape(see)}"
+def _read_again(question: Question) -> str:
+    see = escape(question.see)
+    if re.fullmatch(r"https://[\w./-]+", question.see):
+        see = f'<a href="{see}">{see}</a>'
+    elif question.is_notebook:
+        see = f"notebook {see}"
+    return f" Read again: {see}" if see else ""

@@ -19,8 +19,6 @@ from matplotlib.transforms import Bbox, BboxBase
 from cl_helpers.formats import format_number, format_percent
 from cl_helpers.report.plots import LOOK, OTHER, Chart, blank, described, frame
 
-from .bank import POINTS
-
 CORRECT: dict[str, Any] = {"facecolor": "#009E73", "edgecolor": "white", "hatch": "///"}
 WRONG: dict[str, Any] = {"facecolor": "#9a9a9a", "edgecolor": "white"}
 PANELS = 5  # side by side
@@ -28,13 +26,13 @@ SIDES = np.array([(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-
 GAPS = (7, 16, 28, 42)  # pixels between a point and its name; the nearest that is free is taken
 
 
-def scores(scores: Sequence[Decimal], most: Decimal) -> Chart:
-    """How many papers have each score that is possible, from 0 to `most`."""
+def scores(scores: Sequence[Decimal], most: Decimal, each: Decimal) -> Chart:
+    """How many papers have each score, from 0 to `most`, in steps of what `each` question gives."""
     figure = blank(7.4, 3.4)
     ax = figure.subplots()
     papers = Counter(scores)
-    ax.bar([*map(float, papers)], [*papers.values()], 0.8 * float(POINTS), color=LOOK["ewc"][0])
-    ax.set(xlim=(-float(POINTS), float(most + POINTS)), xlabel=f"score, of {most:f} points")
+    ax.bar([*map(float, papers)], [*papers.values()], 0.8 * float(each), color=LOOK["ewc"][0])
+    ax.set(xlim=(-float(each), float(most + each)), xlabel=f"score, of {most:f} points")
     ax.set(ylim=(0, 1.08 * max(papers.values(), default=1)), ylabel="papers")
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
     frame(ax)

@@ -51,8 +51,9 @@ class Paper:
     def points(self, bank: Bank) -> dict[str, Decimal]:
         """By question, before the late policy."""
         if not self.counts:
-            return dict.fromkeys(bank.key, Decimal(0))
-        return {q: bank.earned(q, self.choices.get(q, frozenset())) for q in bank.key}
+            return dict.fromkeys(bank.questions, Decimal(0))
+        chosen = {q: self.choices.get(q, frozenset()) for q in bank.questions}
+        return {q: bank.earned(q, options, self.student) for q, options in chosen.items()}
 
     def score(self, bank: Bank) -> Decimal:
         """In all, after it."""

@@ -22,9 +22,11 @@ from __future__ import annotations
 import io
 import xml.etree.ElementTree as ET
 import zipfile
+from decimal import Decimal
 
-from .bank import NAME, POINTS, TITLE, Bank, Option, Question, Section
+from .bank import Bank
 from .feedback import prose
+from .questions import Option, Question, Section
 
 ASSESSMENT = "assessment.xml"
 
@@ -34,6 +36,7 @@ _RESPONSE = "response1"
 def moodle_xml(bank: Bank) -> str:
     """For *Question bank → Import → Moodle XML format*; a category for each section.
 
+    The variants of a question have a category of their own below it: add a random question of it.
     It says that it is UTF-8: write it so.
 
     Raises:
@@ -41,12 +44,30 @@ def moodle_xml(bank: Bank) -> str:
     """
     quiz = ET.Element("quiz")
     for section in bank.sections:
-        # In a path of categories a slash that belongs to a name is doubled.
-        path = "/".join(name.replace("/", "//") for name in (TITLE, section.title))
-        _add_text(_add(quiz, "question", type="category"), "category", path)
+        place = (bank.settings.title, section.title)
+        fixed = [q for q in section.questions if len(bank.variants[q.id]) == 1]
+        _moodle_category(quiz, *place)
+        for question in fixed:
+            _moodle_question(quiz, bank.variants[question.id][0], question.id, bank.points)
         for question in section.questions:
-            _moodle_question(quiz, question)
+            if question not in fixed:
+                _moodle_category(quiz, *place, question.id)
+                for name, variant in named(bank, question.id):
+                    _moodle_question(quiz, variant, name, bank.points)
     return _to_xml(quiz).decode()
+
+
+def named(bank: Bank, question: str) -> list[tuple[str, Question]]:
+    """The variants of a question, each with an id of its own."""
+    variants = bank.variants[question]
+    several = len(variants) > 1
+    return [(f"{question}-v{i}" if several else question, v) for i, v in enumerate(variants, 1)]
+
+
+def _moodle_category(quiz: ET.Element, *names: str) -> None:
+    # In a path of categories a slash that belongs to a name is doubled.
+    path = "/".join(name.replace("/", "//") for name in names)
+    _add_text(_add(quiz, "question", type="category"), "category", path)
 
 
 def qti(bank: Bank) -> bytes:
@@ -57,20 +78,23 @@ def qti(bank: Bank) -> bytes:
     """
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as file:
-        for name, root in {"imsmanifest.xml": _manifest(), ASSESSMENT: _assessment(bank)}.items():
+        for name, root in {
+            "imsmanifest.xml": _manifest(bank),
+            ASSESSMENT: _assessment(bank),
+        }.items():
             # A ZipInfo of its own has no time of writing: the same bank is the same package.
             file.writestr(zipfile.ZipInfo(name), _to_xml(root))
     return package.getvalue()
 
 
-def _moodle_question(quiz: ET.Element, question: Question) -> None:
+def _moodle_question(quiz: ET.Element, question: Question, name: str, points: Decimal) -> None:
     node = _add(quiz, "question", type="multichoiceset")
-    _add_text(node, "name", question.id)
+    _add_text(node, "name", name)
     _html(node, "questiontext", question.stem)
     _html(node, "generalfeedback", _read_again(question))
-    _add(node, "defaultgrade", str(POINTS))
+    _add(node, "defaultgrade", str(points))
     _add(node, "penalty", "1")  # of another try, where the quiz allows tries: it earns nothing
-    _add(node, "idnumber", question.id)
+    _add(node, "idnumber", name)
     _add(node, "shuffleanswers", "true")
     _add(node, "answernumbering", "none")  # letters would change with the order
     for option in question.options:
@@ -78,7 +102,7 @@ def _moodle_question(quiz: ET.Element, question: Question) -> None:
         _html(answer, "feedback", option.why)
 
 
-def _manifest() -> ET.Element:
+def _manifest(bank: Bank) -> ET.Element:
     """IMS Content Packaging 1.1.3: what is in the zip."""
     manifest = ET.Element("manifest", identifier="manifest")
     manifest.set("xmlns", "http://www.imsglobal.org/xsd/imscp_v1p1")
@@ -88,35 +112,54 @@ def _manifest() -> ET.Element:
     _add(manifest, "organizations")
     resources = _add(manifest, "resources")
     kind = "imsqti_xmlv1p2"
-    resource = _add(resources, "resource", identifier=NAME, type=kind, href=ASSESSMENT)
+    resource = _add(
+        resources, "resource", identifier=bank.settings.name, type=kind, href=ASSESSMENT
+    )
     _add(resource, "file", href=ASSESSMENT)
     return manifest
 
 
 def _assessment(bank: Bank) -> ET.Element:
     root = ET.Element("questestinterop", xmlns="http://www.imsglobal.org/xsd/ims_qtiasiv1p2")
-    assessment = _add(root, "assessment", ident=NAME, title=TITLE)
+    assessment = _add(root, "assessment", ident=bank.settings.name, title=bank.settings.title)
     for section in bank.sections:
-        _qti_section(assessment, section)
+        _qti_section(assessment, section, bank)
     return root
 
 
-def _qti_section(assessment: ET.Element, section: Section) -> None:
+def _qti_section(assessment: ET.Element, section: Section, bank: Bank) -> None:
     node = _add(assessment, "section", ident=section.section, title=section.title)
     for question in section.questions:
-        item = _add(node, "item", ident=question.id, title=question.id)
-        _canvas_metadata(item)
-        _presentation(item, question)
-        _response_processing(item, question)
-        _item_feedback(item, "general_fb", _read_again(question))
-        for option in question.options:
-            _item_feedback(item, _feedback(option), option.why)
+        among, several = node, named(bank, question.id)
+        if len(several) > 1:
+            among = _one_of(node, question.id, bank.points)
+        for name, variant in several:
+            _item(among, variant, name, bank.points)
 
 
-def _canvas_metadata(item: ET.Element) -> None:
+def _one_of(section: ET.Element, name: str, points: Decimal) -> ET.Element:
+    """A section of variants, of which each student gets one: Canvas calls it a question group."""
+    node = _add(section, "section", ident=f"{name}-variants", title=name)
+    selection = _add(_add(node, "selection_ordering"), "selection")
+    _add(selection, "selection_number", "1")
+    _add(_add(selection, "selection_extension"), "points_per_item", str(points))
+    return node
+
+
+def _item(section: ET.Element, question: Question, name: str, points: Decimal) -> None:
+    item = _add(section, "item", ident=name, title=name)
+    _canvas_metadata(item, points)
+    _presentation(item, question)
+    _response_processing(item, question, points)
+    _item_feedback(item, "general_fb", _read_again(question))
+    for option in question.options:
+        _item_feedback(item, _feedback(option), option.why)
+
+
+def _canvas_metadata(item: ET.Element, points: Decimal) -> None:
     """What Canvas looks at; even one correct option is not told by radio buttons."""
     metadata = _add(_add(item, "itemmetadata"), "qtimetadata")
-    fields = {"question_type": "multiple_answers_question", "points_possible": str(POINTS)}
+    fields = {"question_type": "multiple_answers_question", "points_possible": str(points)}
     for label, entry in fields.items():
         field = _add(metadata, "qtimetadatafield")
         _add(field, "fieldlabel", label)
@@ -132,11 +175,11 @@ def _presentation(item: ET.Element, question: Question) -> None:
         _material(_add(choices, "response_label", ident=option.id), option.text)
 
 
-def _response_processing(item: ET.Element, question: Question) -> None:
+def _response_processing(item: ET.Element, question: Question, points: Decimal) -> None:
     """Show the feedback of every chosen option; then score: all of the key, and no other."""
     processing = _add(item, "resprocessing")
     score = {"varname": "SCORE", "vartype": "Decimal", "defaultval": "0", "minvalue": "0"}
-    _add(_add(processing, "outcomes"), "decvar", **score, maxvalue=str(POINTS))
+    _add(_add(processing, "outcomes"), "decvar", **score, maxvalue=str(points))
     # Canvas takes an option for wrong in the conditions of its feedback, and for correct in the
     # score's: the score comes last.
     always = _condition(processing, "Yes")
@@ -150,7 +193,7 @@ def _response_processing(item: ET.Element, question: Question) -> None:
     every = _add(exactly[0], "and")
     for option in question.options:
         _is_chosen(every if option.correct else _add(every, "not"), option)
-    _add(exactly, "setvar", str(POINTS), action="Set", varname="SCORE")
+    _add(exactly, "setvar", str(points), action="Set", varname="SCORE")
 
 
 def _condition(processing: ET.Element, goes_on: str) -> ET.Element:
@@ -178,7 +221,7 @@ def _material(parent: ET.Element, text: str) -> None:
 
 
 def _read_again(question: Question) -> str:
-    return f"{question.topic}. Read again: {question.see}"
+    return f"{question.topic}. Read again: {question.see}" if question.see else question.topic
 
 
 def _html(parent: ET.Element, tag: str, text: str, **attributes: str) -> ET.Element:

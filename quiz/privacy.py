@@ -17,6 +17,7 @@ OTHERS, GROUP = 0o007, 0o070
 # What a course holds that nobody else may read, wherever a link of that name leads.
 SECRET = (
     "bank",
+    "quizzes",
     "submitted",
     "autograded",
     "feedback",

@@ -19,10 +19,13 @@ from nbgrader.utils import notebook_hash
 
 from cl_helpers.files import replacing
 
-from .bank import ASSIGNMENT, bank_of
+from .bank import bank_of
 from .course import REGRADES, gradebook, in_exchange, papers, totals
 from .exchange import LEFT_OUT, STUDENT
+from .places import course_of, quizzes_of
 from .privacy import keep_private
+from .released import FILE as RELEASED
+from .released import Released
 from .roster import Roster
 from .submissions import SET_ASIDE, secret_of
 
@@ -38,9 +41,10 @@ def forget(course: Path, student: str) -> list[str]:
     """
     if not STUDENT.fullmatch(student):
         raise ValueError(f"{student!r} is no account's name")
-    roster = Roster.read(course)
+    course = course_of(course)
+    roster, quizzes = Roster.read(course), quizzes_of(course)
     with gradebook(course) as book:
-        said = [_removed(path) for path in _papers_of(student, course)]
+        said = [_removed(path) for path in _papers_of(student, course, list(quizzes))]
         with suppress(MissingEntry):
             book.remove_student(student)
             said.append(f"{course / 'gradebook.db'}: no row of {student}")
@@ -51,16 +55,22 @@ def forget(course: Path, student: str) -> list[str]:
         raise ValueError(f"there are no records of {student!r}")
     with closing(sqlite3.connect(course / "gradebook.db")) as database:
         database.execute("VACUUM")  # else what was deleted stays in the file
-    if _without_lines(course / REGRADES, lambda line: json.loads(line)["student"] == student):
-        said.append(f"{course / REGRADES}: no line on {student}")
-    if _without_lines(course / LEFT_OUT, lambda line: line.startswith(f"'{student}+")):
-        said.append(f"{course / LEFT_OUT}: no line on {student}")
-    everybodys = ("report", "export", *LOGS)
-    said += [_removed(course / name) for name in everybodys if (course / name).exists()]
+    for quiz in quizzes.values():
+        if _without_lines(quiz / REGRADES, lambda line: json.loads(line)["student"] == student):
+            said.append(f"{quiz / REGRADES}: no line on {student}")
+        if _without_lines(quiz / LEFT_OUT, lambda line: line.startswith(f"'{student}+")):
+            said.append(f"{quiz / LEFT_OUT}: no line on {student}")
+        released = Released.read(quiz)
+        if released.drawn_as.pop(student, None):
+            released.save(quiz)
+            said.append(f"{quiz / RELEASED}: nothing of {student}")
+    everybodys = [q / name for q in quizzes.values() for name in ("report", "export")]
+    everybodys += [course / name for name in LOGS]
+    said += [_removed(path) for path in everybodys if path.exists()]
     return [*said, "backups and the student's own folders were not touched"]
 
 
-def _papers_of(student: str, course: Path) -> list[Path]:
+def _papers_of(student: str, course: Path, quizzes: list[str]) -> list[Path]:
     """All files and folders with nothing but a student's papers, in the course and its exchange."""
     there = in_exchange(course)
     papers_of = [
@@ -69,9 +79,9 @@ def _papers_of(student: str, course: Path) -> list[Path]:
         *(there / "inbound").glob(f"{student}+*"),
     ]
     # Feedback is given out under the hash of a submission's secret, of which each has its own.
-    secrets = {secret_of(folder / ASSIGNMENT) for folder in papers_of[:3]}
+    secrets = {secret_of(folder / name) for folder in papers_of[:3] for name in quizzes}
     secrets |= {secret_of(folder) for folder in papers_of[3:]}
-    hashes = [notebook_hash(secret=s.decode(), notebook_id=ASSIGNMENT) for s in secrets]
+    hashes = [notebook_hash(secret=s.decode(), notebook_id=q) for s in secrets for q in quizzes]
     pages = [there / "feedback" / f"{name}.html" for name in hashes]
     return [path for path in (*papers_of, *pages) if path.exists() or path.is_symlink()]
 
@@ -106,6 +116,7 @@ def backup(course: Path, file: Path) -> tuple[int, list[str]]:
         raise ValueError(f"{file} is there already: choose another name")
     if file.resolve().is_relative_to(course.resolve()):
         raise ValueError(f"{file} is in the course itself: choose another folder")
+    course = course_of(course)
     earned, left_out = _points(course), []
 
     def plain(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
@@ -178,7 +189,12 @@ def _is_ours(member: tarfile.TarInfo) -> bool:
 
 
 def _points(course: Path) -> dict[str, list[str]]:
-    """Student -> points in the gradebook, and those that the answers earn by the key."""
-    booked, bank = totals(course), bank_of(course)
-    earned = {p.student: p.score(bank) for p in papers(course, bank)}
-    return {s: [str(booked.get(s, Decimal(0))), str(points)] for s, points in earned.items()}
+    """Student, or quiz and student -> points in the gradebook, and what the answers earn."""
+    found = {}
+    for quiz in quizzes_of(course).values():
+        booked, bank = totals(quiz), bank_of(quiz)
+        name = "" if quiz == course else f"{quiz.name}/"
+        for paper in papers(quiz, bank):
+            points = booked.get(paper.student, Decimal(0)), paper.score(bank)
+            found[f"{name}{paper.student}"] = [*map(str, points)]
+    return found

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+import secrets
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,18 @@ class Released:
 
     Attributes:
         no_deadline: it was released without one: feedback, which has the key in it, stays here.
+        number: with the student's name it decides which variant of a question is whose; public.
+        secret: the variants of generated questions are made from it.
+        drawn_as: student -> the name that the student's paper was drawn for, where it is another.
         feedback: when the first feedback was handed out, in UTC without a time zone as nbgrader
             keeps times. Who hands in later may have seen the key.
     """
 
     no_deadline: bool = False
     feedback: datetime | None = None
+    number: int = 0
+    secret: str = ""
+    drawn_as: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, course: Path) -> Released:
@@ -35,12 +42,24 @@ class Released:
 
         def made(raw: Any) -> Released:
             feedback = raw["feedback"] and datetime.fromisoformat(raw["feedback"])
-            return cls(bool(raw["no_deadline"]), feedback)
+            kept = {name: raw[name] for name in ("number", "secret", "drawn_as") if name in raw}
+            return cls(bool(raw["no_deadline"]), feedback, **kept)
 
         return read_kept(course / FILE, made, cls())
 
     def save(self, course: Path) -> None:
         keep(course / FILE, asdict(self))
+
+    @classmethod
+    def begun(cls, quiz: Path) -> Released:
+        """What is promised of a quiz that is about to be built: the draw is settled by now."""
+        released = cls.read(quiz)
+        if not released.secret:
+            released = replace(
+                released, number=secrets.randbelow(10**6), secret=secrets.token_hex(16)
+            )
+            released.save(quiz)
+        return released
 
     def with_feedback(self) -> Released:
         """The same once feedback has been handed out; the first time counts."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,11 +25,12 @@ from cl_helpers.formats import format_number, format_percent
 from cl_helpers.report.plots import alt_text, data_url, png
 
 from . import figures
-from .bank import POINTS, Bank
+from .bank import Bank
 from .export import harmless
 from .feedback import prose
 from .grading import Paper, copies, exact
 from .pages import template
+from .questions import Option
 
 FEW = 10  # papers; a hint from fewer would be a guess
 NEAR_CHANCE = 0.1  # earned by no more than so much above what blind guesses would
@@ -48,7 +50,8 @@ def items(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
         difficulty: share that earns it: 1 is the easiest.
         discrimination: correlation of earning it with the score of the rest; NaN if either is
             the same for all.
-        chance: share that blind guessing would earn: one of 2^k − 1 sets of k options.
+        chance: share that blind guessing would earn: one of 2^k − 1 sets of k options; the mean
+            over the variants.
         over: share with all the correct options and others too.
         under: share with only correct options, but not all of them.
         near: share that is exactly one option off; may be over or under as well.
@@ -56,16 +59,22 @@ def items(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
         wrong_share: share that chose that set.
     """
     right, ticked, correct = _right(bank, papers), _ticked(bank, papers), _correct(bank)
+    # A question has as many options as each student sees; a blind guess is one set of them.
+    blind = {
+        q: np.mean([1 / (2.0 ** len(v.options) - 1) for v in each])
+        for q, each in bank.variants.items()
+    }
     extra, missed = _by_question(ticked * ~correct), _by_question((1 - ticked) * correct)
     answered = _by_question(ticked) > 0
-    n_options = pd.Series({q: len(question.options) for q, question in bank.questions.items()})
-    wrong, n_wrong = zip(*(_favourite_mistake(q, bank, papers) for q in bank.key), strict=True)
+    wrong, n_wrong = zip(
+        *(_favourite_mistake(q, bank, papers) for q in bank.questions), strict=True
+    )
     return pd.DataFrame(
         {
             "answered": answered.sum(),
             "difficulty": right.mean(),
             "discrimination": right.corrwith(_rest(right)),
-            "chance": 1 / (2.0**n_options - 1),
+            "chance": pd.Series(blind),
             "over": (answered & (missed == 0) & (extra > 0)).mean(),
             "under": (answered & (missed > 0) & (extra == 0)).mean(),
             "near": (answered & (missed + extra == 1)).mean(),
@@ -78,6 +87,7 @@ def items(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
 def options(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
     """A row an option, by question and option: share that ticked it, correct, discrimination.
 
+    Shares are of those who saw the option. Of a generated question each variant has its own.
     Its discrimination is the correlation of ticking it with the score of the other questions:
     above 0 for what the strong students tick.
     """
@@ -86,6 +96,29 @@ def options(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
     strong = ticked.corrwith(rest.set_axis(ticked.columns, axis=1))
     columns = {"share": ticked.mean(), "correct": _correct(bank), "discrimination": strong}
     return pd.DataFrame(columns)
+
+
+def variants(bank: Bank, papers: Sequence[Paper]) -> dict[str, list[dict[str, Any]]]:
+    """Question -> stem, papers and the share that earns it, of each of its variants.
+
+    Only of questions that have several: one that few earn is another question than its sisters.
+    """
+    earned = [(paper, paper.points(bank)) for paper in papers if counts(paper)]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for question, several in bank.variants.items():
+        for variant in several if len(several) > 1 else ():
+            mine = [
+                points[question] > 0
+                for p, points in earned
+                if bank.asked(question, p.student) is variant
+            ]
+            row = {
+                "variant": variant,
+                "papers": len(mine),
+                "earned": np.mean(mine) if mine else np.nan,
+            }
+            found.setdefault(question, []).append(row)
+    return found
 
 
 def kr20(bank: Bank, papers: Sequence[Paper]) -> float:
@@ -109,7 +142,7 @@ def overview(bank: Bank, papers: Sequence[Paper]) -> dict[str, float]:
     sd is that of these papers (divided by their number, as in `kr20`). sem, the standard error of
     measurement, is sd · √(1 − kr20): how far a score is typically off by luck.
     """
-    points = _right(bank, papers).sum(axis=1) * float(POINTS)
+    points = _right(bank, papers).sum(axis=1) * float(bank.points)
     sd, reliability = points.std(ddof=0), kr20(bank, papers)
     return {
         "papers": len(points),
@@ -144,8 +177,9 @@ def flags(bank: Bank, papers: Sequence[Paper]) -> dict[str, list[str]]:
             hints.append(f"{nearly}everybody gets it: it tells nobody apart")
         if item["discrimination"] < -clear:
             hints.append("strong students get it wrong: check the key")
-        for option in bank.questions[str(question)].options:
-            taste = ticks[question, option.id]["discrimination"]  # of strong students for it
+        for option in _options(bank, str(question)):
+            # Of strong students for it; NaN, which is neither, if hardly anybody saw it.
+            taste = ticks[question, option.id]["discrimination"]
             if not option.correct and taste > clear:
                 hints.append(f"strong students choose {option.id}, which the key calls wrong")
             if option.correct and taste < -clear:
@@ -162,11 +196,15 @@ def write(
     *,
     title: str,
     due: datetime | str | None = None,
+    extensions: Mapping[str, datetime] = {},
+    missing: Sequence[str] = (),
 ) -> Path:
     """Write report.html, its figures as PNG, items.csv, options.csv and papers.csv.
 
     Args:
         due: the deadline; in UTC, if it has no time zone.
+        extensions: student -> a deadline of one's own.
+        missing: who is on the roster and has handed in nothing.
 
     Returns:
         The page. It needs no other file and no network.
@@ -179,9 +217,13 @@ def write(
     questions, ticks = items(bank, papers), options(bank, papers)
     counted = [paper for paper in papers if counts(paper)]
     charts = {
-        "scores": figures.scores([exact(p.score(bank)) for p in counted], exact(bank.most)),
+        "scores": figures.scores(
+            [exact(p.score(bank)) for p in counted], exact(bank.most), bank.points
+        ),
         "items": figures.item_map(questions),
-        "options": figures.option_shares(ticks),
+        "options": figures.option_shares(
+            ticks[~ticks.index.isin(bank.generators, level="question")]
+        ),
     }
     images = {name: png(chart) for name, chart in charts.items()}
     page = _page().render(
@@ -194,6 +236,9 @@ def write(
         overview=overview(bank, papers),
         items=questions.to_dict("index"),
         options=ticks.to_dict("index"),
+        variants=variants(bank, papers),
+        extensions=extensions,
+        missing=missing,
         flags=flags(bank, papers),
         few=FEW,
         copies=copies(papers),
@@ -215,20 +260,39 @@ def write(
 def _right(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
     """Papers that count × questions: 1 if it earns its points, by the rule that grades."""
     rows = [[p > 0 for p in paper.points(bank).values()] for paper in papers if counts(paper)]
-    return pd.DataFrame(rows, columns=list(bank.key), dtype=int)
+    return pd.DataFrame(rows, columns=list(bank.questions), dtype=int)
 
 
 def _ticked(bank: Bank, papers: Sequence[Paper]) -> pd.DataFrame:
-    """Papers that count × (question, option): 1 if it was chosen."""
-    columns = [(q, o.id) for q, question in bank.questions.items() for o in question.options]
-    rows = [[o in p.choices.get(q, ()) for q, o in columns] for p in papers if counts(p)]
-    index = pd.MultiIndex.from_tuples(columns, names=["question", "option"])
-    return pd.DataFrame(rows, columns=index, dtype=int)
+    """Papers that count × (question, option): 1 if it was chosen, NaN where it was not shown."""
+
+    def row(paper: Paper) -> Iterator[float]:
+        for question in bank.questions:
+            shown = bank.asked(question, paper.student).ids
+            chosen = paper.choices.get(question, ())
+            for option in _options(bank, question):
+                yield option.id in chosen if option.id in shown else np.nan
+
+    rows = [[*row(p)] for p in papers if counts(p)]
+    return pd.DataFrame(rows, columns=_columns(bank), dtype=float)
 
 
 def _correct(bank: Bank) -> pd.Series:
     """(question, option) -> whether it is correct."""
-    return _ticked(bank, [Paper("the key", bank.key)]).iloc[0].astype(bool)
+    correct = [option.id in bank.key[q] for q in bank.questions for option in _options(bank, q)]
+    return pd.Series(correct, index=_columns(bank))
+
+
+def _columns(bank: Bank) -> pd.MultiIndex:
+    columns = [(q, option.id) for q in bank.questions for option in _options(bank, q)]
+    return pd.MultiIndex.from_tuples(columns, names=["question", "option"])
+
+
+def _options(bank: Bank, question: str) -> list[Option]:
+    """All options of a question; of all its variants, if it is generated."""
+    if question in bank.generators:
+        return [option for variant in bank.variants[question] for option in variant.options]
+    return [*bank.questions[question].options]
 
 
 def _by_question(ticked: pd.DataFrame) -> pd.DataFrame:
@@ -243,8 +307,12 @@ def _rest(right: pd.DataFrame) -> pd.DataFrame:
 
 def _favourite_mistake(question: str, bank: Bank, papers: Sequence[Paper]) -> tuple[str, int]:
     """The wrong set that most papers chose, and how many did."""
-    chosen = Counter(p.choices[question] for p in papers if counts(p) and question in p.choices)
-    del chosen[bank.key[question]]
+    answered = [p for p in papers if counts(p) and question in p.choices]
+    chosen = Counter(
+        p.choices[question]
+        for p in answered
+        if p.choices[question] != bank.asked(question, p.student).key
+    )
     wrong = [(", ".join(sorted(options)), n) for options, n in chosen.items()]
     return min(wrong, key=lambda w: (-w[1], w[0]), default=("", 0))
 

@@ -76,12 +76,18 @@ class Rulings:
         accepted = {q: sets for q, sets in self.accepted.items() if q != question}
         return Rulings(accepted, self.full - {question}, self.void - {question}, self.rescaled)
 
-    def right(self, question: str, chosen: Set[str], key: Set[str]) -> bool:
-        """Whether an answer earns the points of its question."""
+    def right(self, question: str, chosen: Set[str], key: Set[str], shown: Set[str]) -> bool:
+        """Whether an answer earns the points of its question.
+
+        Args:
+            shown: the options that were to choose from, of which `key` are correct.
+        """
         if question in self.void:
             return False
         accepted = self.accepted.get(question, frozenset())
-        return question in self.full or chosen == key or frozenset(chosen) in accepted
+        full = question in self.full
+        exact = chosen == key or any(chosen == each & shown for each in accepted)
+        return full or (bool(chosen) and exact)
 
     def counts(self, score: Decimal, most: Decimal, each: Decimal) -> tuple[Decimal, Decimal]:
         """The score that counts, and the most that can be had.

@@ -37,10 +37,9 @@ from cl_helpers.answers.sheet import (
 from cl_helpers.files import replacing
 from cl_helpers.formats import format_printable
 
-from .bank import ASSIGNMENT
+from .places import assignment_of, course_of, handed_in, quizzes_of
 
-NOTEBOOK = f"{ASSIGNMENT}.ipynb"
-THEIRS = f"{NOTEBOOK}.as-submitted"
+THEIRS = ".as-submitted"  # after the name of the student's own notebook
 INTAKE = "intake.json"  # ours: what `take` has to say about a submission
 LARGEST_NOTEBOOK = 10 * 2**20
 SET_ASIDE = "set_aside"  # folders as they came, by another way than the exchange
@@ -51,6 +50,7 @@ _SECRET = re.compile(rb"[0-9a-f]{16,256}")
 def take(
     source: Path,
     dest: Path,
+    notebook: str,
     released: bytes,
     arrived: datetime | None,
     note: str = "",
@@ -62,13 +62,14 @@ def take(
     Args:
         source: what came; only read.
         dest: must not exist yet.
-        released: the notebook that was given out.
+        notebook: its name.
+        released: what was given out under that name.
         arrived: when, in UTC without a time zone, as nbgrader keeps it; None if nobody knows.
         note: one more thing to tell the instructor.
         taken: the secrets of submissions that came before -> whose they are.
         by_hand: whether it came another way than the exchange, so that `arrived` is hearsay.
     """
-    problems, files = [note] if note else [], {NOTEBOOK: released}
+    problems, files = [note] if note else [], {notebook: released}
     try:
         files[FILE] = plain_bytes(source / FILE)
     except FileNotFoundError:
@@ -76,7 +77,7 @@ def take(
     except AnswersError as error:
         problems.append(f"{FILE}: {error}")
     with suppress(FileNotFoundError, AnswersError):  # nothing hangs on it
-        files[THEIRS] = plain_bytes(source / NOTEBOOK, LARGEST_NOTEBOOK)
+        files[notebook + THEIRS] = plain_bytes(source / notebook, LARGEST_NOTEBOOK)
     secret, student = secret_of(source), dest.parent.name
     # Feedback is given out under the secret's name: two with the same one would get one page.
     if (owner := (taken or {}).get(secret, student)) != student:
@@ -117,9 +118,9 @@ def _new_secret() -> bytes:
     return secrets.token_hex(64).encode()
 
 
-def secrets_of(course: Path) -> dict[bytes, str]:
+def secrets_of(course: Path, assignment: str) -> dict[bytes, str]:
     """Those of all submissions -> whose they are."""
-    folders = course.glob(f"submitted/*/{ASSIGNMENT}")
+    folders = course.glob(f"submitted/*/{assignment}")
     return {secret_of(folder): folder.parent.name for folder in folders if not folder.is_symlink()}
 
 
@@ -149,7 +150,7 @@ def read_submission(folder: Path, questions: Questions, key_out: datetime | None
     return Reading(reading.choices, tuple(problems), reading.student, reading.sheet)
 
 
-def tidy(course: Path, folders: Iterable[Path] | None = None) -> list[str]:
+def tidy(quiz: Path, folders: Iterable[Path] | None = None) -> list[str]:
     """Every folder in submitted/ that is not orderly, made so; the students whose they are.
 
     For what came by another way than the exchange: nbgrader's zip_collect, or by hand. The folder
@@ -158,29 +159,32 @@ def tidy(course: Path, folders: Iterable[Path] | None = None) -> list[str]:
     Args:
         folders: only these.
     """
-    released = (course / "release" / ASSIGNMENT / NOTEBOOK).read_bytes()
+    course, name = course_of(quiz), assignment_of(quiz)
+    notebook = f"{name}.ipynb"
+    released = (course / "release" / name / notebook).read_bytes()
     untidy = []
-    for folder in folders or sorted(course.glob(f"submitted/*/{ASSIGNMENT}")):
+    for folder in folders or handed_in(quiz):
         if not _is_orderly(folder):
             untidy.append(folder)
-        elif (folder / NOTEBOOK).read_bytes() != released:  # there was another release since
-            (folder / NOTEBOOK).write_bytes(released)
-    taken = secrets_of(course) if untidy else {}
+        elif (folder / notebook).read_bytes() != released:  # there was another release since
+            (folder / notebook).write_bytes(released)
+    taken = secrets_of(course, name) if untidy else {}
     for folder in untidy:
         aside = course / SET_ASIDE / f"{folder.parent.name}-{secrets.token_hex(4)}"
         aside.parent.mkdir(exist_ok=True)
         link = folder.is_symlink()  # to somebody else's, perhaps: not followed
         folder.rename(aside)
         source, note = (aside / "nothing", "it is a link, not a folder") if link else (aside, "")
-        take(source, folder, released, time_of(source), note, taken, by_hand=True)
+        take(source, folder, notebook, released, time_of(source), note, taken, by_hand=True)
     return [folder.parent.name for folder in untidy]
 
 
 def before_grading(assignment: str, student: str, notebooks: list[str]) -> None:
     """nbgrader calls this in the course's folder, before it copies a submission."""
-    if fnmatchcase(ASSIGNMENT, assignment):  # it may be "*"
-        folders = {Path(notebook).parent for notebook in notebooks}
-        tidy(Path.cwd(), {folder for folder in folders if folder.name == ASSIGNMENT})
+    for name, quiz in quizzes_of(Path.cwd()).items():
+        if fnmatchcase(name, assignment):  # it may be "*"
+            folders = {Path(notebook).parent for notebook in notebooks}
+            tidy(quiz, {folder for folder in folders if folder.name == name})
 
 
 def _noted(folder: Path) -> list[str]:
@@ -224,7 +228,8 @@ def _seal(course: Path, intake: Mapping[str, Any]) -> str:
 
 def _is_orderly(folder: Path) -> bool:
     """Whether it is as `take` leaves it: plain files of ours, and nothing else."""
-    names = {NOTEBOOK, THEIRS, FILE, INTAKE, "submission_secret.txt", "timestamp.txt"}
+    ours = f"{folder.name}.ipynb"
+    names = {ours, ours + THEIRS, FILE, INTAKE, "submission_secret.txt", "timestamp.txt"}
     if folder.is_symlink():
         return False
     try:
@@ -234,7 +239,7 @@ def _is_orderly(folder: Path) -> bool:
     intake = _intake(folder)
     seal = intake.pop("seal", "") if isinstance(intake, dict) else ""
     return (
-        {NOTEBOOK, INTAKE} <= files.keys() <= names
+        {ours, INTAKE} <= files.keys() <= names
         and seal == _seal(folder.parents[2], intake)
         and intake["answers"] == _digest(files.get(FILE, b""))
         and len(files.get(FILE, b"")) <= LARGEST

@@ -30,9 +30,14 @@ from nbgrader.apps.nbgraderapp import NbGraderApp
 from nbgrader.dbutil import ALEMBIC_DIR
 
 from quiz import autograde, course, exchange  # noqa: F401 (what nbgrader's settings name)
-from quiz.bank import PROPORTIONS, Bank, Option, Question, Section
+from quiz.bank import Bank
 from quiz.build import build
+from quiz.questions import Option, Question, Section, Settings
 
+PROPORTIONS = {"basics": 4, "ewc": 3, "mas": 3, "si": 3, "rwalk": 3, "scp": 3, "others": 6}
+SETTINGS = Settings(
+    name="continual-learning", title="A toy quiz", points="0.4", sections=PROPORTIONS
+)
 TITLES = {section: f"Section {section}" for section in PROPORTIONS}
 
 
@@ -63,12 +68,14 @@ def toy_bank(seed: int = 0, see: str = "04_ewc") -> Bank:
                 )
             )
         sections.append(Section(section=section, title=TITLES[section], questions=tuple(questions)))
-    return Bank(sections)
+    return Bank(SETTINGS, sections)
 
 
 def write_bank(bank: Bank, folder: Path) -> Path:
     """As YAML files; the folder."""
     folder.mkdir(parents=True, exist_ok=True)
+    settings = bank.settings.model_dump(mode="json")
+    (folder / "quiz.yaml").write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
     for section in bank.sections:
         text = yaml.safe_dump(section.model_dump(mode="json"), allow_unicode=True)
         (folder / f"{section.section}.yaml").write_text(text, "utf-8")

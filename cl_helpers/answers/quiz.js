@@ -33,6 +33,7 @@ function render({ model, el }) {
   let n = 0, watch = 0;
 
   el.classList.add("cl-quiz", "cl-live");
+  el.lang = model.get("language");
   const line = make("p", { className: "cl-quiz-line" });
   line.setAttribute("role", "status");
   const alarm = make("p", { className: "cl-quiz-alarm", hidden: true });

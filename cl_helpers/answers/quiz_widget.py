@@ -24,6 +24,11 @@ from IPython.display import HTML, display
 from ..widgets.course_widget import CourseWidget
 from .sheet import FILE, AnswerSheet, Question, Questions, receipt
 
+try:
+    import pwd
+except ImportError:  # Windows
+    pwd = None  # type: ignore[assignment]
+
 _HERE = Path(__file__).parent
 _COPY = '<p class="cl-copy">The questions are here once this cell has been run: Shift-Enter.</p>'
 
@@ -40,6 +45,7 @@ class QuizPage(anywidget.AnyWidget):
     due = traitlets.Unicode().tag(sync=True)
     trouble = traitlets.Unicode().tag(sync=True)
     sheet = traitlets.Unicode().tag(sync=True)
+    language = traitlets.Unicode().tag(sync=True)
 
 
 class Quiz(CourseWidget):
@@ -48,8 +54,8 @@ class Quiz(CourseWidget):
     Args:
         questions: what is asked, the file that came with the assignment.
         answers: where the answers are kept; `answers.json` beside it when None.
-        student: decides the order of options; who is logged in when None. The name that an existing
-            file of answers began with goes before.
+        student: whose paper it is: decides the order of options and, where students have different
+            questions, which. None, the default: whoever began the file of answers, or is logged in.
 
     Raises:
         ValueError: the questions are not there, or damaged.
@@ -62,10 +68,16 @@ class Quiz(CourseWidget):
         student: str | None = None,
     ):
         path = Path(questions)
-        self.questions = Questions.read(path)
-        me = student or os.environ.get("JUPYTERHUB_USER") or _login()
-        self.answers = AnswerSheet(answers or path.with_name(FILE), self.questions, me)
-        self.page = QuizPage(sections=self._sections(), sheet=self.answers.reading.sheet)
+        me = student or account()
+        self.answers = AnswerSheet(
+            answers or path.with_name(FILE), Questions.read(path), me, insist=student is not None
+        )
+        self.questions = self.answers.questions
+        self.page = QuizPage(
+            sections=self._sections(),
+            sheet=self.answers.reading.sheet,
+            language=self.questions.language,
+        )
         self.page.on_msg(self._take)
         self._changing = threading.RLock()  # each tab's messages may come in a thread of their own
         self.box = widgets.VBox([self.page])
@@ -182,22 +194,32 @@ class Quiz(CourseWidget):
             self.page.trouble = trouble or self.answers.notice
 
     def _due_line(self) -> str:
-        """The deadline; that of the last release, if it was moved since this one was fetched."""
+        """The deadline; that of the last release, if it was moved since this one was fetched.
+
+        And whose paper it is, where that matters.
+        """
         then, now = self.questions.due, self.questions.due_now
         moved = f" (moved; it was {then})" if then and now != then else ""
-        return f"Due {now}{moved}. " if now else ""
+        due = f"Due {now}{moved}. " if now else ""
+        note = f"{self.questions.note} " if self.questions.note else ""
+        name = self.questions.student
+        own = f"This is {name}'s paper: it counts for nobody else. " if name else ""
+        return due + note + own
 
     def _ipython_display_(self) -> None:
         super()._ipython_display_()
         display(HTML(_COPY))
 
 
-def _login() -> str:
-    """Who is logged in; in a container that may be a number without a name."""
+def account() -> str:
+    """Who is logged in, as nbgrader names whoever hands in."""
+    hub = os.environ.get("JUPYTERHUB_USER")
     try:
-        return getpass.getuser()
+        # Not $USER, which anybody may set. A container of Jupyter's calls everybody jovyan.
+        name = pwd.getpwuid(os.getuid()).pw_name if pwd else getpass.getuser()
     except (KeyError, OSError):
-        return str(os.getuid())
+        return hub or str(os.getuid())
+    return hub or name if name == "jovyan" else name
 
 
 class Progress(str):

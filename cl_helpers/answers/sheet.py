@@ -16,7 +16,7 @@ import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -48,12 +48,25 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """One of several forms of a question, of which each student has one."""
+
+    stem: str
+    options: tuple[Option, ...]
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> Variant:
+        return cls(raw["stem"], tuple(Option(**o) for o in raw["options"]))
+
+
+@dataclass(frozen=True)
 class Question:
     """A question as students see it.
 
     Attributes:
         id: unique in the quiz, such as "ewc-1".
         see: where in the course to read about it.
+        variants: of which each student has one; then there are no stem and options before the draw.
     """
 
     id: str
@@ -62,6 +75,7 @@ class Question:
     options: tuple[Option, ...]
     topic: str
     see: str
+    variants: tuple[Variant, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,6 +88,10 @@ class Questions:
         due: when answers must be in, for display; empty if nobody said.
         sections: id -> title.
         home: where this file was fetched from: a later release is found there.
+        note: said beside the deadline.
+        language: of the questions, as HTML names it.
+        number: of the release: with a student's name it decides whose variants are which.
+        student: whose paper it is; empty before the draw.
     """
 
     name: str
@@ -83,6 +101,28 @@ class Questions:
     sections: Mapping[str, str]
     questions: tuple[Question, ...]
     home: str = ""
+    note: str = ""
+    language: str = "en"
+    number: int = 0
+    student: str = ""
+
+    @property
+    def varies(self) -> bool:
+        """Whether students have different papers."""
+        return any(q.variants for q in self.questions)
+
+    def drawn_for(self, student: str) -> Questions:
+        """The paper of one student: of every question the variant that follows from the name."""
+
+        def drawn(question: Question) -> Question:
+            variants = question.variants
+            if not variants:
+                return question
+            mine = variants[which_variant(self.number, student, question.id, len(variants))]
+            return replace(question, stem=mine.stem, options=mine.options, variants=())
+
+        questions = tuple(drawn(q) for q in self.questions)
+        return replace(self, questions=questions, student=student if self.varies else "")
 
     @property
     def due_now(self) -> str:
@@ -103,7 +143,11 @@ class Questions:
         try:
             raw = json.loads(Path(path).read_text("utf-8"))
             questions = tuple(
-                Question(**q | {"options": tuple(Option(**o) for o in q["options"])})
+                Question(
+                    **q
+                    | {"options": tuple(Option(**o) for o in q["options"])}
+                    | {"variants": tuple(map(Variant.of, q.get("variants", ())))}
+                )
                 for q in raw.pop("questions")
             )
             if raw.pop("schema") != SCHEMA:
@@ -115,12 +159,19 @@ class Questions:
             raise ValueError(f"{path} is damaged: fetch the assignment again") from None
 
     def to_json(self) -> str:
-        return json.dumps({"schema": SCHEMA} | asdict(self), indent=1, ensure_ascii=False) + "\n"
+        raw = {"schema": SCHEMA} | asdict(self)
+        del raw["student"]  # it is everybody's
+        return json.dumps(raw, indent=1, ensure_ascii=False) + "\n"
 
     @cached_property
     def version(self) -> str:
-        """A digest of the ids: a corrected word changes nothing, another option does."""
-        ids = [self.name, [[q.id, sorted(o.id for o in q.options)] for q in self.questions]]
+        """A digest of the ids: a corrected word changes nothing, another option does.
+
+        Of a student's paper it is the ids of what was drawn: answers to another paper do not fit.
+        """
+        ids: list[Any] = [self.name, [[q.id, *_ids(q)] for q in self.questions]]
+        if self.varies:
+            ids.append(self.number)
         return hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:12]
 
     @cached_property
@@ -133,6 +184,18 @@ class Questions:
         if question not in self.options:
             raise ValueError(f"there is no question {question!r}: choose {', '.join(self.options)}")
         return self.options[question]
+
+
+def _ids(question: Question) -> list[list[str]]:
+    """The ids of the options, of each variant."""
+    forms = question.variants or (Variant(question.stem, question.options),)
+    return [sorted(o.id for o in form.options) for form in forms]
+
+
+def which_variant(number: int, student: str, question: str, n: int) -> int:
+    """The draw: which of the `n` variants of a question a student has."""
+    digest = hashlib.sha256(f"{number}\n{student}\n{question}".encode("utf-8", "replace")).digest()
+    return int.from_bytes(digest[:8]) % n
 
 
 def receipt(questions: Questions, choices: Choices) -> str:
@@ -203,9 +266,15 @@ def _check_quiz(raw: dict[str, Any], questions: Questions, other_version: bool) 
         raise AnswersError(
             f"it answers the quiz {format_untrusted(raw.get('quiz'))}, not {questions.name!r}"
         )
-    if raw.get("version") != questions.version and not other_version:
-        version = format_untrusted(raw.get("version"))
-        raise AnswersError(f"it answers version {version} of the quiz, not {questions.version!r}")
+    if other_version or raw.get("version") == questions.version:
+        return
+    if questions.student and raw.get("student") != questions.student:
+        raise AnswersError(
+            f"it answers the paper of {format_untrusted(raw.get('student'))}, not that of "
+            f"{questions.student!r}"
+        )
+    version = format_untrusted(raw.get("version"))
+    raise AnswersError(f"it answers version {version} of the quiz, not {questions.version!r}")
 
 
 class AnswerSheet:
@@ -213,20 +282,25 @@ class AnswerSheet:
 
     Args:
         path: of `answers.json`; begun anew where there is none.
-        questions: what is asked.
-        student: who begins it, if it is new.
+        questions: what is asked, of everybody.
+        student: who begins it, if it is new; whoever began it has the paper.
+        insist: it is the paper of `student`, whoever began the file.
 
     Attributes:
         notice: what happened to a file that could not be used as it was; empty if nothing.
         reading: what the file held when it was last read or written.
     """
 
-    def __init__(self, path: str | os.PathLike, questions: Questions, student: str):
-        self.path, self.questions = Path(path), questions
+    def __init__(
+        self, path: str | os.PathLike, questions: Questions, student: str, *, insist: bool = False
+    ):
+        self.path = Path(path)
         self.notice = ""
         self.saved: datetime | None = None
-        self._new = Reading(student=student, sheet=secrets.token_hex(4))
         with self._locked():
+            name = student if insist else _began(self.path) or student
+            self.questions = questions.drawn_for(name)
+            self._new = Reading(student=name, sheet=secrets.token_hex(4))
             for part in self.path.parent.glob(f".{self.path.name}.*.part"):
                 part.unlink(missing_ok=True)  # of somebody who was killed while writing
             self.reading = self._read()
@@ -284,11 +358,13 @@ class AnswerSheet:
         return reading
 
     def _salvage(self) -> Reading:
-        """What fits from another version of the quiz; else nothing."""
+        """What fits from another version of the quiz, or from somebody else's paper; or nothing."""
         try:
-            return read_answers(self.path, self.questions, other_version=True)
+            reading = read_answers(self.path, self.questions, other_version=True)
         except AnswersError:
             return self._new
+        student = self.questions.student or reading.student
+        return replace(reading, student=student)
 
     def _write(self, reading: Reading) -> None:
         now = datetime.now().astimezone()
@@ -314,6 +390,15 @@ class AnswerSheet:
                 yield
         except Timeout:
             raise OSError(f"another program has been writing {self.path} for 10 s") from None
+
+
+def _began(path: Path) -> str:
+    """Who began a file of answers, as far as it says."""
+    try:
+        student = _object(plain_bytes(path)).get("student")
+    except (FileNotFoundError, AnswersError):
+        return ""
+    return format_printable(student) if isinstance(student, str) else ""
 
 
 def plain_bytes(path: Path, largest: int = LARGEST) -> bytes:

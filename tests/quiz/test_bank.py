@@ -12,13 +12,14 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbgrader.utils import determine_grade, is_grade
-from quizzes import toy_bank, write_bank
+from quizzes import SETTINGS, toy_bank, write_bank
 
 from quiz import bank as banks
 from quiz.autograde import GradeAnswers
-from quiz.bank import POINTS
+from quiz.bank import Bank
 from quiz.build import source_notebook
 from quiz.grading import Paper, exact
+from quiz.questions import BankError
 from quiz.rulings import Rulings
 from quiz.submissions import INTAKE
 
@@ -54,45 +55,45 @@ def test_a_bank_comes_back_from_its_files(folder):
 WRONG = {
     "a field that is not there": (
         lambda r: r["questions"][1]["options"][2].pop("why"),
-        "ewc.yaml, question 2, option 3, why: Field required",
+        "ewc.yaml, question ewc-2, option c, why: is missing",
     ),
     "a field that nobody knows": (
         lambda r: r["questions"][0].update(points=4),
-        "ewc.yaml, question 1, points: Extra inputs are not permitted",
+        "ewc.yaml, question ewc-1, points: is no field here",
     ),
     "yes for true": (
         lambda r: r["questions"][0]["options"][0].update(correct="yes"),
-        "ewc.yaml, question 1, option 1, correct: Input should be a valid boolean",
+        "ewc.yaml, question ewc-1, option a, correct: 'yes' is neither true nor false",
     ),
     "an empty reason": (
         lambda r: r["questions"][0]["options"][0].update(why="  "),
-        "ewc.yaml, question 1, option 1, why: String should have at least",
+        "ewc.yaml, question ewc-1, option a, why: has 0 characters and needs at least 2",
     ),
     "nothing correct": (
         lambda r: [o.update(correct=False) for o in r["questions"][0]["options"]],
-        "ewc.yaml, question 1: no option is correct",
+        "ewc.yaml, question ewc-1: no option is correct",
     ),
     "ids out of order": (
         lambda r: r["questions"][0]["options"].reverse(),
-        "ewc.yaml, question 1: its options are .*: name them a, b, c",
+        "ewc.yaml, question ewc-1: its options are .*: name them a, b, c",
     ),
     "an option twice": (
         lambda r: r["questions"][0]["options"][0].update(
             text=r["questions"][0]["options"][1]["text"]
         ),
-        "ewc.yaml, question 1: two of its options say the same",
+        "ewc.yaml, question ewc-1: two of its options say the same: a, b",
     ),
     "half a code": (
         lambda r: r["questions"][0].update(stem="What does `x do?"),
-        "ewc.yaml, question 1, stem: a backtick has no partner",
+        "ewc.yaml, question ewc-1, stem: a backtick has no partner",
     ),
-    "three options": (
-        lambda r: r["questions"][0].update(options=r["questions"][0]["options"][:3]),
-        "ewc.yaml, question 1, options: Tuple should have at least 4",
+    "one option": (
+        lambda r: r["questions"][0].update(options=r["questions"][0]["options"][:1]),
+        "ewc.yaml, question ewc-1: it has 1 options and needs at least 2",
     ),
     "no such notebook": (
         lambda r: r["questions"][2].update(see="44_ewc"),
-        "ewc.yaml, question 3, see: there is no notebook '44_ewc'",
+        "ewc.yaml, question ewc-3, see: there is no notebook '44_ewc'",
     ),
 }
 
@@ -100,15 +101,15 @@ WRONG = {
 @pytest.mark.parametrize("kind", WRONG)
 def test_what_is_wrong_with_a_file_is_named(folder, kind):
     change, message = WRONG[kind]
-    with pytest.raises(banks.BankError, match=message):
+    with pytest.raises(BankError, match=message):
         banks.load(changed(folder, change))
 
 
 def test_no_yaml_and_no_bank(folder, tmp_path):
     (folder / "ewc.yaml").write_text("questions: [")
-    with pytest.raises(banks.BankError, match=r"ewc\.yaml: is no YAML"):
+    with pytest.raises(BankError, match=r"ewc\.yaml, line 1: is no YAML"):
         banks.load(folder)
-    with pytest.raises(banks.BankError, match=r"nowhere has no \*\.yaml"):
+    with pytest.raises(BankError, match=r"nowhere has no \*\.yaml"):
         banks.load(tmp_path / "nowhere")
 
 
@@ -141,11 +142,11 @@ def reworded(bank, pick):
         )
         for s in bank.sections
     ]
-    return banks.Bank([banks.Section.model_validate(s.model_dump()) for s in sections])
+    return Bank(SETTINGS, [type(s).model_validate(s.model_dump()) for s in sections])
 
 
 def said(bank, words):
-    return any(words in line for line in bank.check())
+    return any(words in line for line in [*bank.check(), *bank.hints()])
 
 
 def test_a_favourite_letter_is_found():
@@ -179,14 +180,14 @@ letters = st.sets(st.sampled_from("abcdef"))
 def test_the_rule_pays_for_exactly_the_key(chosen, key):
     """Against the rule said differently: every option decided as the key decides it."""
     right = all((option in chosen) == (option in key) for option in "abcdef")
-    assert Rulings().right("q", frozenset(chosen), frozenset(key)) == right
+    assert Rulings().right("q", frozenset(chosen), frozenset(key), frozenset("abcdef")) == right
 
 
 @given(st.integers(0, 25))
 def test_points_are_exact_wherever_floats_have_been(n):
     floats = sum([0.4] * n)
     assert str(exact(floats)) == ("0" if n == 0 else f"{4 * n / 10:g}")
-    assert exact(floats) == n * POINTS
+    assert exact(floats) == n * SETTINGS.points
 
 
 @given(st.dictionaries(st.sampled_from(list(toy_bank().questions)), letters.filter(bool)))
@@ -195,7 +196,7 @@ def test_a_paper_is_the_sum_of_its_questions_whatever_their_order(choices):
     paper = Paper("alice", {q: frozenset(c) for q, c in choices.items()})
     backwards = Paper("alice", {q: frozenset(sorted(c)) for q, c in [*choices.items()][::-1]})
     right = sum(choices.get(q) == key for q, key in bank.key.items())
-    assert paper.score(bank) == backwards.score(bank) == right * POINTS
+    assert paper.score(bank) == backwards.score(bank) == right * SETTINGS.points
     assert Paper("alice", paper.choices, late=True).score(bank) == 0
 
 
@@ -218,13 +219,14 @@ def test_to_grade_again_by_another_key_is_to_grade_afresh(
     (folder / INTAKE).write_text('{"problems": []}')
 
     def graded(notebook, seed):
-        resources = {"metadata": {"path": folder}}
+        about = {"assignment": "quiz", "student": "somebody"}
+        resources = {"metadata": {"path": folder}, "nbgrader": about}
         with mock.patch("quiz.autograde.bank_of", return_value=toy_bank(seed)):
-            return GradeAnswers().grade(copy.deepcopy(notebook), resources)[0]
+            return GradeAnswers().grade(folder, copy.deepcopy(notebook), resources)[0]
 
     fresh = source_notebook(toy_bank())
     afresh = graded(fresh, corrected)
     assert graded(graded(fresh, before), corrected) == afresh
     points = [determine_grade(cell)[0] for cell in afresh.cells if is_grade(cell)]
     right = sum(choices.get(q) == set(key) for q, key in toy_bank(corrected).key.items())
-    assert exact(sum(points)) == right * POINTS
+    assert exact(sum(points)) == right * SETTINGS.points

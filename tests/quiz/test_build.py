@@ -10,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from quizzes import ToyCourse, in_process, toy_bank
+from quizzes import SETTINGS, ToyCourse, in_process, toy_bank
 from setuptools import find_packages
 
 from cl_helpers.answers.sheet import Questions
@@ -34,7 +34,7 @@ def with_another_key(bank: Bank) -> Bank:
             )
             questions.append(q.model_copy(update={"options": options, "fact": "another"}))
         sections.append(section.model_copy(update={"questions": tuple(questions)}))
-    other = Bank([type(s).model_validate(s.model_dump()) for s in sections])
+    other = Bank(SETTINGS, [type(s).model_validate(s.model_dump()) for s in sections])
     assert all(other.key[q] != key for q, key in bank.key.items())
     return other
 
@@ -101,7 +101,7 @@ def test_a_file_beside_the_source_would_be_given_out_and_is_refused(tmp_path):
 def test_what_was_given_out_stays_gradable(tmp_path):
     build.build(toy_bank(), tmp_path)
     sections = toy_bank().sections
-    fewer = Bank([s.model_copy(update={"questions": s.questions[:-1]}) for s in sections])
+    fewer = Bank(SETTINGS, [s.model_copy(update={"questions": s.questions[:-1]}) for s in sections])
     source = build.build(fewer, tmp_path)  # nobody has it yet
     released = shutil.copytree(source, tmp_path / "release" / "quiz")
     build.build(with_another_key(fewer), tmp_path)
@@ -116,7 +116,7 @@ def test_what_was_given_out_stays_gradable(tmp_path):
 
     first = fewer.sections[0]
     first = first.model_copy(update={"questions": tuple(map(moved, first.questions))})
-    for other in (toy_bank(), Bank([first, *fewer.sections[1:]])):
+    for other in (toy_bank(), Bank(SETTINGS, [first, *fewer.sections[1:]])):
         with pytest.raises(ValueError, match=r"students may be answering .*/release/quiz/quest"):
             build.build(other, tmp_path)
     assert Questions.read(source / "questions.json") == fewer.public()  # which they have

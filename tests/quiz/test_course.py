@@ -18,7 +18,7 @@ import pytest
 import yaml
 from nbgrader.auth import Authenticator
 from nbgrader.coursedir import CourseDirectory
-from quizzes import ToyCourse, in_process, write_bank
+from quizzes import SETTINGS, ToyCourse, in_process, write_bank
 
 from quiz import __main__ as cli
 from quiz import bank as banks
@@ -58,7 +58,7 @@ def by_hand(answers: Path) -> dict[str, Decimal]:
     chosen = json.loads(answers.read_text())["answers"]
     points = {}
     for file in banks.FOLDER.glob("*.yaml"):
-        for question in yaml.safe_load(file.read_text())["questions"]:
+        for question in yaml.safe_load(file.read_text()).get("questions", []):
             ticked = set(chosen.get(question["id"], []))
             right = all((o["id"] in ticked) == o["correct"] for o in question["options"])
             points[question["id"]] = Decimal("0.4") if right else Decimal(0)
@@ -98,7 +98,9 @@ def test_what_it_leaves_to_look_at(demo):
     assert registrar.points.to_dict() == expected
     grades = pd.read_csv(demo / "export" / "grades.csv", dtype=str).set_index("student_id")
     assert grades.score.to_dict() == {"alice": "9.2", "bob": "7.6", "carol": "0"}
-    canvas = pd.read_csv(demo / "export" / "canvas.csv").set_index("Student")[banks.TITLE]
+    canvas = pd.read_csv(demo / "export" / "canvas.csv").set_index("Student")[
+        "Continual learning: the quiz"
+    ]
     assert canvas.drop("    Points Possible").to_dict() == expected
     assert (demo / "export" / "bank-moodle.xml").read_text().count("multichoiceset") == 25
 
@@ -223,7 +225,7 @@ def test_time_extensions_owners_and_other_ways_in(course):
 
     # Another bank than the one given out is an error, and no reason to give everybody nothing.
     other = course.bank.sections
-    fewer = Bank([s.model_copy(update={"questions": s.questions[:-1]}) for s in other])
+    fewer = Bank(SETTINGS, [s.model_copy(update={"questions": s.questions[:-1]}) for s in other])
     write_bank(fewer, course.folder / "bank")
     with pytest.raises(ValueError, match=r"--student=renamed failed: .* from another bank than"):
         course.run("autograde", "quiz", "--force", "--student=renamed")

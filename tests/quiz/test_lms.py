@@ -11,9 +11,9 @@ from operator import add, mul, sub, truediv
 
 import pytest
 
-from quiz import bank as bank_module
 from quiz import lms
-from quiz.bank import POINTS, Bank, BankError, Section
+from quiz.bank import Bank, load
+from quiz.questions import Section, Settings
 
 HOSTILE = [
     "a < b && b > c, \"so\" 'they' say",
@@ -39,6 +39,9 @@ def question(name, correct, texts=HOSTILE):
     }
 
 
+SETTINGS = Settings(name="toy", title="A toy quiz", points="0.4", sections={"ewc": 3, "mas": 1})
+
+
 def section(name, title, questions):
     return Section.model_validate({"section": name, "title": title, "questions": questions})
 
@@ -46,17 +49,14 @@ def section(name, title, questions):
 def toy() -> Bank:
     ewc = [question("ewc-1", "a"), question("ewc-2", "bcf"), question("ewc-3", "abcdef")]
     mas = [question("mas-1", "bd", HOSTILE[:4]) | {"see": "https://example.org/?a=1&b='2'<3"}]
-    return Bank([section("ewc", 'EWC/MAS & "so" <on>', ewc), section("mas", "MAS", mas)])
+    return Bank(SETTINGS, [section("ewc", 'EWC/MAS & "so" <on>', ewc), section("mas", "MAS", mas)])
 
 
 @pytest.fixture(params=["toy", "real"])
 def bank(request) -> Bank:
     if request.param == "toy":
         return toy()
-    try:
-        return bank_module.load()
-    except BankError as error:
-        pytest.skip(f"the bank is not there: {error}")
+    return load()
 
 
 def choices(question):
@@ -124,7 +124,9 @@ def test_moodle_gives_the_points_for_exactly_the_key(bank):
     for question, node in moodle_questions(bank):
         for chosen in choices(question):
             ticked = ["abcdef".index(option) for option in chosen]
-            assert multichoiceset_marks(node, ticked) == (POINTS if chosen == question.key else 0)
+            assert multichoiceset_marks(node, ticked) == (
+                bank.points if chosen == question.key else 0
+            )
 
 
 def test_moodle_finds_what_its_importer_asks_for(bank):
@@ -163,7 +165,7 @@ def test_moodle_has_a_category_for_each_section(bank):
     for node in moodle(bank):
         if node.get("type") == "category":
             course, category = split_category_path(node.findtext("category/text"))
-            assert course == bank_module.TITLE
+            assert course == bank.settings.title
             inside = found.setdefault(category, [])
         else:
             inside.append(node.findtext("name/text"))
@@ -261,10 +263,10 @@ def test_qti_gives_the_points_for_exactly_the_key(bank):
         assert response.get("rcardinality") == "Multiple"
         for chosen in choices(question):
             values, _ = respond(item, {response.get("ident"): chosen})
-            assert values == {"SCORE": (POINTS if chosen == question.key else 0)}
+            assert values == {"SCORE": (bank.points if chosen == question.key else 0)}
         # As it is, and not only because the bounds are kept.
-        assert [Decimal(change.text) for change in item.iter("setvar")] == [bank_module.POINTS]
-        assert [Decimal(v.get("maxvalue")) for v in item.iter("decvar")] == [bank_module.POINTS]
+        assert [Decimal(change.text) for change in item.iter("setvar")] == [bank.points]
+        assert [Decimal(v.get("maxvalue")) for v in item.iter("decvar")] == [bank.points]
 
 
 def test_qti_shows_why_of_each_chosen_option_and_of_no_other(bank):
@@ -402,7 +404,7 @@ def test_canvas_reads_the_key_out_of_it(bank):
     for question, item in items(bank):
         fields = {f[0].text: f[1].text for f in item.iter("qtimetadatafield")}
         assert fields["question_type"] == "multiple_answers_question"
-        assert Decimal(fields["points_possible"]) == bank_module.POINTS
+        assert Decimal(fields["points_possible"]) == bank.points
         weight = {}
         for condition in item.iter("respcondition"):
             if (every := condition.find("conditionvar/and")) is not None:
@@ -462,6 +464,6 @@ def test_the_same_bank_is_the_same_file(bank):
 @pytest.mark.parametrize("write", [lms.moodle_xml, lms.qti])
 def test_what_xml_cannot_hold_is_refused(write):
     texts = ["a\x01b", *HOSTILE[:3]]
-    bank = Bank([section("ewc", "EWC", [question("ewc-1", "a", texts)])])
+    bank = Bank(SETTINGS, [section("ewc", "EWC", [question("ewc-1", "a", texts)])])
     with pytest.raises(ValueError, match="XML cannot hold"):
         write(bank)

@@ -17,12 +17,14 @@ from bs4 import BeautifulSoup
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from quizzes import SETTINGS
 from scipy.stats import pointbiserialr
 
 import quiz.bank
 from cl_helpers.report.plots import alt_text
 from quiz import figures, report
 from quiz.grading import Paper, copies
+from quiz.questions import Option, Question, Section
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -30,13 +32,13 @@ pytestmark = pytest.mark.filterwarnings("error")
 def a_bank(keys: dict[str, str], n_options=4) -> quiz.bank.Bank:
     """A question for each id, with the options a, b, … and that key."""
     questions = tuple(
-        quiz.bank.Question(
+        Question(
             id=question,
             stem=f"What holds of `{question}` if 1 < 2?",
             topic="a topic",
             see="04_ewc",
             options=tuple(
-                quiz.bank.Option(
+                Option(
                     id=o,
                     text=f"statement {o} & more",
                     correct=o in key,
@@ -47,7 +49,7 @@ def a_bank(keys: dict[str, str], n_options=4) -> quiz.bank.Bank:
         )
         for question, key in keys.items()
     )
-    return quiz.bank.Bank([quiz.bank.Section(section="toy", title="Toy", questions=questions)])
+    return quiz.bank.Bank(SETTINGS, [Section(section="toy", title="Toy", questions=questions)])
 
 
 BANK = a_bank({"toy-1": "ab", "toy-2": "abcd", "toy-3": "c", "toy-4": "bd", "ewc-1": "acd"})
@@ -506,7 +508,7 @@ def test_a_folder_that_cannot_be_is_said(tmp_path):
 
 def test_bars_are_the_papers_with_that_score():
     scores = [Decimal("0.4"), Decimal(2), Decimal("0.4"), Decimal(0)]
-    figure = figures.scores(scores, Decimal(2))
+    figure = figures.scores(scores, Decimal(2), Decimal("0.4"))
     bars = {round(b.get_x() + b.get_width() / 2, 6): b.get_height() for b in figure.axes[0].patches}
     assert bars == {0.4: 2, 2: 1, 0: 1}
     assert "4 in all, from 0 to 2 of 2 points, mean 0.70" in alt_text(figure)

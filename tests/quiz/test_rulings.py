@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quizzes import ToyCourse, in_process, toy_bank, write_bank
+from quizzes import SETTINGS, ToyCourse, in_process, toy_bank, write_bank
 
 from quiz import __main__ as cli
 from quiz import bank as banks
@@ -33,13 +33,15 @@ def test_each_ruling_is_what_its_words_say(choices, accepted, full, void, rescal
         ruled = ruled.giving(question)
     for question in void:
         ruled = ruled.without(question)
-    bank = Bank(toy_bank().sections, ruled)
+    bank = toy_bank().ruled(ruled)
     tenths = 0  # of a point
     for question, key in bank.key.items():
         chosen = choices.get(question, frozenset())
         if question in void:
             continue
-        if question in full or chosen in ({key} | {accepted.get(question, key)}):
+        shown = {option.id for option in bank.questions[question].options}
+        also = accepted.get(question, key) & shown  # what nobody saw nobody could choose
+        if question in full or (chosen and chosen in {key, also}):
             tenths += 4
     score, most = Decimal(tenths) / 10, Decimal(25 - len(void)) * 4 / 10
     if rescaled:
@@ -92,7 +94,7 @@ def course(tmp_path):
             s.model_copy(update={"questions": tuple(map(corrected(new), s.questions))})
             for s in course.bank.sections
         ]
-        write_bank(Bank(sections), course.folder / "bank")
+        write_bank(Bank(SETTINGS, sections), course.folder / "bank")
         yield course
 
 
@@ -165,7 +167,7 @@ def test_a_question_that_is_void_has_no_points_whoever_gave_them(course):
             mark.manual_score, mark.extra_credit = 0.3, 0.1
         book.db.commit()
     ruled = Rulings().without("ewc-1")
-    previewed = courses.preview(course.folder, Bank(banks.bank_of(course.folder).sections, ruled))
+    previewed = courses.preview(course.folder, banks.bank_of(course.folder).ruled(ruled))
     cli.regrade_("why", course.folder, void=["ewc-1"])
     totals = {s: str(points) for s, points in courses.totals(course.folder).items()}
     assert totals == {"old": "9.6", "new": "9.6", "none": "0.2"}
