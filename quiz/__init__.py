@@ -6,7 +6,18 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
-        *("build", "course", "demo", "doctor", "exchange", "export", "lms", "records", "roster"),
+        *(
+            "build",
+            "course",
+            "demo",
+            "doctor",
+            "exchange",
+            "export",
+            "imports",
+            "lms",
+            "records",
+            "roster",
+        ),
         "submissions",
     ],
 )

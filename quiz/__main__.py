@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # when it runs, `quiz` imports them when they are first used
     import quiz.doctor
     import quiz.exchange
     import quiz.export
+    import quiz.imports
     import quiz.lms
     import quiz.records
     import quiz.roster
@@ -76,6 +78,26 @@ def check(course: Any_ = HOME) -> None:
     console.print(f"{n} questions, {own}{options} options, {most} points: fair")
 
 
+@app.command("import")
+def import_(file: Path, folder: Path) -> None:
+    """Make a bank in FOLDER, which must not exist, of FILE: Moodle XML, or QTI 1.2."""
+    if folder.exists():
+        raise ValueError(f"{folder} exists: name a folder that does not")
+    with file.open("rb") as opened:
+        files, lines = quiz.imports.read_bank(opened.read(quiz.imports.LARGEST + 1), file.name)
+    folder.mkdir(mode=0o700, parents=True)
+    keep_private(folder)
+    for name, content in files.items():
+        text = yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100)
+        (folder / name).write_text(text, "utf-8")
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+    bank = banks.load(folder)
+    for line in [*bank.check(), *bank.hints()]:
+        console.print(f"note: {line}", markup=False)
+    console.print(f"{folder}: {len(bank.questions)} questions")
+
+
 @app.command()
 def course(folder: Path, name: str = "continual-learning") -> None:
     """Begin a course in FOLDER: there nbgrader's commands know the quiz."""
@@ -87,10 +109,9 @@ def build(course: Course = HOME, due: Due = None) -> None:
     """Write the assignment's notebook and questions.json, with no key in them."""
     ends = deadline(due) if due else quiz.course.last_deadline(course)
     due_text = f"{ends:%Y-%m-%d %H:%M %Z}" if ends else ""
-    Released.begun(course)
     out = quiz.course.in_exchange(course) / "outbound" / assignment_of(course)
     home = out / "questions.json"
-    console.print(quiz.build.build(banks.bank_of(course), course, due_text, str(home)))
+    console.print(quiz.build.build(banks.settled(course), course, due_text, str(home)))
 
 
 @app.command()

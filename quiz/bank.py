@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Set
+from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -74,11 +75,25 @@ class Bank:
 
     def _variants(self, question: Question) -> Iterable[Question]:
         if question.show:
-            return question.drawn()
+            return question.drawn(self.draws[question.id])
         if not question.generate:
             return (question,)
         make, n = self.generators[question.id], question.variants
         return (variant(make(_seed(self.released.secret, question.id, i)), i) for i in range(n))
+
+    @cached_property
+    def draws(self) -> dict[str, int]:
+        """Question id -> the draw from its pool: what was given out, or the first that is in order.
+
+        If none of a thousand is, the first.
+        """
+
+        def first(question: Question) -> int:
+            return next((d for d in range(1000) if not question.wrong_draw(d)), 0)
+
+        kept = self.released.draws
+        pools = [q for q in self.questions.values() if q.show]
+        return {q.id: kept[q.id] if q.id in kept else first(q) for q in pools}
 
     @cached_property
     def key(self) -> dict[str, frozenset[str]]:
@@ -180,12 +195,9 @@ class Bank:
                     yield f"{q.id}: its id should begin with {each.section}-"
 
     def _draws(self) -> Iterator[str]:
-        for question in self.questions.values():
-            for line in question.wrong_draws[:1]:
-                tried = (question.model_copy(update={"draw": d}) for d in range(1000))
-                good = next((q.draw for q in tried if not q.wrong_draws), None)
-                cure = "change show, or add options" if good is None else f"write `draw: {good}`"
-                yield f"{question.id}: {line}: {cure}"
+        for question, draw in self.draws.items():
+            if wrong := self.questions[question].wrong_draw(draw):
+                yield f"{question}: {wrong}: change `show`, or add options of that kind"
 
     def _generated(self, question: str) -> Iterator[str]:
         """The same of hundreds of variants of a question."""
@@ -221,6 +233,15 @@ def bank_of(quiz: Path) -> Bank:
     for question in {*rulings.accepted, *rulings.full, *rulings.void} - found.questions.keys():
         raise BankError(f"rulings.json rules on {question}, which the bank has not: take it out")
     return found
+
+
+def settled(quiz: Path) -> Bank:
+    """The bank of a quiz that is about to be given out: whose paper is which stays as it is now."""
+    released = Released.begun(quiz)
+    bank = bank_of(quiz)
+    if bank.draws != released.draws:
+        replace(released, draws=bank.draws).save(quiz)
+    return bank
 
 
 def load(folder: Path = FOLDER) -> Bank:

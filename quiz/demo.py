@@ -16,7 +16,6 @@ from cl_helpers.answers.sheet import FILE, AnswerSheet, Questions
 from . import bank as banks
 from .build import build
 from .course import nbgrader, new_course, set_deadline
-from .released import Released
 
 COURSE = "continual-learning"
 
@@ -29,8 +28,7 @@ def make_course(folder: Path, say: Callable[[str], None]) -> None:
     """
     exchange = folder.resolve() / "exchange"
     new_course(folder, COURSE)
-    Released.begun(folder)
-    bank = banks.bank_of(folder)
+    bank = banks.settled(folder)
     with (folder / "nbgrader_config.py").open("a") as config:
         config.write(f"c.Exchange.root = {str(exchange)!r}\n")
         config.write("c.ExchangeCollect.check_owner = False  # here one user plays everybody\n")

@@ -123,7 +123,6 @@ class Question(Part):
         see: where to read about it: a notebook, such as "04_ewc", an address, or in words.
         fact: the name of the test that computes the key, where it can be computed.
         show: how many of its options each student sees, if not all: they are a pool.
-        draw: by which the pool is drawn from; another number, another draw.
         generate: the function of generated.py that makes it, instead of stem and options.
         variants: how many of it there are, if it is generated or drawn from a pool.
     """
@@ -135,7 +134,6 @@ class Question(Part):
     stem: Text = ""
     options: Annotated[tuple[Option, ...], Field(max_length=26, strict=False)] = ()
     show: Annotated[int, Field(ge=2)] | Exactly | None = None
-    draw: int = 0
     generate: Annotated[str, Field(pattern=r"^[a-z_]\w*$")] | None = None
     variants: Annotated[int, Field(ge=2, le=100)] = 12
 
@@ -193,25 +191,7 @@ class Question(Part):
     def ids(self) -> frozenset[str]:
         return frozenset(option.id for option in self.options)
 
-    @property
-    def wrong_draws(self) -> list[str]:
-        """What is wrong with the draws from its pool, a line each."""
-        if not self.show:
-            return []
-        wrong, drawn = [], self.drawn()
-        for i, each in enumerate(drawn, 1):
-            n = len(each.key)
-            if isinstance(self.show, Exactly) and n != self.show.right:
-                wrong.append(f"draw {i} has {n} correct options, not {self.show.right}")
-            elif n == len(each.ids):
-                wrong.append(f"draw {i} has no wrong option")
-            elif not n:
-                wrong.append(f"draw {i} has no correct option")
-        if never := self.ids - frozenset().union(*(each.ids for each in drawn)):
-            wrong.append(f"nobody would see {', '.join(sorted(never))}")
-        return wrong
-
-    def drawn(self) -> tuple[Question, ...]:
+    def drawn(self, draw: int) -> tuple[Question, ...]:
         """The variants that are drawn from its pool; by ids alone, whatever the key is.
 
         With `show: 5` they are `variants` draws of five. Where exact numbers are asked for, no two
@@ -220,10 +200,10 @@ class Question(Part):
         """
         k, n = self._shown, len(self.options)
         if isinstance(self.show, Exactly):
-            order = self._shuffled("")
+            order = self._shuffled(draw, "")
             draws = [order[i : i + k] for i in range(0, n - k + 1, k)]
         else:
-            draws = [self._shuffled(str(i))[:k] for i in range(self.variants)]
+            draws = [self._shuffled(draw, str(i))[:k] for i in range(self.variants)]
         return tuple(
             self.model_copy(
                 update={"options": tuple(o for o in self.options if o.id in draw), "show": None}
@@ -231,11 +211,24 @@ class Question(Part):
             for draw in map(frozenset, draws)
         )
 
-    def _shuffled(self, turn: str) -> list[str]:
+    def _shuffled(self, draw: int, turn: str) -> list[str]:
         def place(option: str) -> bytes:
-            return sha256(f"{self.id}\n{self.draw}\n{turn}\n{option}".encode()).digest()
+            return sha256(f"{self.id}\n{draw}\n{turn}\n{option}".encode()).digest()
 
         return sorted(self.ids, key=place)
+
+    def wrong_draw(self, draw: int) -> str:
+        """What is wrong with what is drawn from its pool; "" if nothing is."""
+        drawn = self.drawn(draw)
+        for i, n in enumerate((len(each.key) for each in drawn), 1):
+            if isinstance(self.show, Exactly) and n != self.show.right:
+                return f"draw {i} has {n} correct options, not {self.show.right}"
+            if n == self._shown:
+                return f"draw {i} has no wrong option"
+            if not n:
+                return f"draw {i} has no correct option"
+        never = self.ids - frozenset().union(*(each.ids for each in drawn))
+        return f"nobody would see {', '.join(sorted(never))}" if never else ""
 
     def public(self) -> Variant:
         """What students may see of it, if it is a variant."""

@@ -21,6 +21,7 @@ class Released:
         no_deadline: it was released without one: feedback, which has the key in it, stays here.
         number: with the student's name it decides which variant of a question is whose; public.
         secret: the variants of generated questions are made from it.
+        draws: question -> the draw from its pool of options.
         drawn_as: student -> the name that the student's paper was drawn for, where it is another.
         feedback: when the first feedback was handed out, in UTC without a time zone as nbgrader
             keeps times. Who hands in later may have seen the key.
@@ -30,6 +31,7 @@ class Released:
     feedback: datetime | None = None
     number: int = 0
     secret: str = ""
+    draws: dict[str, int] = field(default_factory=dict)
     drawn_as: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -42,7 +44,9 @@ class Released:
 
         def made(raw: Any) -> Released:
             feedback = raw["feedback"] and datetime.fromisoformat(raw["feedback"])
-            kept = {name: raw[name] for name in ("number", "secret", "drawn_as") if name in raw}
+            kept = {
+                name: raw[name] for name in ("number", "secret", "draws", "drawn_as") if name in raw
+            }
             return cls(bool(raw["no_deadline"]), feedback, **kept)
 
         return read_kept(course / FILE, made, cls())
