@@ -1,8 +1,8 @@
 """Generated questions of this bank: each function makes one variant of a question from a seed.
 
-A variant is a stem and five options, each with its text, whether it is correct and why. An option
-is a claim with one blank. What is filled in is either right, or what a typical mistake leads to;
-the seed decides. All numbers are exact fractions, so that no rounding decides what is right.
+A variant is a stem and four to six options, each with its text, whether it is correct and why. An
+option is a claim with one blank. What is filled in is either right, or what a typical mistake leads
+to; the seed decides. All numbers are exact fractions, so that no rounding decides what is right.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from math import comb, isqrt
 from operator import mul
 from typing import Any, NamedTuple
 
-SHOWN = 5  # options of a variant
 DECIMALS = 6  # at most; a mistake that needs more is not offered
 
 Vector = tuple[Exact, ...]
@@ -42,22 +41,35 @@ class Claim(NamedTuple):
 Made = tuple[str, list[Claim]]  # the stem, and claims to choose from
 
 
-def _question(make: Callable[[random.Random], Made]) -> Callable[[int], dict[str, Any]]:
-    """Turn a function that draws a stem and claims into one from a seed to a variant."""
+def _question(
+    shown: int,
+) -> Callable[[Callable[[random.Random], Made]], Callable[[int], dict[str, Any]]]:
+    """Turn a function that draws a stem and claims into one from a seed to a variant.
 
-    @wraps(make)
-    def variant(seed: int) -> dict[str, Any]:
-        draw = random.Random(seed)
-        claims: list[Claim] = []
-        while len(claims) < SHOWN:  # in most draws each claim has a mistake that matters
-            stem, made = make(draw)
-            claims = [claim for claim in made if _is_short(claim.right) and _to_offer(claim)]
-        claims = draw.sample(claims, SHOWN)
-        correct = draw.randrange(1, 2**SHOWN)
-        options = [_option(draw, each, bool(correct >> i & 1)) for i, each in enumerate(claims)]
-        return {"stem": stem, "options": options}
+    shown: options of a variant.
+    """
 
-    return variant
+    def generator(make: Callable[[random.Random], Made]) -> Callable[[int], dict[str, Any]]:
+        @wraps(make)
+        def variant(seed: int) -> dict[str, Any]:
+            draw = random.Random(seed)
+            claims: list[tuple[Claim, list[tuple[Value, str]]]] = []
+            while len(claims) < shown:  # in most draws each claim has a mistake that matters
+                stem, made = make(draw)
+                both = [(claim, _to_offer(claim)) for claim in made if _is_short(claim.right)]
+                claims = [(claim, mistakes) for claim, mistakes in both if mistakes]
+            correct = draw.randrange(1, 2**shown)
+            return {
+                "stem": stem,
+                "options": [
+                    _option(claim, None if correct >> i & 1 else draw.choice(mistakes))
+                    for i, (claim, mistakes) in enumerate(draw.sample(claims, shown))
+                ],
+            }
+
+        return variant
+
+    return generator
 
 
 def _to_offer(claim: Claim) -> list[tuple[Value, str]]:
@@ -81,12 +93,13 @@ def _is_whole(value: Value) -> bool:
     return isinstance(value, Exact) and value.denominator == 1
 
 
-def _option(draw: random.Random, claim: Claim, correct: bool) -> dict[str, Any]:
-    value, why = claim.right, claim.how
-    if not correct:
-        value, mistake = draw.choice(_to_offer(claim))
-        why = f"{mistake} {claim.how}"
-    return {"text": claim.text.format(_text(value)), "correct": correct, "why": why}
+def _option(claim: Claim, mistake: tuple[Value, str] | None) -> dict[str, Any]:
+    value, *why = mistake or (claim.right,)
+    return {
+        "text": claim.text.format(_text(value)),
+        "correct": mistake is None,
+        "why": " ".join([*why, claim.how]),
+    }
 
 
 def _is_short(value: Value) -> bool:
@@ -126,14 +139,15 @@ def _mean(values: Sequence[Exact | int]) -> Exact:
 
 
 def _dot(a: Sequence[Any], b: Sequence[Any]) -> Exact:
-    return Exact(sum(map(mul, a, b)))
+    first, *others = map(mul, a, b)
+    return Exact(sum(others, first))
 
 
 def _nonzero(draw: random.Random, most: int) -> int:
     return draw.choice((-1, 1)) * draw.randint(1, most)
 
 
-@_question
+@_question(shown=5)
 def accuracies(draw: random.Random) -> Made:
     """Average accuracy, forgetting and the two transfers from an accuracy matrix of four tasks."""
     thirds = range(60, 97, 3)  # so that a mean over three tasks is a whole number
@@ -230,10 +244,10 @@ def accuracies(draw: random.Random) -> Made:
     return stem, claims
 
 
-@_question
+@_question(shown=5)
 def learning_rate(draw: random.Random) -> Made:
     """The learning rate within a task, and from task to task."""
-    lr = draw.choice((Exact(1, 10), Exact(1, 5), Exact(2, 5), Exact(1, 20)))
+    lr = Exact(draw.choice((5, 8, 10, 16, 20, 25, 32, 40, 50)), 100)
     decay = draw.choice((Exact(1, 2), Exact(4, 5), Exact(2, 5)))
     final = draw.choice((Exact(1, 4), Exact(1, 25), Exact(1, 100), Exact(1, 16)))
     root = Exact(isqrt(final.numerator), isqrt(final.denominator))
@@ -342,7 +356,7 @@ def learning_rate(draw: random.Random) -> Made:
     ]
 
 
-@_question
+@_question(shown=5)
 def fisher(draw: random.Random) -> Made:
     """The empirical and the true Fisher information of two weights on three samples."""
     # No multiple of three, but sums that are: the means over three samples are short.
@@ -444,7 +458,7 @@ def _tighter(text: str, names: Sequence[str], omega: Sequence[Exact]) -> list[Cl
     return [Claim(text, best, how, [(n, "Its Ω is smaller.") for n in names if n != best])]
 
 
-@_question
+@_question(shown=5)
 def mas(draw: random.Random) -> Made:
     """MAS's Ω of a linear map with two logits, on two images."""
     w = [[_nonzero(draw, 3) for _ in range(2)] for _ in range(2)]
@@ -524,7 +538,7 @@ def mas(draw: random.Random) -> Made:
     return stem, claims
 
 
-@_question
+@_question(shown=4)
 def path(draw: random.Random) -> Made:
     """SI's ω and Ω of two weights after a second task of three steps."""
     xi = Exact(1, 100)
@@ -575,6 +589,21 @@ def path(draw: random.Random) -> Made:
                 ],
             ),
         ]
+        if o < 0:
+            claims.append(
+                Claim(
+                    f"Without the relu, Ω{name} would be {{}}.",
+                    o / (d2 + xi),
+                    f"{made}, Δ{name} = {_text(delta[i])}, and ω / (Δ² + ξ) is "
+                    f"{_text(o / (d2 + xi))}.",
+                    [
+                        (penalised[i] / (d2 + xi), PENALISED),
+                        (o / (squares + xi), "This sums the squares of the steps."),
+                        (o / xi, "This leaves out Δ², and divides by ξ alone."),
+                        (o, "This is ω, which is not divided yet."),
+                    ],
+                )
+            )
     total = sum(omega, Exact(0))
     if total > 0:
         claims.append(
@@ -604,7 +633,7 @@ def path(draw: random.Random) -> Made:
 PENALISED = "This takes the gradient of the penalised loss, but the penalty earns no credit."
 
 
-@_question
+@_question(shown=5)
 def rwalk(draw: random.Random) -> Made:
     """RWalk's Fisher, score and Ω of three weights at the end of the second task."""
 
@@ -623,7 +652,7 @@ def rwalk(draw: random.Random) -> Made:
     alpha = Exact(kept, of)
     f, s = [Exact(v, of) for v in fs], [Exact(v, 2) for v in scores]
     parts = [[Exact(v, max(all_)) for v in all_] for all_ in (fs, scores)]
-    held = [Exact(draw.randint(0, 12), 10) for _ in range(3)]
+    held = [Exact(draw.randint(0, 30), 10) for _ in range(3)]
     added = [a + b for a, b in zip(*parts, strict=True)]
     omega = [h + a for h, a in zip(held, added, strict=True)]
     together = [a + b for a, b in zip(f, s, strict=True)]
@@ -692,7 +721,7 @@ def rwalk(draw: random.Random) -> Made:
     return stem, claims
 
 
-@_question
+@_question(shown=5)
 def slices(draw: random.Random) -> Made:
     """SCP's Ω of two weights, from a batch of two images and two directions."""
     fifths = [(5, 0), (0, 5), (3, 4), (4, 3), (3, -4), (4, -3)]  # of length 5
@@ -774,7 +803,7 @@ def _projected(g: Vector, *old: Vector) -> Vector:
     return min(near, key=lambda v: sum((a - b) ** 2 for a, b in zip(v, g, strict=True)))
 
 
-@_question
+@_question(shown=5)
 def projection(draw: random.Random) -> Made:
     """GEM's and A-GEM's steps of two weights, with two old tasks."""
     while True:
@@ -851,6 +880,17 @@ def projection(draw: random.Random) -> Made:
             ],
         ),
     ]
+    first, second = _dot(g, g1), _dot(g, g2)
+    if max(first, second) >= 0:
+        claims.append(
+            Claim(
+                "To first order, a small step along −g raises only the loss of task {}.",
+                "1" if first < 0 else "2",
+                f"⟨g, g₁⟩ = {_text(first)} and ⟨g, g₂⟩ = {_text(second)}; a loss rises where the "
+                "product is negative.",
+                [(k, "This is the task whose loss does not rise.") for k in "12"],
+            )
+        )
     for old, name, k in ((g1, "g₁", 1), (g2, "g₂", 2)):
         if inner := _dot(averaged, old):
             claims.append(
@@ -877,7 +917,7 @@ def projection(draw: random.Random) -> Made:
 AVERAGED = "A-GEM's one condition is for the mean of the old losses, and not for each of them."
 
 
-@_question
+@_question(shown=6)
 def replay(draw: random.Random) -> Made:
     """The odds of ER's reservoir, and the weights in DGR's loss."""
     slots, tasks = draw.choice((2, 3, 4)), draw.choice((3, 4, 5, 6))
@@ -977,7 +1017,7 @@ def replay(draw: random.Random) -> Made:
     ]
 
 
-@_question
+@_question(shown=6)
 def regime(draw: random.Random) -> Made:
     """Forgetting by curvature and distance, and a learning rate that falls from task to task."""
     flat = Exact(draw.randint(1, 4))

