@@ -2,24 +2,25 @@
 
 A variant is a stem and four to six options, each with its text, whether it is correct and why. An
 option is a claim with one blank. What is filled in is either right, or what a typical mistake leads
-to; the seed decides. All numbers are exact fractions, so that no rounding decides what is right.
+to; the seed decides. What is right is an exact decimal or fraction, so that no rounding decides it.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from fractions import Fraction as Exact
+from decimal import Decimal
+from fractions import Fraction
 from functools import wraps
 from itertools import product
-from math import comb, isqrt
+from math import comb
 from operator import mul
 from typing import Any, NamedTuple
 
 DECIMALS = 6  # at most; a mistake that needs more is not offered
 
-Vector = tuple[Exact, ...]
-Value = Exact | Vector | str
+Vector = tuple[Decimal, ...]
+Value = Decimal | Vector | str
 
 
 class Claim(NamedTuple):
@@ -90,7 +91,7 @@ def _to_offer(claim: Claim) -> list[tuple[Value, str]]:
 
 
 def _is_whole(value: Value) -> bool:
-    return isinstance(value, Exact) and value.denominator == 1
+    return isinstance(value, Decimal) and value == int(value)
 
 
 def _option(claim: Claim, mistake: tuple[Value, str] | None) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def _is_short(value: Value) -> bool:
     if isinstance(value, str):
         return True
     numbers = value if isinstance(value, tuple) else (value,)
-    return all(10**DECIMALS % x.denominator == 0 for x in numbers)
+    return all(x == round(x, DECIMALS) for x in numbers)
 
 
 def _text(value: Value) -> str:
@@ -120,27 +121,31 @@ def _code(value: Any) -> str:
     """As in Python: -0.25, or [3, -0.5]."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_code, value))}]"
-    return f"{float(value):.{DECIMALS}f}".rstrip("0").rstrip(".")
+    return f"{(Decimal(value) + 0).normalize():f}"  # + 0: no -0
 
 
-def _fraction(x: Exact) -> str:
+def _fraction(x: Fraction) -> str:
     return f"{x.numerator}/{x.denominator}" if x.denominator > 1 else str(x.numerator)
 
 
-def _sum(terms: Sequence[Exact | int]) -> str:
+def _sum(terms: Sequence[Decimal | int]) -> str:
     """As in a text: 3 − 2 + 0.5."""
-    first, *others = (Exact(term) for term in terms)
+    first, *others = (Decimal(term) for term in terms)
     signs = (f" {'−' if term < 0 else '+'} {_text(abs(term))}" for term in others)
     return _text(first) + "".join(signs)
 
 
-def _mean(values: Sequence[Exact | int]) -> Exact:
-    return Exact(sum(values)) / len(values)
+def _ratio(a: int, b: int) -> Decimal:
+    return Decimal(a) / b
 
 
-def _dot(a: Sequence[Any], b: Sequence[Any]) -> Exact:
+def _mean(values: Sequence[Decimal | int]) -> Decimal:
+    return Decimal(sum(values)) / len(values)
+
+
+def _dot(a: Sequence[Any], b: Sequence[Any]) -> Decimal:
     first, *others = map(mul, a, b)
-    return Exact(sum(others, first))
+    return Decimal(sum(others, first))
 
 
 def _nonzero(draw: random.Random, most: int) -> int:
@@ -204,7 +209,7 @@ def accuracies(draw: random.Random) -> Made:
             [
                 (-backward, "This starts from the diagonal and is minus the backward transfer."),
                 (_mean([max(0, x) for x in lost]), "This counts a gain as zero."),
-                (Exact(sum(lost), 4), "This divides by four, but the last task does not count."),
+                (_ratio(sum(lost), 4), "This divides by four, but the last task does not count."),
             ],
         ),
         Claim(
@@ -215,7 +220,7 @@ def accuracies(draw: random.Random) -> Made:
             [
                 (-forgetting, "This starts from each task's best accuracy, as forgetting does."),
                 (-backward, "The sign is wrong: a loss is negative."),
-                (Exact(sum(moved), 4), "This divides by four, but the last task does not count."),
+                (_ratio(sum(moved), 4), "This divides by four, but the last task does not count."),
             ],
         ),
         Claim(
@@ -226,7 +231,10 @@ def accuracies(draw: random.Random) -> Made:
             [
                 (_mean(ahead), "This does not subtract the accuracy before any training."),
                 (_mean(at_once), "This takes the accuracies after task 1 for every task."),
-                (Exact(sum(gained), 4), "This divides by four, but the first task does not count."),
+                (
+                    _ratio(sum(gained), 4),
+                    "This divides by four, but the first task does not count.",
+                ),
                 (-forward, "The sign is wrong: a gain is positive."),
             ],
         ),
@@ -247,10 +255,10 @@ def accuracies(draw: random.Random) -> Made:
 @_question(shown=5)
 def learning_rate(draw: random.Random) -> Made:
     """The learning rate within a task, and from task to task."""
-    lr = Exact(draw.choice((5, 8, 10, 16, 20, 25, 32, 40, 50)), 100)
-    decay = draw.choice((Exact(1, 2), Exact(4, 5), Exact(2, 5)))
-    final = draw.choice((Exact(1, 4), Exact(1, 25), Exact(1, 100), Exact(1, 16)))
-    root = Exact(isqrt(final.numerator), isqrt(final.denominator))
+    lr = _ratio(draw.choice((5, 8, 10, 16, 20, 25, 32, 40, 50)), 100)
+    decay = draw.choice((_ratio(1, 2), _ratio(4, 5), _ratio(2, 5)))
+    root = draw.choice((_ratio(1, 2), _ratio(1, 5), _ratio(1, 10), _ratio(1, 4)))
+    final = root**2
     tasks = {1: lr, 2: lr * decay, 3: lr * decay**2}
 
     def at(task: int) -> str:
@@ -260,7 +268,7 @@ def learning_rate(draw: random.Random) -> Made:
         return f"Task {task} has lr = {_text(lr)} · {power} = {_text(tasks[task])}. "
 
     def claim(
-        schedule: str, when: str, factor: Exact, how: str, *mistakes: tuple[Exact, str]
+        schedule: str, when: str, factor: Decimal, how: str, *mistakes: tuple[Decimal, str]
     ) -> Claim:
         task = draw.choice((1, 2, 3))
         rate = tasks[task]
@@ -287,7 +295,7 @@ def learning_rate(draw: random.Random) -> Made:
         f"`lr={_code(lr)}`, `lr_decay={_code(decay)}` and `lr_final={_code(final)}`. Every task "
         "has so many steps that one of them makes no difference. Which statements are right?"
     )
-    cosine = _text(final + (1 - final) * Exact(3, 4))
+    cosine = _text(final + (1 - final) * _ratio(3, 4))
     third = "The cosine of 60° is ½, so a third of the way the factor is ρ + (1 − ρ) · ¾ = "
     return stem, [
         claim(
@@ -296,15 +304,15 @@ def learning_rate(draw: random.Random) -> Made:
             middle,
             f"Halfway the cosine is zero and the factor (1 + ρ) / 2 = {_text(middle)}.",
             (root, geometric),
-            (Exact(1, 2), to_zero),
+            (_ratio(1, 2), to_zero),
         ),
         claim(
             "cosine",
             "after a third of",
-            final + (1 - final) * Exact(3, 4),
+            final + (1 - final) * _ratio(3, 4),
             f"{third}{cosine}.",
-            (final + (1 - final) * Exact(2, 3), "This falls along a straight line."),
-            (Exact(3, 4), to_zero),
+            (final + (1 - final) * _ratio(2, 3), "This falls along a straight line."),
+            (_ratio(3, 4), to_zero),
         ),
         claim(
             "exponential",
@@ -325,17 +333,17 @@ def learning_rate(draw: random.Random) -> Made:
         claim(
             "cosine",
             "at the first step of",
-            Exact(1),
+            Decimal(1),
             starts,
             (final, "This goes on from where the schedule of a task ended."),
-            (Exact(1, 25), "This is where the one-cycle schedule begins."),
+            (_ratio(1, 25), "This is where the one-cycle schedule begins."),
         ),
         claim(
             "one-cycle",
             "at the first step of",
-            Exact(1, 25),
+            _ratio(1, 25),
             "One-cycle climbs from 1/25 of the rate.",
-            (Exact(1), "This is the highest rate, which comes after 30 % of the steps."),
+            (Decimal(1), "This is the highest rate, which comes after 30 % of the steps."),
             (final, "This is the rate at the end."),
         ),
         claim(
@@ -349,7 +357,7 @@ def learning_rate(draw: random.Random) -> Made:
         claim(
             "constant",
             "at the last step of",
-            Exact(1),
+            Decimal(1),
             "A constant rate does not use `lr_final`.",
             (final, "All schedules end at lr · `lr_final`, except the constant one."),
         ),
@@ -368,17 +376,17 @@ def fisher(draw: random.Random) -> Made:
         d = [draw.choice((-4, -2, -1, 1, 2, 4)) for _ in range(3)]
         if sum(map(mul, errors, d)) % 3 == 0 and d not in slopes:
             slopes.append(d)
-    p = [Exact(x, 10) for x in tenths]
+    p = [_ratio(x, 10) for x in tenths]
     names = ("θ₁", "θ₂")
     flipped = [1 - y[0], *y[1:]]
 
-    def off(y: Sequence[int]) -> list[Exact]:
+    def off(y: Sequence[int]) -> list[Decimal]:
         return [k - q for k, q in zip(y, p, strict=True)]
 
-    def over(weights: Sequence[Exact], d: Sequence[int]) -> Exact:
+    def over(weights: Sequence[Decimal], d: Sequence[int]) -> Decimal:
         return _mean([w * s * s for w, s in zip(weights, d, strict=True)])
 
-    def shown(weights: Sequence[Exact], d: Sequence[int]) -> str:
+    def shown(weights: Sequence[Decimal], d: Sequence[int]) -> str:
         terms = [f"{_text(w)} · {s * s}" for w, s in zip(weights, d, strict=True)]
         return f"({' + '.join(terms)}) / 3 = {_text(over(weights, d))}"
 
@@ -447,7 +455,7 @@ def fisher(draw: random.Random) -> Made:
 BATCH = "This squares the mean gradient, in which the samples have partly cancelled."
 
 
-def _tighter(text: str, names: Sequence[str], omega: Sequence[Exact]) -> list[Claim]:
+def _tighter(text: str, names: Sequence[str], omega: Sequence[Decimal]) -> list[Claim]:
     """A claim on which of the weights has the largest Ω; none if two have it."""
     most = max(omega)
     if list(omega).count(most) > 1:
@@ -468,10 +476,10 @@ def mas(draw: random.Random) -> Made:
     def products(i: int, j: int) -> list[int]:
         return [f[n][i] * x[n][j] for n in range(2)]
 
-    omega = {(i, j): Exact(sum(map(abs, products(i, j)))) for i, j in product(range(2), repeat=2)}
+    omega = {(i, j): Decimal(sum(map(abs, products(i, j)))) for i, j in product(range(2), repeat=2)}
 
     def how(i: int, j: int) -> str:
-        a, b = (f"{_text(Exact(abs(z)))}" for z in products(i, j))
+        a, b = (f"{_text(Decimal(abs(z)))}" for z in products(i, j))
         return (
             f"The derivative of ‖f‖² is 2 f_{i} x_{j}, and the mean of its absolute value is "
             f"(2 · {a} + 2 · {b}) / 2 = {_text(omega[i, j])}."
@@ -488,7 +496,7 @@ def mas(draw: random.Random) -> Made:
                 how(i, j),
                 [
                     (
-                        Exact(abs(sum(signed))),
+                        Decimal(abs(sum(signed))),
                         "This averages before it takes the absolute value, so the images cancel.",
                     ),
                     (value / 2, "This leaves out the 2 of the derivative of a square."),
@@ -541,23 +549,23 @@ def mas(draw: random.Random) -> Made:
 @_question(shown=4)
 def path(draw: random.Random) -> Made:
     """SI's ω and Ω of two weights after a second task of three steps."""
-    xi = Exact(1, 100)
+    xi = _ratio(1, 100)
     while True:  # distances for which a division by Δ² + ξ comes out short
         tenths = [[_nonzero(draw, 3) for _ in range(2)] for _ in range(3)]
         g = [[_nonzero(draw, 4) for _ in range(2)] for _ in range(3)]
         ends = [sum(column) for column in zip(*tenths, strict=True)]
         if max(map(abs, ends)) in (1, 2, 3):
             break
-    moves, delta = [[Exact(v, 10) for v in row] for row in tenths], [Exact(v, 10) for v in ends]
+    moves, delta = [[_ratio(v, 10) for v in row] for row in tenths], [_ratio(v, 10) for v in ends]
     pull = [[_nonzero(draw, 2) for _ in range(2)] for _ in range(3)]
 
-    def credit(gradients: Sequence[Sequence[int]], i: int) -> Exact:
+    def credit(gradients: Sequence[Sequence[int]], i: int) -> Decimal:
         return -_dot([row[i] for row in gradients], [move[i] for move in moves])
 
     both = [[a + b for a, b in zip(u, v, strict=True)] for u, v in zip(g, pull, strict=True)]
     omega = [credit(g, i) for i in range(2)]
     penalised = [credit(both, i) for i in range(2)]
-    importance = [max(Exact(0), o / (d * d + xi)) for o, d in zip(omega, delta, strict=True)]
+    importance = [max(Decimal(0), o / (d * d + xi)) for o, d in zip(omega, delta, strict=True)]
     claims = []
     for i, name in enumerate(("₁", "₂")):
         terms = _sum([-row[i] * move[i] for row, move in zip(g, moves, strict=True)])
@@ -582,10 +590,10 @@ def path(draw: random.Random) -> Made:
                 f"{made}, Δ{name} = {_text(delta[i])}, and relu(ω / (Δ² + ξ)) is "
                 f"{_text(importance[i])}.",
                 [
-                    (max(Exact(0), penalised[i] / (d2 + xi)), PENALISED),
-                    (max(Exact(0), o / (squares + xi)), "This sums the squares of the steps."),
+                    (max(Decimal(0), penalised[i] / (d2 + xi)), PENALISED),
+                    (max(Decimal(0), o / (squares + xi)), "This sums the squares of the steps."),
                     (o / (d2 + xi), "This leaves out the relu: Ω is never negative."),
-                    (max(Exact(0), o) / xi, "This leaves out Δ², and divides by ξ alone."),
+                    (max(Decimal(0), o) / xi, "This leaves out Δ², and divides by ξ alone."),
                 ],
             ),
         ]
@@ -604,7 +612,7 @@ def path(draw: random.Random) -> Made:
                     ],
                 )
             )
-    total = sum(omega, Exact(0))
+    total = sum(omega, Decimal(0))
     if total > 0:
         claims.append(
             Claim(
@@ -612,8 +620,8 @@ def path(draw: random.Random) -> Made:
                 total,
                 f"The sum of ω over the weights is {_sum(omega)} = {_text(total)}.",
                 [
-                    (abs(sum(penalised, Exact(0))), PENALISED),
-                    (sum((o for o in omega if o > 0), Exact(0)), "This leaves negative ω out."),
+                    (abs(sum(penalised, Decimal(0))), PENALISED),
+                    (sum((o for o in omega if o > 0), Decimal(0)), "This leaves negative ω out."),
                     (max(omega), "This is the larger of the two; every weight has its share."),
                 ],
             )
@@ -649,10 +657,10 @@ def rwalk(draw: random.Random) -> Made:
     while not easy(scores):
         old, new = ([draw.randint(0, 9) for _ in range(3)] for _ in range(2))
         scores = [a + b for a, b in zip(old, new, strict=True)]
-    alpha = Exact(kept, of)
-    f, s = [Exact(v, of) for v in fs], [Exact(v, 2) for v in scores]
-    parts = [[Exact(v, max(all_)) for v in all_] for all_ in (fs, scores)]
-    held = [Exact(draw.randint(0, 30), 10) for _ in range(3)]
+    alpha = _ratio(kept, of)
+    f, s = [_ratio(v, of) for v in fs], [_ratio(v, 2) for v in scores]
+    parts = [[_ratio(v, max(all_)) for v in all_] for all_ in (fs, scores)]
+    held = [_ratio(draw.randint(0, 30), 10) for _ in range(3)]
     added = [a + b for a, b in zip(*parts, strict=True)]
     omega = [h + a for h, a in zip(held, added, strict=True)]
     together = [a + b for a, b in zip(f, s, strict=True)]
@@ -670,7 +678,7 @@ def rwalk(draw: random.Random) -> Made:
                     "This has α and 1 − α swapped.",
                 ),
                 (alpha * before[i] + rest * abs(g[i]), "This leaves g unsquared."),
-                (Exact(before[i] + g[i] ** 2), "This adds up squares; F is a moving average."),
+                (Decimal(before[i] + g[i] ** 2), "This adds up squares; F is a moving average."),
             ],
         ),
         Claim(
@@ -678,8 +686,8 @@ def rwalk(draw: random.Random) -> Made:
             s[k],
             f"Old and new are averaged: ({old[k]} + {new[k]}) / 2 = {_text(s[k])}.",
             [
-                (Exact(old[k] + new[k]), "This adds the scores up, but they are averaged."),
-                (Exact(new[k]), "This is the score of task 2 alone."),
+                (Decimal(old[k] + new[k]), "This adds the scores up, but they are averaged."),
+                (Decimal(new[k]), "This is the score of task 2 alone."),
             ],
         ),
     ]
@@ -725,14 +733,14 @@ def rwalk(draw: random.Random) -> Made:
 def slices(draw: random.Random) -> Made:
     """SCP's Ω of two weights, from a batch of two images and two directions."""
     fifths = [(5, 0), (0, 5), (3, 4), (4, 3), (3, -4), (4, -3)]  # of length 5
-    units = [(Exact(a, 5), Exact(b, 5)) for a, b in fifths]
+    units = [(_ratio(a, 5), _ratio(b, 5)) for a, b in fifths]
     xi = draw.sample(units, 2)
     first = [[draw.randint(-3, 3) for _ in range(2)] for _ in range(2)]
     second = [[v + 2 * draw.randint(-2, 2) for v in row] for row in first]  # so means are whole
     d = [first, second]
-    mean = [[Exact(a + b, 2) for a, b in zip(u, v, strict=True)] for u, v in zip(*d, strict=True)]
+    mean = [[_ratio(a + b, 2) for a, b in zip(u, v, strict=True)] for u, v in zip(*d, strict=True)]
 
-    def of(slope: Sequence[Any]) -> Exact:
+    def of(slope: Sequence[Any]) -> Decimal:
         """Mean over the slices of the squared derivative."""
         return _mean([_dot(direction, slope) ** 2 for direction in xi])
 
@@ -799,7 +807,7 @@ def _less(v: Vector, along: Vector, times: int = 1) -> Vector:
 def _projected(g: Vector, *old: Vector) -> Vector:
     """The nearest vector that raises no old loss: g, on the edge of a half-plane, or 0."""
     edges = [_less(g, each) for each in old if _dot(g, each) < 0]
-    near = [v for v in (g, *edges, (Exact(0), Exact(0))) if all(_dot(v, o) >= 0 for o in old)]
+    near = [v for v in (g, *edges, (Decimal(0), Decimal(0))) if all(_dot(v, o) >= 0 for o in old)]
     return min(near, key=lambda v: sum((a - b) ** 2 for a, b in zip(v, g, strict=True)))
 
 
@@ -812,7 +820,7 @@ def projection(draw: random.Random) -> Made:
         lengths = (c * c + d * d, e * e + f * f, (c + e) ** 2 + (d + f) ** 2)
         if all(n and 10**4 % n == 0 for n in lengths) and min(a * c + b * d, a * e + b * f) < 0:
             break
-    g, g1, g2 = (tuple(map(Exact, each)) for each in drawn)
+    g, g1, g2 = (tuple(map(Decimal, each)) for each in drawn)
     r = tuple((u + v) / 2 for u, v in zip(g1, g2, strict=True))
 
     def of_half_plane(old: Vector, name: str) -> tuple[str, list[tuple[Value, str]]]:
@@ -925,15 +933,15 @@ def replay(draw: random.Random) -> Made:
     images, later = tasks * each, draw.randint(2, tasks)
     seen = later * each
 
-    def claim(text: str, right: Exact, how: str, *mistakes: tuple[Exact, str]) -> Claim:
+    def claim(text: str, right: Fraction, how: str, *mistakes: tuple[Fraction, str]) -> Claim:
         texts = [(_fraction(v), why) for v, why in mistakes if v.denominator < 1000]
         return Claim(text, _fraction(right), how, texts)
 
     def ratio(a: int, b: int) -> str:
-        reduced = _fraction(Exact(a, b))
+        reduced = _fraction(Fraction(a, b))
         return f"{a}/{b}" + ("" if reduced == f"{a}/{b}" else f" = {reduced}")
 
-    none_left = Exact(comb(images - each, slots), comb(images, slots))
+    none_left = Fraction(comb(images - each, slots), comb(images, slots))
     stem = (
         f"{tasks} tasks of {each} images each come by once, one image after the other. ER stores "
         f"them in a reservoir of {slots} places: once it is full, image i, counted from 0, takes "
@@ -944,43 +952,46 @@ def replay(draw: random.Random) -> Made:
     return stem, [
         claim(
             "At the end, the very first image is still in ER's memory with probability {}.",
-            Exact(slots, images),
+            Fraction(slots, images),
             f"Each of the {images} images has the same probability, {ratio(slots, images)}.",
             (
-                Exact(slots - 1, slots) ** (images - slots),
+                Fraction(slots - 1, slots) ** (images - slots),
                 "This lets every image be stored; later ones are stored ever less often.",
             ),
-            (Exact(slots, images - each), "This counts only the images of the later tasks."),
-            (Exact(slots, images + 1), "This counts one image too many."),
-            (Exact(1, images), "This is the probability for one given place."),
+            (Fraction(slots, images - each), "This counts only the images of the later tasks."),
+            (Fraction(slots, images + 1), "This counts one image too many."),
+            (Fraction(1, images), "This is the probability for one given place."),
         ),
         claim(
             f"When it comes by, the last image of task {later} is stored by ER with probability "
             "{}.",
-            Exact(slots, seen),
+            Fraction(slots, seen),
             f"It is image {seen - 1} counted from 0, so {slots} / ({seen - 1} + 1) = "
-            f"{_fraction(Exact(slots, seen))}.",
-            (Exact(slots, seen - 1), "This counts one image too few: i counts from 0."),
-            (Exact(slots, seen + 1), "This counts one image too many: image 0 is the first."),
-            (Exact(1, slots), "This is the probability that a given place is the one replaced."),
+            f"{_fraction(Fraction(slots, seen))}.",
+            (Fraction(slots, seen - 1), "This counts one image too few: i counts from 0."),
+            (Fraction(slots, seen + 1), "This counts one image too many: image 0 is the first."),
+            (Fraction(1, slots), "This is the probability that a given place is the one replaced."),
         ),
         claim(
             "An image that is in ER's memory after task 1 is there at the end with probability {}.",
-            Exact(1, tasks),
+            Fraction(1, tasks),
             f"The probability falls from {slots}/{each} to {slots}/{images}, and the quotient is "
             f"1/{tasks}.",
-            (Exact(slots, images), "This is the probability for an image not known to be stored."),
-            (1 - Exact(1, tasks), "This is the probability that it has been replaced."),
-            (Exact(1, tasks - 1), "This counts only the later tasks."),
-            (Exact(1, tasks + 1), "This counts one task too many."),
+            (
+                Fraction(slots, images),
+                "This is the probability for an image not known to be stored.",
+            ),
+            (1 - Fraction(1, tasks), "This is the probability that it has been replaced."),
+            (Fraction(1, tasks - 1), "This counts only the later tasks."),
+            (Fraction(1, tasks + 1), "This counts one task too many."),
         ),
         claim(
             "At the end, the average number of task 1's images in ER's memory is {}.",
-            Exact(slots, tasks),
+            Fraction(slots, tasks),
             f"Each of the {slots} places holds one of task 1's images with probability 1/{tasks}.",
-            (Exact(slots, 2 ** (tasks - 1)), "This halves the number with every task."),
-            (Exact(slots, tasks - 1), "This counts only the later tasks."),
-            (Exact(each, tasks), "This counts images, but there is only room for some."),
+            (Fraction(slots, 2 ** (tasks - 1)), "This halves the number with every task."),
+            (Fraction(slots, tasks - 1), "This counts only the later tasks."),
+            (Fraction(each, tasks), "This counts images, but there is only room for some."),
         ),
         claim(
             "At the end, ER's memory holds no image of task 1 with probability {}.",
@@ -988,31 +999,34 @@ def replay(draw: random.Random) -> Made:
             f"Every set of {slots} images is equally likely, and {comb(images - each, slots)} of "
             f"{comb(images, slots)} have none of task 1: {_fraction(none_left)}.",
             (
-                Exact(tasks - 1, tasks) ** slots,
+                Fraction(tasks - 1, tasks) ** slots,
                 "This draws with replacement, but no image is stored twice.",
             ),
             (1 - none_left, "This is the probability that there is at least one."),
-            (Exact(1, tasks) ** slots, "This is nearly the probability that there are only such."),
+            (
+                Fraction(1, tasks) ** slots,
+                "This is nearly the probability that there are only such.",
+            ),
         ),
         claim(
             "While DGR learns the last task, the loss on replayed images has the weight {}.",
-            1 - Exact(1, tasks),
+            1 - Fraction(1, tasks),
             "In task t the new images have the weight 1/t and the replayed ones 1 − 1/t: "
-            f"{_fraction(1 - Exact(1, tasks))}.",
-            (Exact(1, tasks), "This is the weight of the new images."),
-            (1 - Exact(1, tasks - 1), "This does not count the task in training."),
-            (1 - Exact(1, tasks + 1), "This counts one task too many."),
+            f"{_fraction(1 - Fraction(1, tasks))}.",
+            (Fraction(1, tasks), "This is the weight of the new images."),
+            (1 - Fraction(1, tasks - 1), "This does not count the task in training."),
+            (1 - Fraction(1, tasks + 1), "This counts one task too many."),
         ),
         claim(
             "While DGR learns the last task, replayed images of task 1 have the weight {} in its "
             "loss.",
-            Exact(1, tasks),
+            Fraction(1, tasks),
             f"The weight 1 − 1/{tasks} of all replay is shared by {tasks - 1} earlier tasks: "
-            f"{_fraction(1 - Exact(1, tasks))} / {tasks - 1} = 1/{tasks}.",
-            (1 - Exact(1, tasks), "This is the weight of all earlier tasks together."),
-            (Exact(1, tasks - 1), "This is its share of the replayed images alone."),
-            (Exact(1, tasks + 1), "This counts one task too many."),
-            (Exact(1, 2 ** (tasks - 1)), "This halves the weight with every task."),
+            f"{_fraction(1 - Fraction(1, tasks))} / {tasks - 1} = 1/{tasks}.",
+            (1 - Fraction(1, tasks), "This is the weight of all earlier tasks together."),
+            (Fraction(1, tasks - 1), "This is its share of the replayed images alone."),
+            (Fraction(1, tasks + 1), "This counts one task too many."),
+            (Fraction(1, 2 ** (tasks - 1)), "This halves the weight with every task."),
         ),
     ]
 
@@ -1020,24 +1034,24 @@ def replay(draw: random.Random) -> Made:
 @_question(shown=6)
 def regime(draw: random.Random) -> Made:
     """Forgetting by curvature and distance, and a learning rate that falls from task to task."""
-    flat = Exact(draw.randint(1, 4))
+    flat = Decimal(draw.randint(1, 4))
     sharp = flat + 2 * draw.randint(1, 5)
-    middle, half, no = (sharp + flat) / 2, (sharp - flat) / 2, Exact(0)
+    middle, half, no = (sharp + flat) / 2, (sharp - flat) / 2, Decimal(0)
     turn = draw.randrange(4)  # the sharpest direction: the eighth of a turn, times this
     straight, mixed = ((half, no), (no, half), (-half, no), (no, -half))[turn]
     h = [[middle + straight, mixed], [mixed, middle - straight]]
     directions = ("(1, 0)", "(1, 1)", "(0, 1)", "(1, −1)")
     sharpest, flattest = directions[turn], directions[(turn + 2) % 4]
     between = directions[(turn + draw.choice((1, 3))) % 4]
-    step = tuple(Exact(_nonzero(draw, 4), 10) for _ in range(2))
+    step = tuple(_ratio(_nonzero(draw, 4), 10) for _ in range(2))
     length = _dot(step, step)
     quadratic = _dot(step, [_dot(row, step) for row in h]) / 2
     bound = sharp * length / 2
     diagonal = [h[i][i] * step[i] ** 2 for i in range(2)]
     terms = [*diagonal, 2 * mixed * step[0] * step[1]]
     lr, decay = (
-        Exact(1, draw.choice((10, 20, 25, 50))),
-        draw.choice((Exact(2, 5), Exact(1, 2), Exact(4, 5))),
+        _ratio(1, draw.choice((10, 20, 25, 50))),
+        draw.choice((_ratio(2, 5), _ratio(1, 2), _ratio(4, 5))),
     )
     task = draw.randint(3, 5)
     power = "²³⁴"[task - 3]
@@ -1060,7 +1074,7 @@ def regime(draw: random.Random) -> Made:
                     bound,
                     "This is the bound by λ_max, for a step in the sharpest direction.",
                 ),
-                (sum(diagonal, Exact(0)) / 2, "This takes the diagonal of H alone."),
+                (sum(diagonal, Decimal(0)) / 2, "This takes the diagonal of H alone."),
             ],
         ),
         Claim(
