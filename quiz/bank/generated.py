@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import wraps
-from itertools import product
+from functools import lru_cache, wraps
+from itertools import islice, product
 from math import comb
 from operator import mul
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ DECIMALS = 6  # at most; a mistake that needs more is not offered
 
 Vector = tuple[Decimal, ...]
 Value = Decimal | Vector | str
+Mistake = tuple[Value, str]  # what it leads to, and which it is
 
 
 class Claim(NamedTuple):
@@ -30,13 +31,13 @@ class Claim(NamedTuple):
         text: with {} for the blank.
         right: what makes it true.
         how: how that comes out.
-        mistakes: what typical mistakes come to, and which mistake it is.
+        mistakes: the typical ones.
     """
 
     text: str
     right: Value
     how: str
-    mistakes: Sequence[tuple[Value, str]]
+    mistakes: Sequence[Mistake]
 
 
 Made = tuple[str, list[Claim]]  # the stem, and claims to choose from
@@ -54,17 +55,17 @@ def _question(
         @wraps(make)
         def variant(seed: int) -> dict[str, Any]:
             draw = random.Random(seed)
-            claims: list[tuple[Claim, list[tuple[Value, str]]]] = []
+            claims: list[tuple[Claim, list[Mistake]]] = []
             while len(claims) < shown:  # in most draws each claim has a mistake that matters
                 stem, made = make(draw)
-                both = [(claim, _to_offer(claim)) for claim in made if _is_short(claim.right)]
-                claims = [(claim, mistakes) for claim, mistakes in both if mistakes]
+                both = ((claim, _to_offer(claim)) for claim in draw.sample(made, len(made)))
+                claims = list(islice((each for each in both if each[1]), shown))
             correct = draw.randrange(1, 2**shown)
             return {
                 "stem": stem,
                 "options": [
                     _option(claim, None if correct >> i & 1 else draw.choice(mistakes))
-                    for i, (claim, mistakes) in enumerate(draw.sample(claims, shown))
+                    for i, (claim, mistakes) in enumerate(claims)
                 ],
             }
 
@@ -73,15 +74,17 @@ def _question(
     return generator
 
 
-def _to_offer(claim: Claim) -> list[tuple[Value, str]]:
+def _to_offer(claim: Claim) -> list[Mistake]:
     """The mistakes that lead elsewhere, to what is as long, or else is as often longer as shorter.
 
     Otherwise the form would tell, whatever the numbers are.
     """
-    long = len(_text(claim.right))
-    by_length: dict[int, list[tuple[Value, str]]] = {-1: [], 0: [], 1: []}
+    if not _is_short(claim.right):
+        return []
+    long, whole = len(_text(claim.right)), _is_whole(claim.right)
+    by_length: dict[int, list[Mistake]] = {-1: [], 0: [], 1: []}
     for value, why in claim.mistakes:
-        if value != claim.right and _is_short(value) and _is_whole(value) == _is_whole(claim.right):
+        if value != claim.right and _is_whole(value) == whole and _is_short(value):
             more = len(_text(value)) - long
             by_length[(more > 0) - (more < 0)].append((value, why))
     if isinstance(claim.right, str):
@@ -94,7 +97,7 @@ def _is_whole(value: Value) -> bool:
     return isinstance(value, Decimal) and value == int(value)
 
 
-def _option(claim: Claim, mistake: tuple[Value, str] | None) -> dict[str, Any]:
+def _option(claim: Claim, mistake: Mistake | None) -> dict[str, Any]:
     value, *why = mistake or (claim.right,)
     return {
         "text": claim.text.format(_text(value)),
@@ -114,13 +117,18 @@ def _text(value: Value) -> str:
     """As in a text: −0.25, or (3, −0.5)."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_text, value))})"
-    return value if isinstance(value, str) else _code(value).replace("-", "−")
+    return value if isinstance(value, str) else _number(value).replace("-", "−")
 
 
 def _code(value: Any) -> str:
     """As in Python: -0.25, or [3, -0.5]."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_code, value))}]"
+    return _number(value)
+
+
+@lru_cache
+def _number(value: Decimal | int) -> str:
     return f"{(Decimal(value) + 0).normalize():f}"  # + 0: no -0
 
 
@@ -397,7 +405,7 @@ def fisher(draw: random.Random) -> Made:
     empirical, true = ([over(w, d) for d in slopes] for w in (squares, variances))
     claims = []
     for i, d in enumerate(slopes):
-        of_true: list[tuple[Value, str]] = [
+        of_true: list[Mistake] = [
             (empirical[i], "This is the empirical Fisher, with the labels of the data set."),
             (over(evenly, d), "This counts both labels alike, whatever the model finds probable."),
         ]
@@ -823,7 +831,7 @@ def projection(draw: random.Random) -> Made:
     g, g1, g2 = (tuple(map(Decimal, each)) for each in drawn)
     r = tuple((u + v) / 2 for u, v in zip(g1, g2, strict=True))
 
-    def of_half_plane(old: Vector, name: str) -> tuple[str, list[tuple[Value, str]]]:
+    def of_half_plane(old: Vector, name: str) -> tuple[str, list[Mistake]]:
         """How g̃ comes out for one condition, and the mistakes."""
         inner = _dot(g, old)
         if inner >= 0:
