@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import nn
 from torch.nn import functional as F
 from toys import InMemory
@@ -445,8 +446,14 @@ MADE = sorted(
 )
 
 
-def test_every_generator_has_an_oracle():
-    assert sorted(ORACLES) == MADE
+def test_every_generator_has_an_oracle_and_a_question():
+    used = [
+        question["generate"]
+        for file in FILE.parent.glob("*.yaml")
+        for question in yaml.safe_load(file.read_text("utf-8")).get("questions", [])
+        if "generate" in question
+    ]
+    assert sorted(ORACLES) == MADE == sorted(used)
     assert len(MADE) >= 6
 
 
