@@ -26,7 +26,7 @@ from .released import Released
 from .rulings import Rulings
 
 GENERATED = "generated.py"
-TRIED = 300  # seeds of each generator, by `check`
+TRIED = 200  # seeds of each generator, by `check`
 NO_RULINGS, NOT_RELEASED = Rulings(), Released()
 
 Generator = Callable[[int], Question]

@@ -26,7 +26,7 @@ from decimal import Decimal
 
 from .bank import Bank
 from .feedback import prose
-from .questions import Option, Question, Section
+from .questions import LETTERS, Option, Question, Section
 
 ASSESSMENT = "assessment.xml"
 
@@ -58,10 +58,17 @@ def moodle_xml(bank: Bank) -> str:
 
 
 def named(bank: Bank, question: str) -> list[tuple[str, Question]]:
-    """The variants of a question, each with an id of its own."""
+    """The variants of a question, each with an id of its own, and with options a, b, c, …"""
     variants = bank.variants[question]
-    several = len(variants) > 1
-    return [(f"{question}-v{i}" if several else question, v) for i, v in enumerate(variants, 1)]
+    if len(variants) == 1:
+        return [(question, variants[0])]
+    return [(f"{question}-v{i}", _lettered(v)) for i, v in enumerate(variants, 1)]
+
+
+def _lettered(question: Question) -> Question:
+    options = zip(LETTERS, question.options, strict=False)
+    renamed = tuple(option.model_copy(update={"id": letter}) for letter, option in options)
+    return question.model_copy(update={"options": renamed})
 
 
 def _moodle_category(quiz: ET.Element, *names: str) -> None:

@@ -238,7 +238,7 @@ class Question(Part):
 class Section(Part):
     section: Id
     title: Text
-    questions: Annotated[tuple[Question, ...], Field(min_length=1, strict=False)]  # YAML has lists
+    questions: Annotated[tuple[Question, ...], Field(strict=False)]  # YAML has lists
 
 
 def read(file: Path, model: type[M]) -> M:
@@ -286,7 +286,7 @@ def _place(raw: Any, loc: tuple[int | str, ...]) -> Iterator[str]:
             yield f"{kind} {known if isinstance(known, str) and known else step + 1}"
         elif step in ("questions", "options"):
             kind = str(step)[:-1]
-            if not isinstance(raw, list | tuple):
+            if step == loc[-1]:
                 yield str(step)
         elif step not in ("Exactly", "constrained-int", "int"):
             yield str(step)

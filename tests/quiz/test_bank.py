@@ -43,9 +43,12 @@ def test_the_bank_of_the_course_is_in_order():
     assert bank.check() == []
     assert len(bank.questions) == 25
     assert bank.most == 10
-    assert sum(len(q.key) > 1 for q in bank.questions.values()) >= 10
-    assert sum(len(q.key) == len(q.options) for q in bank.questions.values()) >= 2
-    assert all(4 <= len(q.options) <= 6 for q in bank.questions.values())
+    assert bank.hints() == []
+    assert list(bank.settings.sections.values()) == [4, 3, 3, 3, 3, 3, 6]
+    variants = [variant for each in bank.variants.values() for variant in each]
+    assert all(4 <= len(v.options) <= 6 for v in variants)
+    assert all(len(option.why) >= 20 for v in variants for option in v.options)
+    assert sum(len(each) > 1 for each in bank.variants.values()) >= 8
 
 
 def test_a_bank_comes_back_from_its_files(folder):

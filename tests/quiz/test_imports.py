@@ -86,9 +86,22 @@ WRITERS = [lambda bank: lms.moodle_xml(bank).encode(), lms.qti]
 both_formats = pytest.mark.parametrize("write", WRITERS, ids=["moodle", "qti"])
 
 
+def fixed(bank):
+    """Without what differs from student to student, of which an export has every variant."""
+    sections = [
+        section.model_copy(
+            update={
+                "questions": tuple(q for q in section.questions if len(bank.variants[q.id]) == 1)
+            }
+        )
+        for section in bank.sections
+    ]
+    return Bank(bank.settings, [section for section in sections if section.questions])
+
+
 @both_formats
 def test_our_own_bank_comes_back_as_it_was(write):
-    bank = bank_module.load()
+    bank = fixed(bank_module.load())
     found, lines = read_bank(write(bank), "whatever.bin")
     assert lines == []
     assert list(found.values())[1:] == as_read(bank)

@@ -105,7 +105,14 @@ def moodle(bank):
 
 def moodle_questions(bank):
     found = moodle(bank).findall("question[@type='multichoiceset']")
-    return zip(bank.questions.values(), found, strict=True)
+    return by_name(bank, {node.findtext("idnumber"): node for node in found})
+
+
+def by_name(bank, nodes):
+    """Each variant of each question with its node."""
+    variants = dict(pair for question in bank.questions for pair in lms.named(bank, question))
+    assert variants.keys() == nodes.keys()
+    return [(variant, nodes[name]) for name, variant in variants.items()]
 
 
 def multichoiceset_marks(node, ticked):
@@ -152,7 +159,7 @@ def test_moodle_finds_what_its_importer_asks_for(bank):
         assert node.find("hint") is None
         # Adaptive mode takes the penalty off for each try before: one is left with nothing.
         assert float(node.findtext("penalty")) == 1
-    assert len(set(names)) == len(names) == len(bank.questions)
+    assert len(set(names)) == len(names) == sum(map(len, bank.variants.values()))
 
 
 def split_category_path(path):
@@ -161,15 +168,21 @@ def split_category_path(path):
 
 
 def test_moodle_has_a_category_for_each_section(bank):
-    found: dict[str, list[str]] = {}
+    found: dict[tuple[str, ...], list[str]] = {}
     for node in moodle(bank):
         if node.get("type") == "category":
-            course, category = split_category_path(node.findtext("category/text"))
+            course, *category = split_category_path(node.findtext("category/text"))
             assert course == bank.settings.title
-            inside = found.setdefault(category, [])
+            inside = found.setdefault(tuple(category), [])
         else:
             inside.append(node.findtext("name/text"))
-    assert found == {s.title: [q.id for q in s.questions] for s in bank.sections}
+    expected = {(s.title,): [] for s in bank.sections}
+    for s in bank.sections:
+        for q in s.questions:
+            names = [name for name, _ in lms.named(bank, q.id)]
+            several = len(names) > 1  # then they have a category of their own
+            expected.setdefault((s.title, *[q.id] * several), []).extend(names)
+    assert found == expected
 
 
 def test_moodle_has_the_texts_of_the_bank(bank):
@@ -205,7 +218,7 @@ def assessment(bank):
 
 
 def items(bank):
-    return zip(bank.questions.values(), assessment(bank).iter("item"), strict=True)
+    return by_name(bank, {item.get("ident"): item for item in assessment(bank).iter("item")})
 
 
 def holds(node, response):
@@ -304,7 +317,10 @@ TEST = "(not | and | or | other | varequal)"
 MODELS = {
     "questestinterop": "assessment",
     "assessment": "section+",
-    "section": "item*",
+    "section": "selection_ordering?, (item | section)*",
+    "selection_ordering": "selection*",
+    "selection": "selection_number?, selection_extension?",
+    "selection_extension": "points_per_item",  # anything may be in it; this is Canvas's
     "item": "itemmetadata?, presentation?, resprocessing*, itemfeedback*",
     "itemmetadata": "qtimetadata*",
     "qtimetadata": "qtimetadatafield+",
@@ -324,7 +340,7 @@ MODELS = {
     "flow_mat": "(flow_mat | material)+",
 }
 TEXTS = {"fieldlabel", "fieldentry", "mattext", "decvar", "setvar", "varequal", "other"}
-TEXTS |= {"displayfeedback"}
+TEXTS |= {"displayfeedback", "selection_number", "points_per_item"}
 REQUIRED = {"ident", "respident", "linkrefid"}  # wherever they are declared at all
 ATTRIBUTES = {
     "assessment": {"ident": ".+", "title": ".+"},
@@ -389,10 +405,13 @@ def test_qti_has_the_texts_of_the_bank(bank):
         assert Reader(item.findtext("presentation/material/mattext")).text == words(question.stem)
         for option, label in zip(question.options, item.iter("response_label"), strict=True):
             assert Reader(label.findtext("material/mattext")).text == words(option.text)
-    sections = assessment(bank).iter("section")
-    assert {s.get("title"): [q.get("ident") for q in s] for s in sections} == {
-        s.title: [q.id for q in s.questions] for s in bank.sections
-    }
+    for section, node in zip(bank.sections, assessment(bank).find("assessment"), strict=True):
+        assert node.get("title") == section.title
+        for question, inside in zip(section.questions, node, strict=True):
+            names = [name for name, _ in lms.named(bank, question.id)]
+            assert [item.get("ident") for item in inside.iter("item")] == names
+            several = [*inside.iter("selection_number")]
+            assert [number.text for number in several] == ["1"] * (len(names) > 1)
 
 
 def test_canvas_reads_the_key_out_of_it(bank):
