@@ -23,11 +23,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from cl_helpers.answers.sheet import receipt
 from quiz import bank as banks
-from quiz.bank import ASSIGNMENT
 from quiz.build import build, source_notebook
 from quiz.course import nbgrader, new_course
-from quiz.submissions import NOTEBOOK, read_submission, take
+from quiz.grading import Paper
+from quiz.submissions import read_submission, take
 
+ASSIGNMENT, NOTEBOOK = "quiz", "quiz.ipynb"
 SUBMISSIONS, SAMPLE = 1_000, 16
 
 
@@ -49,11 +50,12 @@ def per_submission() -> dict[str, float]:
         figures[name] = (rest - first) / (SAMPLE - 2) if rest > first else rest / (SAMPLE - 1)
     figures["ours"] = timed(lambda: nbgrader(ours, "autograde", ASSIGNMENT)) / SUBMISSIONS
     began = time.perf_counter()
-    questions = bank.public()
     for each in sorted(ours.glob(f"submitted/*/{ASSIGNMENT}")):
+        student = each.parent.name
+        questions = bank.paper_of(student)
         reading = read_submission(each, questions)
         receipt(questions, reading.choices)
-        sum(reading.choices.get(q) == key for q, key in bank.key.items())
+        Paper(student, reading.choices).score(bank)
     figures["reading and scoring all 1,000"] = time.perf_counter() - began
     return figures
 
@@ -87,16 +89,19 @@ def _stock(folder: Path, bank: banks.Bank, imports: str) -> Path:
 
 def _hand_in(course: Path, bank: banks.Bank, n: int) -> None:
     """n papers in submitted/, each right about half the time."""
-    draw, public = random.Random(0), bank.public()
+    draw = random.Random(0)
     released = (course / "release" / ASSIGNMENT / NOTEBOOK).read_bytes()
     came = course / "came"
     came.mkdir()
     for i in range(n):
+        student = f"s{i:04}"
+        public = bank.paper_of(student)
         answers = {
             q: sorted(key if draw.random() < 0.5 else draw.sample(public.options[q], 2))
-            for q, key in bank.key.items()
+            for q, key in bank.key_of(student).items()
         }
-        sheet = {"schema": 1, "quiz": public.name, "version": public.version, "answers": answers}
+        sheet = {"schema": 1, "quiz": public.name, "version": public.version, "student": student}
+        sheet |= {"answers": answers}
         (came / "answers.json").write_text(json.dumps(sheet))
-        dest = course / "submitted" / f"s{i:04}" / ASSIGNMENT
-        take(came, dest, released, datetime.now(UTC).replace(tzinfo=None))
+        dest = course / "submitted" / student / ASSIGNMENT
+        take(came, dest, NOTEBOOK, released, datetime.now(UTC).replace(tzinfo=None))

@@ -71,7 +71,7 @@ def check(course: Any_ = HOME) -> None:
         raise ValueError("\n".join(wrong))
     for line in found.hints():
         console.print(f"note: {line}", markup=False)
-    options = sum(len(v.options) for each in found.variants.values() for v in each)
+    options = sum(len(each[0].options) for each in found.variants.values())  # of one paper
     several = sum(len(each) > 1 for each in found.variants.values())
     own = f"{several} of them each student's own, " if several else ""
     n, most = len(found.questions), exact(found.most)
@@ -140,7 +140,9 @@ def release(course: Course = HOME, due: Due = None, no_deadline: bool = False) -
         quiz.course.set_deadline(course, deadline(due) if due else None)
     quiz.course.book_roster(course)
     quiz.course.nbgrader(course, "release_assignment", name, "--force")
-    console.print(f"released: {course_of(course) / 'release' / name}")
+    ends = quiz.course.last_deadline(course)
+    until = f"until {ends:%Y-%m-%d %H:%M %Z}" if ends else "without a deadline"
+    console.print(f"released: {course_of(course) / 'release' / name}, {until}")
 
 
 @app.command()

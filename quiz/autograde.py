@@ -50,9 +50,8 @@ class GradeAnswers(Execute):
             ValueError: it was not tidied, or the bank is not the one that was given out.
         """
         # nbgrader converts in the course's folder.
-        folder, name = Path(resources["metadata"]["path"]), resources["nbgrader"]["assignment"]
-        student = resources["nbgrader"]["student"]
-        bank = bank_of(quiz)
+        folder, bank = Path(resources["metadata"]["path"]), bank_of(quiz)
+        student, name = folder.parent.name, bank.settings.assignment  # …/STUDENT/NAME
         if not (folder / INTAKE).exists():  # nbgrader goes on when its hooks fail
             raise ValueError(f"{folder} was not tidied: is release/{name} there?")
         if replace(Questions.read(folder / "questions.json"), due="", home="") != bank.public():

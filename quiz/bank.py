@@ -8,6 +8,7 @@ variants, drawn from a pool of options or made by a function of generated.py: ea
 from __future__ import annotations
 
 import importlib.util
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import replace
@@ -26,7 +27,7 @@ from .released import Released
 from .rulings import Rulings
 
 GENERATED = "generated.py"
-TRIED = 200  # seeds of each generator, by `check`
+TRIED, TWICE = 200, 10  # seeds of each generator, by `check`; of them so many twice
 NO_RULINGS, NOT_RELEASED = Rulings(), Released()
 
 Generator = Callable[[int], Question]
@@ -149,9 +150,13 @@ class Bank:
             questions=tuple(self._public(q, s.section) for s in self.sections for q in s.questions),
         )
 
+    @cached_property
+    def _everybodys(self) -> Questions:
+        return self.public()
+
     def paper_of(self, student: str) -> Questions:
         """What a student sees."""
-        return self.public().drawn_for(self.released.drawn_as.get(student, student))
+        return self._everybodys.drawn_for(self.released.drawn_as.get(student, student))
 
     def _public(self, question: Question, section: str) -> PublicQuestion:
         variants = tuple(each.public() for each in self.variants[question.id])
@@ -188,7 +193,7 @@ class Bank:
             elif n != right:
                 yield f"section {section} has {n} questions, not {right}: change it, or quiz.yaml"
         for twice in (q for q, n in Counter(self._ids).items() if n > 1):
-            yield f"{twice}: the id is used twice"
+            yield f"{twice}: the id is used twice: give one of them another"
         for each in self.sections:
             for q in each.questions:
                 if not q.id.startswith(f"{each.section}-"):
@@ -205,14 +210,18 @@ class Bank:
         for seed in range(TRIED):
             try:
                 made.append(variant(self.generators[question](seed), seed))
+                again = seed < TWICE and variant(self.generators[question](seed), seed)
             except BankError as error:
                 yield from str(error).splitlines()
+                return
+            if again and again != made[-1]:
+                yield f"{question}: made twice from one seed it differs: draw from the seed alone"
                 return
         papers = self.variants[question]
         if len({(v.stem, *(o.text for o in v.options)) for v in papers}) < len(papers):
             yield f"{question}: two of its variants are the same: make more of the seed"
-        for line in fairness.given_away(made, margin=0.15):
-            yield f"{question}, {TRIED} variants of it: {line}"
+        for line in fairness.given_away(made, margin=0.15)[:1]:
+            yield f"{question}, {TRIED} variants of it: {line}; are its options shuffled?"
 
 
 def variant(question: Question, i: int) -> Question:
@@ -306,13 +315,15 @@ def _generator(question: Question, function: Callable[[int], dict]) -> Generator
     fields = {"id": question.id, "topic": question.topic, "see": question.see}
 
     def make(seed: int) -> Question:
-        where = f"{GENERATED}, {question.generate}({seed})"
+        where = f"{question.id}: {GENERATED}, {question.generate}({seed})"
         try:
             made = function(seed)
             lettered = [{"id": a} | dict(o) for a, o in zip(LETTERS, made["options"], strict=False)]
             raw = dict(made) | {"options": lettered} | fields
         except Exception as error:  # of whatever is wrong with it
-            raise BankError(f"{where}: {type(error).__name__}: {error}") from None
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            line = f", line {last.lineno}" if Path(last.filename).name == GENERATED else ""
+            raise BankError(f"{where}{line}: {type(error).__name__}: {error}") from None
         return validated(Question, raw, where)
 
     return make

@@ -27,7 +27,7 @@ tomorrow, or take the folder to another machine: run the cell below again and go
 knows the correct answers, so nothing can tell you before the deadline whether yours are.
 
 No mouse, no page? `quiz.show("{first}")` prints a question, `quiz.answer("{first}", {options})`
-answers it. Many questions can be settled by running a few lines of `cl_helpers`: add cells and try.
+answers it.{introduction}
 """
 
 _QUIZ = """\
@@ -67,6 +67,7 @@ def source_notebook(bank: Bank, due: str = "") -> NotebookNode:
         n=len(bank.questions),
         points=bank.points,
         due=(f" **Due {due}.**" if due else "") + note,
+        introduction=f"\n\n{bank.settings.introduction}" if bank.settings.introduction else "",
         own=_OWN if bank.public().varies else "",
         first=first.id,
         options=", ".join(f'"{option.id}"' for option in first.options[:3:2]),

@@ -41,6 +41,7 @@ def question_card(
         + ("" if points or ruled else ": exactly the correct options earn them")
         + ("" if chosen else "; not answered")
     )
+    again = "" if points == most else _read_again(question)
     rows = []
     for option in question.options:
         mark, words, colour = _MARKS[option.correct, option.id in chosen]
@@ -51,7 +52,7 @@ def question_card(
     return (
         f'<div style="{_BOX}"><p><b>{prose(question.stem)}</b></p>'
         f'<ul style="padding:0;margin:0">{"".join(rows)}</ul>'
-        f"<p><b>{verdict}.</b> {escape(ruled)}{_read_again(question)}</p></div>"
+        f"<p><b>{verdict}.</b> {escape(ruled)}{again}</p></div>"
     )
 
 

@@ -78,6 +78,7 @@ class Settings(Part):
         points: of each question.
         rule: all correct options and no other, or nothing.
         sections: section -> how many questions it has, in the order of the quiz.
+        introduction: said at the top of the notebook.
         due_note: said beside the deadline.
         language: of the questions, as HTML names it: "en", "de-CH".
     """
@@ -88,6 +89,7 @@ class Settings(Part):
     points: Annotated[Decimal, BeforeValidator(_points)]
     rule: Literal["all-or-nothing"] = "all-or-nothing"
     sections: Annotated[dict[Id, Annotated[int, Field(ge=1)]], Field(min_length=1)]
+    introduction: Annotated[str, Field(max_length=2000)] = ""
     due_note: Line = ""
     language: Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
 
@@ -168,7 +170,9 @@ class Question(Part):
         if not self.key:
             raise ValueError("no option is correct: write `correct: true` in one of them")
         if self.show and self._shown >= len(ids):
-            raise ValueError(f"it shows {self._shown} of {len(ids)} options: take `show` away")
+            raise ValueError(
+                f"it shows {self._shown} of {len(ids)} options: show fewer, or take `show` away"
+            )
         return self
 
     @property
@@ -344,18 +348,41 @@ def _near(name: str) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which no field comes twice: the first would be lost without a word."""
+    """YAML in which nothing is lost without a word: a field that comes twice, a text after a #."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
-        for key, _ in node.value:
-            name = self.construct_object(key, deep=True)
-            if isinstance(name, str) and name in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{name!r} is there twice: take one away", problem_mark=key.start_mark
-                )
-            seen.add(name if isinstance(name, str) else id(key))
+        for key, value in node.value:
+            if key.value in seen:
+                second = ", or begin a second item with a hyphen" if key.value == "id" else ""
+                twice = f"{key.value!r} is there twice: take one away{second}"
+                raise _Plain(twice, key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else id(key))
+            plain = isinstance(value, yaml.ScalarNode) and not value.style
+            if plain and key.value in _TEXTS and _rest(value.end_mark).startswith("#"):
+                raise _Plain(_COMMENT, value.end_mark)
         return super().construct_mapping(node, deep)
+
+
+_COMMENT = (
+    "what comes after # is a comment, and nobody sees it: put the text in quotes, or the comment "
+    "in a line of its own"
+)
+
+
+class _Plain(yaml.MarkedYAMLError):
+    """What we say ourselves about YAML that is as YAML should be."""
+
+    def __init__(self, problem: str, mark: yaml.Mark):
+        super().__init__(problem=problem, problem_mark=mark)
+
+
+_TEXTS = ("text", "why", "stem", "topic", "title", "see", "due_note", "introduction")
+
+
+def _rest(mark: yaml.Mark) -> str:
+    """What is left of a line."""
+    return (mark.buffer or "")[mark.pointer :].partition("\n")[0].strip("\0").strip()
 
 
 def _at(error: yaml.MarkedYAMLError) -> str:
@@ -365,13 +392,16 @@ def _at(error: yaml.MarkedYAMLError) -> str:
 
 def _in_yaml(error: yaml.MarkedYAMLError) -> str:
     """What usually is the reason."""
-    problem = error.problem or "cannot be read"
+    problem, mark = error.problem or "cannot be read", error.problem_mark
+    if isinstance(error, _Plain):
+        return problem
     if "mapping values are not allowed" in problem:
+        line = (mark.buffer or "")[: mark.pointer].rpartition("\n")[2] if mark else ""
+        if ": " not in line:  # its first colon already is one too many
+            return "begins further in than the line above: all fields of an item begin alike"
         return "a text with a colon in it must be in quotes, or in the lines below `>-`"
     if "\\t" in problem:
         return "is no YAML: it is indented with a tab: use spaces"
     if problem.startswith("found character '`'"):
         return "a text that begins with a backtick must be in quotes, or in the lines below `>-`"
-    if "is there twice" in problem:
-        return problem
     return f"is no YAML: {problem}: are all lines of an item equally far in, and quotes closed?"

@@ -23,6 +23,14 @@ settings.load_profile("here")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(autouse=True)
+def _umask():
+    """As it is, whatever a test does: the quiz's commands make all that they write private."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def mnist_root() -> Path:
     """The folder with real MNIST; skips where there is none."""

@@ -54,6 +54,22 @@ for question, options in json.loads(sys.argv[1]).items():
 """
 
 
+# Begun as one student's paper, and saying that it is another's; what fits of some answers.
+AS_ANOTHER = """
+import json, os, sys
+from cl_helpers.answers.sheet import AnswerSheet, Questions
+if os.path.exists("quiz/answers.json"):
+    os.remove("quiz/answers.json")
+begins, says, answers = sys.argv[1:]
+sheet = AnswerSheet("quiz/answers.json", Questions.read("quiz/questions.json"), begins)
+for question, options in json.loads(answers).items():
+    if set(options) <= set(sheet.questions.options[question]):
+        sheet.choose(question, options)
+raw = json.load(open("quiz/answers.json"))
+json.dump(raw | {"student": says}, open("quiz/answers.json", "w"))
+"""
+
+
 @dataclass
 class Account:
     """A user of this machine, with a home that others may enter, as is usual."""
@@ -176,7 +192,8 @@ class School:
 
     def submit(self, student: Account, wrong: int) -> None:
         """Answer all questions as the key has it but `wrong` of them, and hand in."""
-        key = {q: sorted(options) for q, options in banks.load().key.items()}
+        found = banks.bank_of(self.course).key_of(student.name)
+        key = {q: sorted(options) for q, options in found.items()}
         answers = dict(list(key.items())[wrong:])
         student.does("-c", ANSWER, json.dumps(answers))
         student.does("-m", "nbgrader", "submit", "quiz")
@@ -218,9 +235,12 @@ def school(accounts) -> School:
     (school.course / "bank").mkdir()
     for file in banks.FOLDER.glob("*.yaml"):  # as README says, but each reason with our mark in it
         raw = yaml.safe_load(file.read_text("utf-8"))
-        for option in (o for question in raw["questions"] for o in question["options"]):
-            option["why"] += f" That is {SECRET}."
+        asked = raw.get("questions", [])
+        for option in (o for question in asked for o in question.get("options", [])):
+            option["why"] = f"That is {SECRET}. {option['why']}"[:600].replace("`", "")
         (school.course / "bank" / file.name).write_text(yaml.safe_dump(raw), "utf-8")
+    code = (banks.FOLDER / "generated.py").read_text("utf-8")
+    (school.course / "bank" / "generated.py").write_text(f"# {SECRET}\n{code}", "utf-8")
     subprocess.run(["chown", "-R", teacher.name, school.course], check=True)
     school.quiz("release", "--due", "2099-01-01 12:00")
     school.is_closed()
@@ -276,6 +296,32 @@ for code in sys.argv[1:]:
     assert left_out.count(f"it is owned by {bob.name}") == 1
     school.quiz("grade")
     assert school.points()[ann.name] == 8
+
+
+def test_another_students_paper_is_worth_nothing(school):
+    """Bob hands in ann's answers as they are, then says that they are his, then asks for her paper.
+
+    Each comes before his own last paper, which counts in the end.
+    """
+    ann, bob = school.ann, school.bob
+    theirs = banks.bank_of(school.course).key_of(ann.name)
+    perfect = json.dumps({q: sorted(options) for q, options in theirs.items()})
+    earned = []
+    for begins, says in ((ann.name, ann.name), (ann.name, bob.name), (bob.name, bob.name)):
+        bob.does("-c", AS_ANOTHER, begins, says, perfect)
+        bob.does("-m", "nbgrader", "submit", "quiz")
+        school.quiz("collect")
+        said = school.quiz("grade")
+        earned.append(school.points()[bob.name])
+        if begins != bob.name:
+            assert f"it answers the paper of '{ann.name}'" in said or "it answers version" in said
+    assert earned[:2] == [0, 0]
+    assert earned[2] < 10  # what everybody is asked is known to him now; his own questions are not
+    bob.does("-c", "import os; os.remove('quiz/answers.json')")
+    school.submit(bob, 22)
+    school.quiz("collect")
+    school.quiz("grade")
+    assert school.points() == {ann.name: 8, bob.name: 1.2}
 
 
 def test_a_course_that_was_opened_is_refused_by_every_command(school):

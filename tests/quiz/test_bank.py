@@ -13,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbgrader.utils import determine_grade, is_grade
 from quizzes import SETTINGS, toy_bank, write_bank
+from scipy.stats import binom
 
 from quiz import bank as banks
 from quiz.autograde import GradeAnswers
 from quiz.bank import Bank
 from quiz.build import source_notebook
+from quiz.fairness import unlikely
 from quiz.grading import Paper, exact
 from quiz.questions import BankError
 from quiz.rulings import Rulings
@@ -172,6 +174,14 @@ def test_a_tell_tale_length_is_found(rule):
 def test_a_favourite_number_of_correct_options_is_found():
     bank = reworded(toy_bank(), lambda q, o, draw: {"correct": o.id in "ab"})
     assert said(bank, "25 of 25 questions have 2 correct options")
+
+
+@given(st.integers(1, 60), st.floats(0.05, 0.95), st.data())
+def test_what_is_unlikely_is_so_by_the_binomial_distribution(of, chance, data):
+    """Against SciPy."""
+    hits = data.draw(st.integers(0, of))
+    law = binom(of, chance)
+    assert unlikely(hits, of, chance) == (min(law.cdf(hits), law.sf(hits - 1)) < 0.005)
 
 
 # ---- the rule

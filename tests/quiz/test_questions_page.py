@@ -62,8 +62,26 @@ def test_a_sections_fields_are_named():
 MISTAKES = [
     (
         "flight.yaml",
-        'text: "True" ',
-        "text: True ",
+        "text: It floats, because",
+        "text: Rule #1 says",
+        "flight.yaml, line 17: what comes after # is a comment",
+    ),
+    (
+        "flight.yaml",
+        "    topic: penguins",
+        "     topic: penguins",
+        "line 25: begins further in than the line above",
+    ),
+    (
+        "flight.yaml",
+        "  - id: flight-2",
+        "    id: flight-2",
+        "'id' is there twice: take one away, or begin a second item with a hyphen",
+    ),
+    (
+        "flight.yaml",
+        'text: "True"               # in quotes: see below',
+        "text: True",
         "flight-2, option a, text: True is no text: put it in quotes",
     ),
     (
@@ -159,7 +177,7 @@ MISTAKES = [
         "eggs.yaml",
         "show: 3",
         "show: 6",
-        "question eggs-1: it shows 6 of 6 options: take `show` away",
+        "question eggs-1: it shows 6 of 6 options: show fewer, or take `show` away",
     ),
     (
         "eggs.yaml",

@@ -276,6 +276,7 @@ def test_a_corrected_key_changes_nobodys_paper(tmp_path):
             "it has 0 options and needs",
         ),
         ("def product(seed)", "generated.py: SyntaxError"),
+        (GENERATED.replace("Random(seed)", "Random()"), "draw from the seed alone"),
         (GENERATED.replace("Random(seed)", "Random(0)"), "two of its variants are the same"),
         (GENERATED.replace("draw.shuffle(options)", ""), "options 'a' are correct"),
         (GENERATED.replace('"why": f"{a} times', '"wy": f"{a} times'), "did you mean `why`?"),
