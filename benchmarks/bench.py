@@ -175,10 +175,28 @@ def quiz() -> Figures:
     return grading.per_submission()
 
 
+def commands() -> Figures:
+    """What a command of the quiz takes, in seconds, and in megabytes."""
+    return grading.starting()
+
+
 SECTIONS = {
     f.__name__: f
-    for f in (epoch, step, importance, avalanche, sweeping, growing, many, wait, lab, quiz)
+    for f in (
+        epoch,
+        step,
+        importance,
+        avalanche,
+        sweeping,
+        growing,
+        many,
+        wait,
+        lab,
+        quiz,
+        commands,
+    )
 }
+SECTIONS |= {"quiz": quiz, "commands": commands}
 if DEVICE.type == "cuda":
     SECTIONS["homework"] = homework
 

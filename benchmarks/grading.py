@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from subprocess import PIPE
 
 import nbformat
-from timing import timed
+from timing import in_turns, timed
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -29,7 +32,7 @@ from quiz.grading import Paper
 from quiz.submissions import read_submission, take
 
 ASSIGNMENT, NOTEBOOK = "quiz", "quiz.ipynb"
-SUBMISSIONS, SAMPLE = 1_000, 16
+SUBMISSIONS, SAMPLE, REPEATS = 1_000, 16, 5
 
 
 def per_submission() -> dict[str, float]:
@@ -58,6 +61,41 @@ def per_submission() -> dict[str, float]:
         Paper(student, reading.choices).score(bank)
     figures["reading and scoring all 1,000"] = time.perf_counter() - began
     return figures
+
+
+MEASURE = """
+import resource, subprocess, sys, time
+began = time.perf_counter()
+quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+subprocess.run([sys.executable, *sys.argv[1:]], check=True, **quiet)
+print(time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def starting() -> dict[str, float]:
+    """Seconds until a command of a course has ended, and the megabytes it takes."""
+    folder = Path(tempfile.mkdtemp(prefix="starting-"))
+    ours, bare = new_course(folder / "ours", "bench"), folder / "bare"
+    bare.mkdir()
+    (bare / "nbgrader_config.py").write_text("c = get_config()\n")
+    commands = {
+        "nbgrader, bare": ("nbgrader", "--version", bare),
+        "nbgrader's settings read, bare": ("nbgrader", "db student list", bare),
+        "nbgrader's settings read, in a course": ("nbgrader", "db student list", ours),
+        "python -m quiz check": ("quiz", "check", Path(__file__).parents[1]),
+    }
+    megabytes: dict[str, float] = {}
+
+    def run(name: str, module: str, arguments: str, where: Path) -> float:
+        # By a small process: a child begins with all the memory of what started it.
+        command = [sys.executable, "-c", MEASURE, "-m", module, *arguments.split()]
+        said = subprocess.run(command, cwd=where, check=True, stdout=PIPE, text=True).stdout
+        seconds, kilobytes = map(float, said.split())
+        megabytes[f"{name}, MB"] = kilobytes / 1024
+        return seconds
+
+    seconds = in_turns({n: partial(run, n, *how) for n, how in commands.items()}, REPEATS)
+    return seconds | megabytes
 
 
 def _released(folder: Path, bank: banks.Bank) -> Path:
