@@ -78,9 +78,9 @@ class Hub:
         if not _everybody_enters(base):
             base = self.server / "python"
             _show(Path(sys.base_prefix).iterdir(), base)
-        self._python = {"PATH": f"{base / 'bin'}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
+        self.python_env = {"PATH": f"{base / 'bin'}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"}
         if base != Path(sys.base_prefix):
-            self._python["LD_LIBRARY_PATH"] = str(base / "lib")
+            self.python_env["LD_LIBRARY_PATH"] = str(base / "lib")
         packages = [each for each in site.iterdir() if not _OWN.match(each.name)]
         version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
         _show(packages, venv / "lib" / version / "site-packages")
@@ -107,7 +107,7 @@ class Hub:
         return _said(
             ["sh", "-c", scripts()["setup.sh"]],
             cwd=self.server / "repository",
-            env=env | self._python | self.setup,
+            env=env | self.python_env | self.setup,
         )
 
     def run_as(self, account: str, *command: str, **env: str) -> str:
@@ -121,7 +121,7 @@ class Hub:
             extra_groups=[],
             umask=0o022,
             cwd=user.pw_dir,
-            env=self._python | own | env,
+            env=self.python_env | own | env,
         )
 
     def run_script_as(self, account: str, script: str, **env: str) -> str:
@@ -158,7 +158,7 @@ class Hub:
             self._process = subprocess.Popen(
                 [*shlex.split(said["ExecStart"]), *ports],
                 cwd=said["WorkingDirectory"],
-                env=self._python | {"PATH": path},
+                env=self.python_env | {"PATH": path},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
