@@ -104,7 +104,7 @@ def fetch_and_answer(hub: Hub, name: str, i: int) -> None:
     shutil.copytree(hub.folder / "exchange" / "cl2026" / "outbound" / "quiz", home)
     questions = Questions.read(home / "questions.json")
     sheet = AnswerSheet(home / "answers.json", questions, name)
-    for question, options in list(questions.options.items())[i % 5 :]:
+    for question, options in list(sheet.questions.options.items())[i % 5 :]:
         sheet.choose(question, [sorted(options)[0]])
     for path in (home, *home.iterdir()):
         os.chown(path, user.pw_uid, user.pw_gid)

@@ -168,7 +168,8 @@ def test_from_a_bare_server_to_feedback(visit, hub):
     assert "2 submissions" in said
     for name, its in answers.items():
         [got] = hub.course.glob(f"submitted/{name}/*/answers.json")
-        assert json.loads(got.read_text())["answers"] == its
+        sheet = json.loads(got.read_text())
+        assert (sheet["student"], sheet["answers"]) == (name, its)
     with (hub.course / "export" / "registrar.csv").open(encoding="utf-8-sig") as file:
         points = {row["student_id"]: row["points"] for row in csv.DictReader(file)}
     assert points.keys() == {ann, bob}
@@ -199,8 +200,9 @@ def test_from_a_bare_server_to_feedback(visit, hub):
     page.get_by_text(f"{points[ann]} of ").first.wait_for()
     student.screenshot("feedback")
 
-    # Its frame is for its own server's pages, and for no student's.
+    # It opens in a tab too; in frames of its own server's pages only, and not of a student's.
     address = hub.address(teacher, "formgrader/manage_assignments")
+    assert instructor.page.context.new_page().goto(address).status == 200
     for who, shown in ((teacher, True), (ann, False)):
         other = instructor.page.context.new_page()
         other.route("**/frame", lambda r: r.fulfill(body=f'<iframe src="{address}"></iframe>'))
