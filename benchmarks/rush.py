@@ -89,7 +89,7 @@ def main(way: str) -> None:
         figures["grading_s"] = time.monotonic() - began
         grades = (hub.course / "export" / "registrar.csv").read_text("utf-8-sig").splitlines()[1:]
         figures["graded"] = sum('"handed in"' in line for line in grades)
-        figures["graded_late"] = sum('"late"' in line for line in grades)
+        figures["graded_late"] = sum('"handed in late"' in line for line in grades)
         known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
         known[way] = {k: round(v, 2) for k, v in figures.items()}
         RESULTS.write_text(json.dumps(known, indent=1) + "\n")
