@@ -25,7 +25,7 @@ course: .venv/ready
 handout:
 	mkdir -p build
 	git archive --prefix=continual-learning/ -o build/continual-learning.zip HEAD -- . \
-		':(exclude)quiz' ':(exclude)tests'
+		':(exclude)quiz' ':(exclude)tests' ':(exclude)docs'
 
 # Every notebook executed, and the API reference: build/site/index.html. Results of the notebooks
 # are kept in build/site-cache.
