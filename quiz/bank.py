@@ -189,7 +189,7 @@ class Bank:
             if right is None:
                 yield f"section {section} is not among those of quiz.yaml: add `{section}: {n}`"
             elif not n:
-                yield f"section {section} of quiz.yaml is in no file: write `section: {section}`"
+                yield f"section {section} has 0 questions, not {right}: it is in no file"
             elif n != right:
                 yield f"section {section} has {n} questions, not {right}: change it, or quiz.yaml"
         for twice in (q for q, n in Counter(self._ids).items() if n > 1):

@@ -9,7 +9,16 @@ import pytest
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parent.parent
-OWN_FOLDERS = ("benchmarks", "cl_helpers", "docs", "experiments", "notebooks", "quiz", "site", "tests")
+OWN_FOLDERS = (
+    "benchmarks",
+    "cl_helpers",
+    "docs",
+    "experiments",
+    "notebooks",
+    "quiz",
+    "site",
+    "tests",
+)
 TEXTS = sorted(
     path
     for pattern in ("*.md", "*.ipynb")

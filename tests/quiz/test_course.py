@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from math import ceil
@@ -148,7 +149,7 @@ def test_a_corrected_key_is_graded_afresh_and_logged(demo, tmp_path, monkeypatch
     monkeypatch.setattr(cli.console, "print", lambda *a, **k: None)
     fresh = courses.new_course(tmp_path / "fresh", "continual-learning")
     shutil.copytree(folder, fresh / "bank")
-    shutil.copy(demo / "released.json", fresh)  # whose paper is which
+    replace(Released.read(demo), feedback=None).save(fresh)  # whose paper is which
     cli.build(fresh)
     courses.nbgrader(fresh, "generate_assignment", "quiz")
     shutil.copytree(demo / "submitted", fresh / "submitted")
