@@ -6,6 +6,7 @@ Each step is nbgrader's own command, with the settings of course/nbgrader_config
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -49,7 +50,7 @@ def _private(folder: Path) -> Path:
 
 WHICH = "The course's folder; of several quizzes that of one, COURSE/quizzes/NAME."
 Course = Annotated[Path, typer.Option(help=WHICH, callback=_private)]
-Any_ = Annotated[Path, typer.Option(help=WHICH, callback=the_quiz)]
+Unguarded = Annotated[Path, typer.Option(help=WHICH, callback=the_quiz)]
 NONE: list[str] = []  # typer makes a new one of it
 
 
@@ -58,19 +59,23 @@ def Ruling(effect: str) -> Any:
     return typer.Option(help=f"A question for which {effect}.", metavar="QUESTION")
 
 
+def _note(lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(f"note: {line}", markup=False)
+
+
 Due = Annotated[str | None, typer.Option(help='When answers must be in: "2026-12-18 23:59".')]
 
 
 @app.command()
-def check(course: Any_ = HOME) -> None:
+def check(course: Unguarded = HOME) -> None:
     """Check that the question bank is in order and fair: the course's bank/, or else ours."""
     if bank_folder(course).is_relative_to(course):
         keep_private(course_of(course))
     found = banks.bank_of(course)
     if wrong := found.check():
         raise ValueError("\n".join(wrong))
-    for line in found.hints():
-        console.print(f"note: {line}", markup=False)
+    _note(found.hints())
     options = sum(len(each[0].options) for each in found.variants.values())  # of one paper
     several = sum(len(each) > 1 for each in found.variants.values())
     own = f"{several} of them each student's own, " if several else ""
@@ -93,8 +98,7 @@ def import_(file: Path, folder: Path) -> None:
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
     bank = banks.load(folder)
-    for line in [*bank.check(), *bank.hints()]:
-        console.print(f"note: {line}", markup=False)
+    _note([*bank.check(), *bank.hints()])
     console.print(f"{folder}: {len(bank.questions)} questions")
 
 
@@ -129,8 +133,7 @@ def release(course: Course = HOME, due: Due = None, no_deadline: bool = False) -
         )
     check(course)
     config, exchange = quiz.course.settings(course)
-    for line in [*quiz.doctor.notes(course, config), *quiz.doctor.warnings(exchange)]:
-        console.print(f"note: {line}", markup=False)
+    _note([*quiz.doctor.notes(course, config), *quiz.doctor.warnings(exchange)])
     if wrong := quiz.doctor.faults(course, config, exchange):
         raise ValueError("\n".join(wrong))
     build(course, due)
@@ -237,11 +240,10 @@ def _all_are_graded(course: Path) -> None:
 
 
 @app.command()
-def doctor(course: Any_ = HOME) -> None:
+def doctor(course: Unguarded = HOME) -> None:
     """Look at a course and its exchange as an attacker would; say what is wrong, and the cure."""
     config, exchange = quiz.course.settings(course)
-    for line in quiz.doctor.notes(course, config):
-        console.print(f"note: {line}", markup=False)
+    _note(quiz.doctor.notes(course, config))
     if wrong := [
         *quiz.doctor.faults(course, config, exchange),
         *quiz.doctor.warnings(exchange),
@@ -317,6 +319,7 @@ def regrade_(
     """Grade everyone afresh, by a corrected key or a ruling. REASON goes into the log."""
     with quiz.course.alone(course):
         bank = banks.bank_of(course)
+        _note(bank.check())  # by a corrected key a draw may have no correct option
         for question in {*accept_both, *full_credit, *void, *strict} - bank.questions.keys():
             raise ValueError(
                 f"there is no question {question!r}: choose {', '.join(bank.questions)}"

@@ -62,10 +62,10 @@ class GradeAnswers(Execute):
         questions = bank.paper_of(student)
         reading = read_submission(folder, questions, bank.released.feedback)
         for cell in nb.cells:
-            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            cell_id = cell.metadata.get("nbgrader", {}).get("grade_id")
             if is_grade(cell):
-                cell.outputs = [graded(bank, name, student, reading)]
-            elif name == "receipt":
+                cell.outputs = [graded(bank, cell_id, student, reading)]
+            elif cell_id == "receipt":
                 code = receipt(questions, reading.choices)
                 html = overview(reading, code, len(bank.questions))
                 cell.outputs = [v4.new_output("display_data", {"text/html": html})]

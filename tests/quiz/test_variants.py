@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -453,3 +454,19 @@ def test_a_name_that_somebody_answered_under_can_be_allowed(two):
         cli.drawn_as("bob", "bob", second)
         cli.grade(second)
         assert courses.totals(second)["bob"] == 0
+
+
+def test_a_corrected_key_that_leaves_a_draw_without_a_correct_option_is_said(two, capsys):
+    _, _, second = two
+    file = second / "bank" / "one.yaml"
+    before = file.read_text()
+    raw = yaml.safe_load(before)
+    for each in raw["questions"][1]["options"]:
+        each["correct"] = each["id"] == "b"
+    file.write_text(yaml.safe_dump(raw))
+    try:
+        with in_process():
+            cli.regrade_("only b", second, dry_run=True)
+    finally:
+        file.write_text(before)
+    assert re.search(r"note: one-2: draw \d+ has no correct option", capsys.readouterr().out)
