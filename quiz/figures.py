@@ -86,7 +86,7 @@ def item_map(items: pd.DataFrame) -> Chart:
 def option_shares(options: pd.DataFrame) -> Chart:
     """A panel a question, a bar an option: the share of papers that ticked it."""
     questions = list(options.index.unique("question"))
-    rows = -(-len(questions) // PANELS)
+    rows = max(1, -(-len(questions) // PANELS))
     figure = blank(10, 1.5 * rows + 0.6)
     panels = figure.subplots(rows, PANELS, squeeze=False).ravel()
     for ax, question in zip(panels, questions, strict=False):

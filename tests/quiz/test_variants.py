@@ -20,7 +20,7 @@ from cl_helpers.answers.sheet import AnswersError, AnswerSheet, Questions, read_
 from quiz import __main__ as cli
 from quiz import bank as banks
 from quiz import course as courses
-from quiz import lms
+from quiz import lms, report
 from quiz.grading import Paper
 from quiz.questions import BankError, Question
 from quiz.released import Released
@@ -470,3 +470,16 @@ def test_a_corrected_key_that_leaves_a_draw_without_a_correct_option_is_said(two
     finally:
         file.write_text(before)
     assert re.search(r"note: one-2: draw \d+ has no correct option", capsys.readouterr().out)
+
+
+def test_a_report_on_generated_questions_alone(tmp_path):
+    folder = write(
+        tmp_path / "bank", two=[{"id": "two-1", "topic": "products", "generate": "product"}]
+    )
+    bank = banks.load(folder)
+    papers = [Paper(name, bank.key_of(name)) for name in ("ann", "bob")]
+    page = report.write(bank, papers, tmp_path / "report", title="Generated").read_text()
+    variants = report.variants(bank, papers)["two-1"]
+    assert sum(row["papers"] for row in variants) == 2
+    assert {row["earned"] for row in variants if row["papers"]} == {1}
+    assert all(row["variant"].stem in page for row in variants)
