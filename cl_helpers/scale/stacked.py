@@ -23,7 +23,7 @@ from ..data.tasks import Task
 from ..methods import Method
 from ..models.flat import Stack, flatten
 from ..speed.cuda_graph import recorded
-from ..speed.precision import step_precision
+from ..speed.precision import step_products
 from ..training.divergence import WatchedStep, look_at_weights
 from ..training.events import Event
 from ..training.loop import Learner
@@ -147,9 +147,10 @@ class StackedStep(Step):
 
         parameters = self.stack.parameters
         x, y = (v.unflatten(0, index.shape) for v in (x, y))
-        with step_precision(self.precision, self.flat.theta.device):
+        with step_products(self.precision, self.flat.theta.device):
             losses = vmap(traced_loss)(parameters, x, y)
-        grads = torch.autograd.grad(losses.sum(), list(parameters.values()), materialize_grads=True)
+            inputs = list(parameters.values())
+            grads = torch.autograd.grad(losses.sum(), inputs, materialize_grads=True)
         torch.cat([g.flatten(1) for g in grads], 1, out=self.stack.grad)
         for method, model in zip(self.methods, self.models, strict=True):
             method.after_backward(model)

@@ -10,16 +10,17 @@ Most of a training step is matrix products, and PyTorch's default is not the fas
   kernels compute plain float32, rounded as always. This is tested first; where the test fails, the
   setting is left alone.
 
-With precision "bfloat16" the products of a training step read 7 bits of each factor's fraction
-(`step_precision`), which take half the time on processors that have them (AVX512-BF16, AMX).
-θ, its gradient, the optimiser, the penalty and Ω stay float32.
+With precision "bfloat16" the products of a training step (`step_products`) read 7 bits of each
+factor's fraction and add up in float32, which takes half the time on a CPU that has such products
+(AVX512-BF16, AMX). All that is stored stays float32, and so does how Ω is computed: θ, gradients,
+the optimiser's moments, the penalty.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cache
 from threading import Lock
 from typing import Any, Literal, get_args
@@ -48,34 +49,36 @@ def products(precision: Precision, device: torch.device) -> Iterator[None]:
             for what is no training step.
         device: where the products are computed.
     """
-    kind, precision = device.type, "fast" if precision == "bfloat16" else precision
-    if kind == "cuda" or (kind == "cpu" and _onednn_is_exact()):
-        _count(kind, precision, 1)
-        try:
-            yield
-        finally:
-            _count(kind, precision, -1)
-    else:
+    if device.type not in _users:
         yield
+        return
+    outside: Precision = "fast" if precision == "bfloat16" else precision
+    _count(device.type, {outside: 1})
+    try:
+        yield
+    finally:
+        _count(device.type, {outside: -1})
 
 
-def step_precision(
-    precision: Precision, device: torch.device
-) -> torch.autocast | nullcontext[None]:
-    """Compute the loss of a training step at a given precision in this context.
+@contextmanager
+def step_products(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Compute the products of a training step, within `products`, at a given precision.
 
-    With "bfloat16" PyTorch's `autocast` rounds θ once a step, and inputs and outputs of products,
-    which add up in float32; losses and norms are float32, and a float64 model stays as it is. With
-    another precision it does nothing.
+    It makes a difference for "bfloat16" on a CPU alone. While another thread of the process
+    computes at more than that, steps do too.
 
     Args:
         precision: of the settings.
         device: of the model.
     """
-    if precision != "bfloat16":
-        return nullcontext()
-    # A recorded step must not read what was cast before it.
-    return torch.autocast(device.type, torch.bfloat16, cache_enabled=device.type != "cuda")
+    if precision != "bfloat16" or device.type != "cpu":
+        yield
+        return
+    _count("cpu", {"fast": -1, "bfloat16": 1})
+    try:
+        yield
+    finally:
+        _count("cpu", {"fast": 1, "bfloat16": -1})
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:
@@ -93,20 +96,22 @@ def check_precision(precision: Precision, device: torch.device) -> None:
         )
 
 
-def _count(kind: str, precision: Precision, by: int) -> None:
+def _count(kind: str, by: dict[Precision, int]) -> None:
     users, switches = _users[kind], _switches(kind)
+    exact = kind == "cuda" or _onednn_is_exact()
     with _lock:
         if not users.total():
             _before[kind] = [switch.fp32_precision for switch in switches]
-        users[precision] += by
-        if users["full"] and kind == "cuda":
-            values = ["ieee"] * len(switches)
-        elif users["fast"] and not users["full"]:
-            values = ["tf32" if kind == "cuda" else "bf16"] * len(switches)
-        else:
-            values = _before[kind]
-        for switch, value in zip(switches, values, strict=True):
-            switch.fp32_precision = value
+        users.update(by)
+        value = None  # as it was before
+        if users["full"]:
+            value = "ieee" if kind == "cuda" else None
+        elif users["fast"]:
+            value = "tf32" if kind == "cuda" else "bf16" if exact else None
+        elif users["bfloat16"]:
+            value = "bf16"
+        for switch, before in zip(switches, _before[kind], strict=True):
+            switch.fp32_precision = value or before
 
 
 def _switches(kind: str) -> list[Any]:

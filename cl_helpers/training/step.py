@@ -15,7 +15,7 @@ from ..data.tasks import Task
 from ..methods import Method
 from ..models.flat import flatten
 from ..speed.pieces import Pieces
-from ..speed.precision import step_precision
+from ..speed.precision import step_products
 from .settings import Settings
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -106,9 +106,9 @@ class Step:
         for p in self.flat.parameters:
             p.grad = None  # what backward makes is taken over; added up it would be read again
         x, y = self.task.train.batch(index)
-        with step_precision(self.precision, self.flat.theta.device):
+        with step_products(self.precision, self.flat.theta.device):
             loss = self.method.traced_loss(self.model, x, y)
-        loss.backward()
+            loss.backward()
         self.move()
         return loss.detach()
 
