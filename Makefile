@@ -37,7 +37,7 @@ site: .venv/ready
 	$(preset_env) sphinx-build -q -W --keep-going -E -d build/site-doctrees -c site \
 		build/site-source build/site
 
-# What Colab needs beside a notebook. Without build/lib, where files since deleted live on.
+# What Colab needs beside a notebook (README says how). Without build/lib, where files since deleted live on.
 wheel: .venv/ready
 	rm -rf build/lib dist
 	pip wheel --quiet --no-deps --wheel-dir dist .
