@@ -30,6 +30,7 @@ from timing import in_turns, machine, timed
 
 import cl_helpers as cl
 from cl_helpers.report.plots import save
+from cl_helpers.speed.precision import PRECISIONS, has_bfloat16
 from cl_helpers.training.presets import PRESETS
 from cl_helpers.training.settings import pick_device
 
@@ -49,12 +50,14 @@ def epoch() -> Figures:
     """One epoch of the baseline, 60,000 images, batch 128, in seconds."""
     no_test = without_tests()
     n = len(no_test.train_labels)
+    ours: dict[str, Any] = {}
+    for precision in PRECISIONS if has_bfloat16(DEVICE) else ("fast", "full"):
+        name = f'precision="{precision}"'
+        ours[f"products alone, {name}"] = partial(products_alone, n, DEVICE, precision)
+        ours[f"ours, {name}"] = partial(our_epoch, no_test, DEVICE, precision=precision)
     return in_turns(
         {
-            "matrix products alone": lambda: products_alone(n, DEVICE),
-            "ours": lambda: our_epoch(no_test, DEVICE),
-            'products alone, precision="full"': lambda: products_alone(n, DEVICE, "full"),
-            'ours, precision="full"': lambda: our_epoch(no_test, DEVICE, precision="full"),
+            **ours,
             "DataLoader": lambda: usual_epoch(n, 0, DEVICE),
             "DataLoader, 2 workers": lambda: usual_epoch(n, 2, DEVICE),
         },

@@ -19,7 +19,7 @@ from torchvision import transforms
 import cl_helpers as cl
 from cl_helpers.data.datasets import Dataset, data_folder
 from cl_helpers.methods import Quadratic
-from cl_helpers.speed.precision import Precision, products
+from cl_helpers.speed.precision import Precision, products, step_products
 
 AVALANCHE = Path(".avalanche/bin/python")  # the environment that `make bench` sets up
 BATCH = 128
@@ -73,7 +73,7 @@ def products_alone(n_train: int, device: torch.device, precision: Precision = "f
                 if n:
                     d @ w  # gradient of the layer's input
 
-    with products(precision, device):
+    with products(precision, device), step_products(precision, device):
         return timed(epoch)
 
 

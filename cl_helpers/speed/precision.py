@@ -64,14 +64,14 @@ def products(precision: Precision, device: torch.device) -> Iterator[None]:
 def step_products(precision: Precision, device: torch.device) -> Iterator[None]:
     """Compute the products of a training step, within `products`, at a given precision.
 
-    It makes a difference for "bfloat16" on a CPU alone. While another thread of the process
+    It makes a difference for "bfloat16" alone, on a CPU that has such products. While another thread of the process
     computes at more than that, steps do too.
 
     Args:
         precision: of the settings.
         device: of the model.
     """
-    if precision != "bfloat16" or device.type != "cpu":
+    if precision != "bfloat16" or not has_bfloat16(device):
         yield
         return
     _count("cpu", {"fast": -1, "bfloat16": 1})
@@ -82,18 +82,19 @@ def step_products(precision: Precision, device: torch.device) -> Iterator[None]:
 
 
 def check_precision(precision: Precision, device: torch.device) -> None:
-    """Warn if `precision` is "bfloat16" and products on `device` are slower for it."""
-    if precision != "bfloat16" or device.type not in ("cpu", "cuda"):
-        return
-    if device.type == "cuda":
-        has = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        has = any(able for name, able in torch.cpu.get_capabilities().items() if "bf16" in name)
-    if not has:
+    """Warn if `precision` is "bfloat16" and `device` has no such products."""
+    if precision == "bfloat16" and not has_bfloat16(device):
         warn(
-            'precision is "bfloat16", but this processor has no bfloat16 products: the result is '
-            'the same, and takes many times as long as with "fast"'
+            f'precision is "bfloat16", but there are no such products on {device.type}'
+            f"{' with this processor' if device.type == 'cpu' else ''}: "
+            'the run is the same as with "fast"'
         )
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Find out whether `device` is a CPU that computes products in bfloat16."""
+    capabilities = torch.cpu.get_capabilities().items()
+    return device.type == "cpu" and any(able for name, able in capabilities if "bf16" in name)
 
 
 def _count(kind: str, by: dict[Precision, int]) -> None:

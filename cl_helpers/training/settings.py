@@ -52,7 +52,8 @@ class Settings:
         device: "cpu", "cuda", …; "auto", the default, takes CUDA where there is a GPU.
         precision: "fast", the default, lets CUDA's tensor cores compute the matrix products (TF32)
             and a CPU use its fastest float32 kernels; "full" is plain float32; with "bfloat16" the
-            products of a training step read 7 bits of each factor's fraction.
+            products of a training step read 7 bits of each factor's fraction, on a CPU that has
+            such products (AVX512-BF16, AMX). While another thread trains at more, it does too.
         cuda_graph: whether a CUDA GPU records the training step and replays it. Default True.
 
     Raises:
