@@ -64,8 +64,8 @@ def products(precision: Precision, device: torch.device) -> Iterator[None]:
 def step_products(precision: Precision, device: torch.device) -> Iterator[None]:
     """Compute the products of a training step, within `products`, at a given precision.
 
-    It makes a difference for "bfloat16" alone, on a CPU that has such products. While another thread of the process
-    computes at more than that, steps do too.
+    It makes a difference for "bfloat16" alone, on a CPU that has such products. While another
+    thread of the process computes at more than that, steps do too.
 
     Args:
         precision: of the settings.

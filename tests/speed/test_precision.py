@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from toys import PATIENCE, InMemory, mlp, random_, random_task
+from toys import PATIENCE, InMemory, mlp, random_task
 
 import cl_helpers as cl
 from cl_helpers.speed.precision import (
