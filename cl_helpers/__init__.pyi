@@ -14,6 +14,7 @@ from .data.tasks import split as split
 from .lessons import bowls as bowls
 from .lessons import figures as figures
 from .lessons import forms as forms
+from .lessons import laplace as laplace
 from .lessons.exercises import check as check
 from .methods import AGEM as AGEM
 from .methods import DGR as DGR
