@@ -3,7 +3,7 @@
     L_A(θ) − L_A(θ*)  ≈  ½ δᵀFδ  ≈  ½ Σ_i F_ii δ_i²
 
 The first step is Laplace's approximation with all of the Fisher information F, the second keeps
-its diagonal alone. F is never made: its product with δ follows from how δ moves the logits.
+its diagonal alone. F is never made: δᵀFδ follows from how δ moves the logits.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from collections.abc import Mapping
 import pandas as pd
 import torch
 from torch import Tensor, nn
-from torch.autograd import forward_ad
 from torch.func import functional_call
 
 from ..data.tasks import Task
@@ -24,18 +23,20 @@ from ..models.forward import evaluating
 def whole(model: nn.Module, x: Tensor, delta: Mapping[str, Tensor]) -> Tensor:
     """Compute δᵀFδ with all of the true F of inputs `x`, a 0-dim tensor; δ can get a gradient.
 
-    With the Jacobian J of an input's logits z, F is the mean of Jᵀ (diag p − p pᵀ) J, p = softmax z.
-    So δᵀFδ is the mean variance of Jδ under p.
+    F is the mean of Jᵀ (diag p − p pᵀ) J over the inputs, J the Jacobian of the logits z and
+    p = softmax(z). So δᵀFδ is the mean variance of Jδ under p.
 
     Args:
         model: its weights are θ*.
         x: (N, …) inputs; all outputs compete.
         delta: δ by parameter name.
     """
-    with forward_ad.dual_level():
-        theta = model.named_parameters()
-        along = {name: forward_ad.make_dual(p.detach(), delta[name]) for name, p in theta}
-        z, moved = forward_ad.unpack_dual(functional_call(model, along, (x,)))
+    theta = {name: p.detach().requires_grad_() for name, p in model.named_parameters()}
+    z = functional_call(model, theta, (x,))
+    u = torch.zeros_like(z, requires_grad=True)  # Jδ is the gradient of uᵀJδ by u
+    back = torch.autograd.grad(z, [*theta.values()], u, create_graph=True)
+    product = torch.stack([(g * delta[n]).sum() for n, g in zip(theta, back, strict=True)]).sum()
+    (moved,) = torch.autograd.grad(product, u, create_graph=True)
     p = z.detach().softmax(1)
     return ((p * moved.square()).sum(1) - (p * moved).sum(1).square()).mean()
 
@@ -56,10 +57,10 @@ def rises(before: nn.Module, after: nn.Module, task: Task) -> pd.DataFrame:
     start = dict(before.named_parameters())
     delta = {name: (p - start[name]).detach() for name, p in after.named_parameters()}
     diagonal = EWC(fisher="true", n_samples=None).importance_of(before, task)
-    with evaluating(before), evaluating(after), torch.no_grad():
+    with evaluating(before), evaluating(after):
         told = {
             "measured": task.loss(after(x), y) - task.loss(before(x), y),
             "all of F": whole(before, x, delta) / 2,
             "diagonal of F": diagonal @ torch.cat([d.flatten() for d in delta.values()]) ** 2 / 2,
         }
-    return pd.DataFrame({k: [float(v)] for k, v in told.items()}, ["rise of L_A"])
+    return pd.DataFrame({k: [v.item()] for k, v in told.items()}, ["rise of L_A"])

@@ -7,7 +7,7 @@ import cl_helpers as cl
 
 
 def fisher_matrix(model, x):
-    """F (P, P): mean over inputs of the expectation, over labels, of the gradients' outer product."""
+    """F (P, P): mean over inputs, expectation over labels, of g gᵀ with the gradient g of log p."""
     total = 0
     for x_n in x:
         log_p = model(x_n[None])[0].log_softmax(0)

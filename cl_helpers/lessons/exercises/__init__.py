@@ -12,7 +12,9 @@ from typing import Any
 from ...report.source import Source
 from . import (
     on_curvature,
+    on_ewc,
     on_importance,
+    on_mas,
     on_metrics,
     on_paths,
     on_projection,
@@ -29,8 +31,12 @@ EXERCISES: dict[str, Exercise | Reading] = {
     "forgetting": on_metrics.forgetting,
     "permutation": on_tasks.permutation,
     "compromise": on_tasks.compromise,
+    "ewc-read": on_ewc.read,
     "ewc": on_importance.ewc,
+    "ewc-transfer": on_ewc.transfer,
+    "mas-read": on_mas.read,
     "mas": on_importance.mas,
+    "mas-transfer": on_mas.transfer,
     "scp": on_importance.scp,
     "si": on_paths.si,
     "rwalk": on_paths.rwalk,
