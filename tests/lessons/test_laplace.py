@@ -1,9 +1,13 @@
 """The rise of a loss, against F written out as a matrix and losses by hand."""
 
+import numpy as np
 import torch
+from bowl_losses import loss
 from toys import mlp, random_, random_task
 
 import cl_helpers as cl
+from cl_helpers.lessons import bowls
+from cl_helpers.lessons.bowls import Bowl
 
 
 def fisher_matrix(model, x):
@@ -40,3 +44,16 @@ def test_of_all_of_f_there_is_a_gradient():
     grads = torch.autograd.grad(cl.laplace.whole(model, x, delta), [*delta.values()])
     by_hand = 2 * fisher_matrix(model, x) @ flat
     torch.testing.assert_close(torch.cat([g.flatten() for g in grads]), by_hand)
+
+
+def test_the_best_lambdas_that_lesson_04_states():
+    """By brute force over λ: the diagonal can see too much as well as too little."""
+    b = Bowl((1.1, 0.6), curvature=12, degrees=120)
+    lams = np.linspace(0, 2, 2001)
+    for degrees, stated in {15: 0.11, 30: 0, 45: 0.29, 60: 0.39, 120: 1.8}.items():
+        a = Bowl((-1.1, -0.6), curvature=12, degrees=degrees)
+        for penalty, best in {"diagonal": stated, "exact": 1}.items():
+            ends = [bowls.end(a, b, penalty, lam) for lam in lams]
+            losses = [loss(a, end) + loss(b, end) for end in ends]
+            found = lams[np.argmin(losses)]
+            assert f"{found:.2g}" == f"{best:.2g}" or abs(found - best) < 0.005

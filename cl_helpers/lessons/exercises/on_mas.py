@@ -140,7 +140,7 @@ def scaled(model: nn.Module) -> None:
 
 
 transfer = Exercise(
-    "surer(model)",
+    "fool(model)",
     "nothing. It changes `model` in place so that every prediction stays, the mean of EWC's Ω "
     "falls below a hundredth, and that of MAS's does not fall.",
     lambda: [(40, 0), (30, 1)],
