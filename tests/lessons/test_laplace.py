@@ -55,5 +55,4 @@ def test_the_best_lambdas_that_lesson_04_states():
         for penalty, best in {"diagonal": stated, "exact": 1}.items():
             ends = [bowls.end(a, b, penalty, lam) for lam in lams]
             losses = [loss(a, end) + loss(b, end) for end in ends]
-            found = lams[np.argmin(losses)]
-            assert f"{found:.2g}" == f"{best:.2g}" or abs(found - best) < 0.005
+            assert abs(lams[np.argmin(losses)] - best) < 0.015

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,23 +50,32 @@ def _tasks(n_tasks: int, seed: int) -> list[Task]:
 
 
 @cache
-def _weights_after_training(kind: type[EWC], n_tasks: int, seed: int) -> Tensor:
+def _weights_after_training(kind: Any, n_tasks: int, seed: int) -> Tensor:
     """θ (P,) after a few steps on each of the tasks."""
     model = MLP((6, 5, 3), seed=seed)
-    how = {"epochs": 2, "batch_size": 8, "lr": 0.1, "optimizer": "sgd", "device": "cpu"}
+    how: dict[str, Any] = {
+        "epochs": 2,
+        "batch_size": 8,
+        "lr": 0.1,
+        "optimizer": "sgd",
+        "device": "cpu",
+    }
     train(kind(lam=20.0), _tasks(n_tasks, seed), model, progress=False, **how)
     return flatten(model).theta.clone()
 
 
-def _trained(kind: type[EWC]) -> Callable[[int, int], Tensor]:
+def _trained(kind: Any) -> Callable[[int, int], Tensor]:
     """The function that is judged: it trains with the class and returns the weights."""
     if not issubclass(kind, EWC):
         raise Mistake("Derive your class from EWC: `class ReplayedEWC(cl.EWC):`.")
-    return lambda n_tasks, seed: _weights_after_training(kind, n_tasks, seed)
+    return partial(_weights_after_training, kind)
 
 
 class Replayed(EWC):
     """EWC that also trains on ten examples of each old task in every step."""
+
+    x: Tensor  # inputs in the memory
+    y: Tensor  # their labels
 
     def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         loss = super().task_loss(model, x, y)

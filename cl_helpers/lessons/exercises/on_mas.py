@@ -135,8 +135,8 @@ def _look(args: Args, outcome: Tensor | BaseException) -> str | None:
 def scaled(model: nn.Module) -> None:
     *_, weight, bias = model.parameters()  # of the last layer
     with torch.no_grad():
-        weight *= 20
-        bias *= 20
+        weight.mul_(20)
+        bias.mul_(20)
 
 
 transfer = Exercise(

@@ -123,9 +123,9 @@ def ewc() -> Figure:
         figure,
         "The two bowls again, with three paths from A's optimum while task B is learned. Without "
         "a penalty the path ends at B's optimum, outside A's region. With the same pull on both "
-        "weights (L2, at its "
-        "best λ) it stops outside both regions. With the pull weighted by Ω (EWC) it moves along "
-        "θ₁, which A does not mind, and ends where both tasks work. L_A + L_B at the ends: "
+        "weights (L2, at its best λ) it stops outside both regions. With the pull weighted by Ω "
+        "(EWC) it moves along θ₁, which A does not mind, and ends where both tasks work. "
+        "L_A + L_B at the ends: "
         + ", ".join(f"{n} {a + b:.1f}" for n, (a, b) in losses.items())
         + ".",
     )
