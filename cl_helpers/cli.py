@@ -129,10 +129,15 @@ def info() -> None:
     rows.add_row("digits", "embedded")
     step = seconds_a_step()
     for size in PRESETS.values():
-        steps = size.n_tasks * size.epochs * -(-size.n_train // size.batch_size)
+        steps = -(-size.n_train // size.batch_size)
+        seconds = size.n_tasks * size.epochs * steps * step
+        of_what = (
+            f"{size.n_tasks} tasks × {size.epochs} epoch{'s' * (size.epochs > 1)} × {steps} steps"
+        )
         default = ", the default here" if size is pick_preset() else ""
-        duration = f"about {format_duration(steps * step)} a method{default}"
+        duration = f"about {format_duration(seconds)} a method: {of_what}{default}"
         rows.add_row(f"preset {size.name}", duration)
+    rows.add_row("a step", f"{1000 * step:.1f} ms, measured just now in batches of 128")
     console.print(rows)
 
 

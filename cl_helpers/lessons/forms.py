@@ -55,14 +55,36 @@ def at_best(swept: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
     """
     rows = {}
     for name, runs in swept.items():
-        by_lam: dict[float, list[float]] = {}
-        for run in runs:
-            by_lam.setdefault(run.config["knobs"]["lam"], []).append(100 * run.average_accuracy)
+        by_lam = _by_lam(runs)
         best = max(by_lam, key=lambda lam: _rank(by_lam[lam]))
         edge = "" if min(by_lam) < best < max(by_lam) else ", the edge: perhaps not the best"
         rows[name] = {f"λ = {lam:,g}": _mean_sd(of) for lam, of in sorted(by_lam.items())}
         rows[name]["best"] = f"{_mean_sd(by_lam[best])} at λ = {best:,g}{edge}"
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def verdict(swept: Mapping[str, Sequence[Run]]) -> str:
+    """Say in a sentence which form is better at its best λ, and whether seeds alone differ as much.
+
+    Args:
+        swept: form -> runs of several λ, two seeds or more of each.
+    """
+    best = {name: max(_by_lam(runs).values(), key=_rank) for name, runs in swept.items()}
+    first, second = sorted(best, key=lambda name: _rank(best[name]), reverse=True)[:2]
+    apart = fmean(best[first]) - fmean(best[second])
+    spread = max(stdev(best[first]), stdev(best[second]))
+    told = f"At their best λ, {first} is {apart:.1f} percentage points above {second}"
+    if apart > spread:
+        return f"{told}. Seeds alone have a standard deviation of {spread:.1f}."
+    return f"{told}: within seeds, whose standard deviation is {spread:.1f}."
+
+
+def _by_lam(runs: Sequence[Run]) -> dict[float, list[float]]:
+    """λ -> average accuracies in per cent."""
+    by_lam: dict[float, list[float]] = {}
+    for run in runs:
+        by_lam.setdefault(run.config["knobs"]["lam"], []).append(100 * run.average_accuracy)
+    return by_lam
 
 
 def _rank(values: Sequence[float]) -> float:

@@ -56,7 +56,7 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
         "at work in a task": _in_thetas(nbytes(vars(method)) - kept, model),
         "passes a step": passes(run),
         "time": f"{run.seconds / baseline.seconds:.1f} × baseline",
-        "of it between tasks": f"{run.end_task_seconds / run.seconds:.0%}",
+        "share of time for Ω": f"{run.end_task_seconds / run.seconds:.0%}",
         "average accuracy": f"{run.average_accuracy:.1%}",
     }
     earlier = {name: r for name, r in _read(Path(file)).items() if list(r) == list(row)}

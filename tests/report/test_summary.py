@@ -17,7 +17,7 @@ COLUMNS = [
     "at work in a task",
     "passes a step",
     "time",
-    "of it between tasks",
+    "share of time for Ω",
     "average accuracy",
 ]
 
@@ -90,7 +90,7 @@ def test_a_row_as_counted_by_hand(train, baseline, method, needs, kept, at_work)
     assert row["kept between tasks"] == kept
     assert row["at work in a task"] == at_work
     assert row["time"] == "2.5 × baseline"
-    assert row["of it between tasks"] == "4%"
+    assert row["share of time for Ω"] == "4%"
     assert row["average accuracy"] == f"{100 * run.accuracy[-1].mean():.1f}%"
 
 

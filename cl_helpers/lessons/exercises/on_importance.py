@@ -49,6 +49,16 @@ def _true_fisher(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return sum(p_k * _log_p(model, x, 0 * y + k).square() for k, p_k in enumerate(p)).mean(0)
 
 
+def _fisher(model: nn.Module, x: Tensor, y: Tensor) -> list[Tensor]:
+    parameters = list(model.parameters())
+    omega = [torch.zeros_like(p) for p in parameters]
+    for x_n, y_n in zip(x, y, strict=True):
+        log_p = model(x_n[None]).log_softmax(-1)[0, y_n]
+        for o, g in zip(omega, torch.autograd.grad(log_p, parameters), strict=True):
+            o.add_(g**2 / len(x))
+    return omega
+
+
 ewc = Exercise(
     "fisher(model, x, y)",
     "for each parameter the mean over samples of (∂ log p(yₙ | xₙ) / ∂θ)², a tensor like each.",
@@ -76,6 +86,10 @@ ewc = Exercise(
         "log p: `log_softmax` in place of `softmax`.": _then(
             partial(_log_p, of=F.softmax), lambda g: g.square().mean(0)
         ),
+        "That is the gradient of the raw logit of y, in which the other labels have no part. Take "
+        "log p: `log_softmax` of all logits first, then the entry of y.": _then(
+            partial(_log_p, of=lambda logits, dim: logits), lambda g: g.square().mean(0)
+        ),
         "Not squared: this can be negative, and near the optimum it is about zero. Square each "
         "sample's gradient before the mean.": _then(
             _log_p,
@@ -87,12 +101,29 @@ ewc = Exercise(
         _NOT_ZEROED: _then(_log_p, lambda g: g.cumsum(0).square().mean(0)),
     },
     moral="Square, then average: the same numbers for every batch size.",
+    hints=(
+        "`model(x_n[None])` are the logits (1, K) of one sample. `log_softmax(-1)` makes log p of "
+        "them: take its entry of `y_n`.",
+        "`torch.autograd.grad(log_p, parameters)` is one tensor a parameter. Add the square of "
+        "each, divided by `len(x)`, to its `omega`.",
+    ),
+    solution=_fisher,
 )
 
 
 def _norm2(model: nn.Module, x: Tensor) -> Tensor:
     """(N, P): ∂ ‖f(x_n)‖² / ∂θ."""
     return _grads(model, model(x).square().sum(1))
+
+
+def _sensitivity(model: nn.Module, x: Tensor) -> list[Tensor]:
+    parameters = list(model.parameters())
+    omega = [torch.zeros_like(p) for p in parameters]
+    for n in range(len(x)):
+        size = model(x[n : n + 1]).square().sum()
+        for o, g in zip(omega, torch.autograd.grad(size, parameters), strict=True):
+            o.add_(g.abs())
+    return [o / len(x) for o in omega]
 
 
 mas = Exercise(
@@ -127,7 +158,14 @@ mas = Exercise(
         ),
         _NOT_ZEROED: _then(_norm2, lambda g: g.cumsum(0).abs().mean(0)),
     },
-    moral="No label was needed: it is the function that is held on to, not the loss.",
+    moral="No label was needed: MAS holds the function, not the loss.",
+    hints=(
+        "`model(x[n : n + 1])` are the logits (1, K) of sample n. Their squares add up to one "
+        "number.",
+        "`g` is the gradient for one parameter. Its absolute value, `g.abs()`, is what this sample "
+        "says of it.",
+    ),
+    solution=_sensitivity,
 )
 
 

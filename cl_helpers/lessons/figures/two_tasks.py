@@ -121,10 +121,11 @@ def ewc() -> Figure:
         label.set_color(colour)
     return described(
         figure,
-        "The two bowls again, with three paths from θ*_A while task B is learned. Without penalty "
-        "the path ends at θ*_B, outside A's region. With the same pull on both weights (L2, at its "
-        "best λ) it stops outside both regions. With the pull weighted by Ω (EWC) it moves along "
-        "θ₁, which A does not mind, and ends where both tasks work. L_A + L_B at the ends: "
+        "The two bowls again, with three paths from A's optimum while task B is learned. Without "
+        "a penalty the path ends at B's optimum, outside A's region. With the same pull on both "
+        "weights (L2, at its best λ) it stops outside both regions. With the pull weighted by Ω "
+        "(EWC) it moves along θ₁, which A does not mind, and ends where both tasks work. "
+        "L_A + L_B at the ends: "
         + ", ".join(f"{n} {a + b:.1f}" for n, (a, b) in losses.items())
         + ".",
     )
