@@ -79,7 +79,7 @@ def test_line(trajectories):
             np.testing.assert_allclose(line.get_ydata()[ends], expected, rtol=1e-4)
         one, parabola = ax.lines[0].get_ydata(), ax.lines[2].get_ydata()
         near = slice(ends[0] - 2, ends[0] + 3)
-        np.testing.assert_allclose(parabola[near], one[near], rtol=2e-3)  # Taylor's, around w₁*
+        np.testing.assert_allclose(parabola[near], one[near], rtol=2e-3)  # Taylor's, around θ₁*
         np.testing.assert_allclose(
             parabola[ends[1]] - one[ends[0]], trajectory.bounds[0].second_order
         )
@@ -90,7 +90,7 @@ def test_plane(trajectories):
     for name, trajectory in trajectories.items():
         three = trajectory.weights[:3]
         planes[name] = Plane.through(*three), trajectory.loss(0), trajectory.loss(1)
-        points[name] = dict(zip(("w₁*", "w₂*", "joint"), three, strict=True))
+        points[name] = dict(zip(("θ₁*", "θ₂*", "joint"), three, strict=True))
     good = 1.5 * trajectories["plastic"].loss(0)(trajectories["plastic"].weights[0])
     figure = landscapes.plane(planes, points, good, n=9)
     can_be_read(figure)

@@ -16,15 +16,15 @@ from ...report.plots import Chart, blank, described, draw_mean, frame, legend_be
 from .drawing import GOOD, A, B
 
 TERMS = {  # of a Bound: text, colour, marker, dashes
-    "bound": ("½ $λ_{max}$ ‖Δw‖²", "#0072B2", "s", "--"),
-    "forgetting": ("F₁, measured", "#000000", "o", "-"),
-    "quadratic": ("½ ΔwᵀHΔw", "#D55E00", "^", "-."),
-    "second_order": ("g₁ᵀΔw + ½ ΔwᵀHΔw", "#009E73", "D", ":"),
+    "bound": ("½ $μ_{max}$ ‖δ‖²", "#0072B2", "s", "--"),
+    "forgetting": ("Forg₁, measured", "#000000", "o", "-"),
+    "quadratic": ("½ δᵀHδ", "#D55E00", "^", "-."),
+    "second_order": ("g₁ᵀδ + ½ δᵀHδ", "#009E73", "D", ":"),
 }
 
 
 def bounds(trajectories: Mapping[str, Trajectory]) -> Chart:
-    """Draw F₁, its approximations and the bound after each task, a panel for each regime.
+    """Draw Forg₁, its approximations and the bound after each task, a panel for each regime.
 
     All panels have the same logarithmic axis.
 
@@ -75,13 +75,13 @@ def _panels(n: int, height: float, room: float = 1.9) -> tuple[Chart, NDArray]:
 
 def _describe_bound(b: Bound) -> str:
     return (
-        f"F₁ {b.forgetting:.3f}, slope and curvature together {b.second_order:.3f}, curvature "
+        f"Forg₁ {b.forgetting:.3f}, slope and curvature together {b.second_order:.3f}, curvature "
         f"alone {b.quadratic:.3f}, bound {b.bound:.1f}"
     )
 
 
 def line(trajectories: Mapping[str, Trajectory]) -> Chart:
-    """Draw both losses on the line from w₁* to w₂*, and task 1's Taylor approximation.
+    """Draw both losses on the line from θ₁* to θ₂*, and task 1's Taylor approximation.
 
     Args:
         trajectories: regime -> its trajectory.
@@ -98,22 +98,22 @@ def line(trajectories: Mapping[str, Trajectory]) -> Chart:
         ax.plot(t, two, color=B, linewidth=2.4, linestyle="--", label="L₂")
         parabola = start + b.slope * t + b.quadratic * t**2
         ax.plot(t, parabola, color=A, linewidth=1.4, linestyle=":", label="L₁ by slope and H")
-        for place, text, colour in ((0, "w₁*", A), (1, "w₂*", B)):
+        for place, text, colour in ((0, "θ₁*", A), (1, "θ₂*", B)):
             ax.axvline(place, color=colour, linewidth=0.8)
             ax.text(place - 0.06, 1.87, text, color=colour, fontsize=11, ha="right")
         ax.set(xlabel="part of the way", ylim=(0, 2), xticks=[0, 1, 2])
-        ax.set_title(f"{name}: ‖Δw‖ = {b.distance:.1f}", fontsize=11)
+        ax.set_title(f"{name}: ‖δ‖ = {b.distance:.1f}", fontsize=11)
         frame(ax)
         texts.append(
-            f"{name}: L₁ {start:.2f} at w₁* and {start + b.forgetting:.2f} at w₂*, foretold "
+            f"{name}: L₁ {start:.2f} at θ₁* and {start + b.forgetting:.2f} at θ₂*, foretold "
             f"{start + b.second_order:.2f}"
         )
     panels[0].set_ylabel("loss on training data")
     legend_beside(panels[-1])
     return described(
         figure,
-        "Losses of task 1 and task 2 along the line through w₁* and w₂*, and the parabola that "
-        f"slope and curvature at w₁* give. {'; '.join(texts)}.",
+        "Losses of task 1 and task 2 along the line through θ₁* and θ₂*, and the parabola that "
+        f"slope and curvature at θ₁* give. {'; '.join(texts)}.",
     )
 
 
@@ -123,11 +123,11 @@ def plane(
     good: float,
     n: int = 13,
 ) -> Chart:
-    """Draw where each task's loss is low, in the plane of w₁*, w₂* and the joint solution.
+    """Draw where each task's loss is low, in the plane of θ₁*, θ₂* and the joint solution.
 
     Args:
         planes: regime -> (the plane, L₁, L₂).
-        points: regime -> name -> weights: w₁* first, then w₂*, then the joint solution.
+        points: regime -> name -> weights: θ₁* first, then θ₂*, then the joint solution.
         good: a task counts as solved where its loss is below this, in nats.
         n: points on each axis, 4 or more; a cubic spline interpolates. Default 13.
 
@@ -148,14 +148,14 @@ def plane(
         for (text, place), mark, colour in zip(places.items(), "osP", (A, B, GOOD), strict=True):
             ax.plot(*place, mark, color=colour, markersize=10, markeredgecolor="white", zorder=5)
             note(ax, text, place, (8, 8), fontsize=11, zorder=6)
-        ax.set(aspect="equal", xlabel="distance along w₂* − w₁*", title=name)
+        ax.set(aspect="equal", xlabel="distance along θ₂* − θ₁*", title=name)
         ax.spines[["top", "right"]].set_visible(False)
         at_each = (f"{t} L₁ {one(w):.2f} and L₂ {two(w):.2f}" for t, w in points[name].items())
         texts.append(f"{name}: at {', at '.join(at_each)}")
     panels[0].set_ylabel("distance at right angles to it")
     return described(
         figure,
-        f"Losses of task 1 (blue) and task 2 (orange) in the plane of w₁*, w₂* and the joint "
+        f"Losses of task 1 (blue) and task 2 (orange) in the plane of θ₁*, θ₂* and the joint "
         f"solution; shaded where they are below {good:.2g}, green where both are. "
         f"{'; '.join(texts)}.",
     )
