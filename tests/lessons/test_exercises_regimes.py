@@ -26,16 +26,16 @@ def by_power_iteration(h):
     return (2 / (v @ h @ v)).item()
 
 
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("regimes-read", " a"),
-        ("regimes-transfer", bisected),
-        ("regimes-transfer", by_power_iteration),
-        ("regimes-transfer", lambda h: 2.0 / max(torch.linalg.eigh(h).eigenvalues)),
-        ("regimes-transfer", lambda h: 2 / torch.linalg.svdvals(h)[:1]),
-    ],
-)
+RIGHT = [
+    ("regimes-read", " a"),
+    ("regimes-transfer", bisected),
+    ("regimes-transfer", by_power_iteration),
+    ("regimes-transfer", lambda h: 2.0 / max(torch.linalg.eigh(h).eigenvalues)),
+    ("regimes-transfer", lambda h: 2 / torch.linalg.svdvals(h)[:1]),
+]
+
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT)
 def test_right(name, answer):
     verdict = check(name, answer)
     assert verdict.status == "right", verdict.message
@@ -45,26 +45,26 @@ def mu(h, which=-1):
     return torch.linalg.eigvalsh(h)[which].item()
 
 
-@pytest.mark.parametrize(
-    ("name", "answer", "message"),
-    [
-        ("regimes-read", "C", "smallest sharpness"),
-        ("regimes-read", "D", "shortest distance"),
-        ("regimes-read", "b", "highest"),
-        ("regimes-transfer", lambda h: 1 / mu(h), "single step"),
-        ("regimes-transfer", lambda h: 2 / mu(h, 0), "smallest"),
-        ("regimes-transfer", lambda h: 2 / sum(h.diag()).item(), "trace"),
-        ("regimes-transfer", lambda h: 2 / h.diag().mean(), "average"),
-        ("regimes-transfer", lambda h: 2 / torch.linalg.norm(h), "Frobenius"),
-        ("regimes-transfer", lambda h: 2 / h.max(), "largest entry"),
-        ("regimes-transfer", lambda h: mu(h) / 2, "Upside down"),
-        ("regimes-transfer", lambda h: -2 / mu(h), "sign"),
-        ("regimes-transfer", lambda h: 2 / mu(h) ** 2, "squared"),
-        ("regimes-transfer", lambda h: 1.8 / mu(h), r"still converges.* 0\.86 times"),
-        ("regimes-transfer", lambda h: 3 / mu(h), r"makes x 2 times as long"),
-        ("regimes-transfer", torch.linalg.eigvalsh, "learning rate above which"),
-    ],
-)
+WRONG = [
+    ("regimes-read", "C", "smallest sharpness"),
+    ("regimes-read", "D", "shortest distance"),
+    ("regimes-read", "b", "highest"),
+    ("regimes-transfer", lambda h: 1 / mu(h), "single step"),
+    ("regimes-transfer", lambda h: 2 / mu(h, 0), "smallest"),
+    ("regimes-transfer", lambda h: 2 / sum(h.diag()).item(), "trace"),
+    ("regimes-transfer", lambda h: 2 / h.diag().mean(), "average"),
+    ("regimes-transfer", lambda h: 2 / torch.linalg.norm(h), "Frobenius"),
+    ("regimes-transfer", lambda h: 2 / h.max(), "largest entry"),
+    ("regimes-transfer", lambda h: mu(h) / 2, "Upside down"),
+    ("regimes-transfer", lambda h: -2 / mu(h), "sign"),
+    ("regimes-transfer", lambda h: 2 / mu(h) ** 2, "squared"),
+    ("regimes-transfer", lambda h: 1.8 / mu(h), r"still converges.* 0\.86 times"),
+    ("regimes-transfer", lambda h: 3 / mu(h), r"makes x 2 times as long"),
+    ("regimes-transfer", torch.linalg.eigvalsh, "learning rate above which"),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "message"), WRONG)
 def test_wrong(name, answer, message):
     verdict = check(name, answer)
     assert verdict.status == "wrong"

@@ -97,48 +97,48 @@ class Untouched:
         pass
 
 
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("schedules-read", 25),
-        ("schedules-read", torch.tensor(25.0)),
-        ("schedules-transfer", warm_up()),
-        ("schedules-transfer", ByScheduler),
-        ("schedules-transfer", WithAList),
-    ],
-)
+RIGHT = [
+    ("schedules-read", 25),
+    ("schedules-read", torch.tensor(25.0)),
+    ("schedules-transfer", warm_up()),
+    ("schedules-transfer", ByScheduler),
+    ("schedules-transfer", WithAList),
+]
+
+
+@pytest.mark.parametrize(("name", "answer"), RIGHT)
 def test_right(name, answer):
     verdict = check(name, answer)
     assert verdict.status == "right", verdict.message
 
 
-@pytest.mark.parametrize(
-    ("name", "answer", "message"),
-    [
-        ("schedules-read", 20, "five runs that arrived"),
-        ("schedules-read", 22, "mean of the five"),
-        ("schedules-read", 30, "the fourth"),
-        ("schedules-read", 60, "nobody knows"),
-        ("schedules-transfer", warm_up(first=False, again=True), "Both bugs"),
-        ("schedules-transfer", warm_up(again=True), "again and again"),
-        ("schedules-transfer", warm_up(first=False), "first step still has the full rate"),
-        ("schedules-transfer", warm_up(add=0), "rate of 0"),
-        ("schedules-transfer", warm_up(add=0, below=0), "rate of 0"),
-        ("schedules-transfer", warm_up(below=0), "one step too soon"),
-        ("schedules-transfer", warm_up(top=9.0), "goes on rising"),
-        ("schedules-transfer", StopsShort, r"stays at n / \(n \+ 1\)"),
-        ("schedules-transfer", warm_up(groups=1), "Only the first group"),
-        ("schedules-transfer", warm_up(base="first"), "rate of the first"),
-        ("schedules-transfer", warm_up(base="default"), "default rate"),
-        ("schedules-transfer", DoesNothing, "no warm-up left"),
-        ("schedules-transfer", Breaks, "AttributeError"),
-        (
-            "schedules-transfer",
-            warm_up()(torch.optim.SGD([torch.zeros(1)], 1.0), 3),
-            "class itself",
-        ),
-    ],
-)
+WRONG = [
+    ("schedules-read", 20, "five runs that arrived"),
+    ("schedules-read", 22, "mean of the five"),
+    ("schedules-read", 30, "the fourth"),
+    ("schedules-read", 60, "nobody knows"),
+    ("schedules-transfer", warm_up(first=False, again=True), "Both bugs"),
+    ("schedules-transfer", warm_up(again=True), "again and again"),
+    ("schedules-transfer", warm_up(first=False), "first step still has the full rate"),
+    ("schedules-transfer", warm_up(add=0), "rate of 0"),
+    ("schedules-transfer", warm_up(add=0, below=0), "rate of 0"),
+    ("schedules-transfer", warm_up(below=0), "one step too soon"),
+    ("schedules-transfer", warm_up(top=9.0), "goes on rising"),
+    ("schedules-transfer", StopsShort, r"stays at n / \(n \+ 1\)"),
+    ("schedules-transfer", warm_up(groups=1), "Only the first group"),
+    ("schedules-transfer", warm_up(base="first"), "rate of the first"),
+    ("schedules-transfer", warm_up(base="default"), "default rate"),
+    ("schedules-transfer", DoesNothing, "no warm-up left"),
+    ("schedules-transfer", Breaks, "AttributeError"),
+    (
+        "schedules-transfer",
+        warm_up()(torch.optim.SGD([torch.zeros(1)], 1.0), 3),
+        "class itself",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "message"), WRONG)
 def test_wrong(name, answer, message):
     verdict = check(name, answer)
     assert verdict.status == "wrong"

@@ -36,7 +36,7 @@ def _form(h: Tensor, before: Tensor, after: Tensor) -> Tensor:
     return (after - before) @ h @ (after - before)
 
 
-def bound(h: Tensor, before: Tensor, after: Tensor) -> Tensor:
+def bound(h: torch.Tensor, before: torch.Tensor, after: torch.Tensor) -> torch.Tensor:
     step = after - before
     mu_max = torch.linalg.eigvalsh(h)[-1]  # they are sorted upwards
     return mu_max * (step @ step) / 2
@@ -140,7 +140,7 @@ def _run(limit: Callable[[Tensor], float | Tensor]) -> Answer:
     return growth
 
 
-def limit(h: Tensor) -> Tensor:
+def limit(h: torch.Tensor) -> torch.Tensor:
     return 2 / torch.linalg.eigvalsh(h)[-1]
 
 
@@ -185,7 +185,6 @@ transfer = Exercise(
         ),
         "That uses the largest entry of h. It is an eigenvalue only if h is diagonal.": (
             _run(lambda h: 2 / h.max()),
-            _run(lambda h: 2 / h.diagonal().max()),
         ),
         "Upside down: that rate grows with the curvature. A steeper bowl needs a smaller rate.": (
             _run(lambda h: _mu(h) / 2),

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -52,7 +53,7 @@ def _final_is_a_rate(n_steps: int, n_warm: int, lr: float, final: float) -> list
 def rates(n_steps: int, n_warm: int, lr: float, final: float) -> list[float]:
     rising = [lr * (i + 1) / (n_warm + 1) for i in range(n_warm)]
     n = n_steps - n_warm
-    wave = [(1 + math.cos(math.pi * i / (n - 1))) / 2 for i in range(n)]
+    wave = [(1 + np.cos(np.pi * i / (n - 1))) / 2 for i in range(n)]
     return rising + [lr * (final + (1 - final) * height) for height in wave]
 
 
@@ -160,7 +161,7 @@ read = Reading(
 class WarmUp:
     """Rises to the learning rate of each group in equal portions."""
 
-    def __init__(self, optimizer: Any, n: int):
+    def __init__(self, optimizer: torch.optim.Optimizer, n: int):
         self.optimizer, self.n, self.i = optimizer, n, 0
         self.full = [group["lr"] for group in optimizer.param_groups]
         self._set()
