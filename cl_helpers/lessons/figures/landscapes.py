@@ -1,4 +1,4 @@
-"""The figures of notebook 11: a minimum, a step away from it, and what bounds the damage."""
+"""The figures of notebook 11 and its appendix: a minimum, a step away from it, and what bounds the damage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from ...analysis.curvature import Bound, Loss, Plane, along
@@ -101,11 +101,11 @@ def line(trajectories: Mapping[str, Trajectory]) -> Chart:
         for place, text, colour in ((0, "θ₁*", A), (1, "θ₂*", B)):
             ax.axvline(place, color=colour, linewidth=0.8)
             ax.text(place - 0.06, 1.87, text, color=colour, fontsize=11, ha="right")
-        ax.set(xlabel="part of the way", ylim=(0, 2), xticks=[0, 1, 2])
+        ax.set(xlabel="place on the line", ylim=(0, 2), xticks=[0, 1, 2])
         ax.set_title(f"{name}: ‖δ‖ = {b.distance:.1f}", fontsize=11)
         frame(ax)
         texts.append(
-            f"{name}: L₁ {start:.2f} at θ₁* and {start + b.forgetting:.2f} at θ₂*, foretold "
+            f"{name}: L₁ {start:.2f} at θ₁* and {start + b.forgetting:.2f} at θ₂*, predicted "
             f"{start + b.second_order:.2f}"
         )
     panels[0].set_ylabel("loss on training data")
@@ -114,6 +114,44 @@ def line(trajectories: Mapping[str, Trajectory]) -> Chart:
         figure,
         "Losses of task 1 and task 2 along the line through θ₁* and θ₂*, and the parabola that "
         f"slope and curvature at θ₁* give. {'; '.join(texts)}.",
+    )
+
+
+def settings(found: Mapping[str, Mapping[str, float]]) -> Chart:
+    """Draw Forg₁ against sharpness, distance and their bound, a dot a setting.
+
+    Args:
+        found: setting -> its "sharpness", "distance" and "forgetting".
+    """
+    from scipy.stats import spearmanr  # takes as long to import as all the rest
+
+    figure, panels = _panels(3, 3.4, room=0.0)
+    y = np.array([row["forgetting"] for row in found.values()])
+    sharpness, distance = (
+        np.array([row[name] for row in found.values()]) for name in ("sharpness", "distance")
+    )
+    factors = {
+        "sharpness $μ_{max}$": sharpness,
+        "distance ‖δ‖": distance,
+        "bound ½ $μ_{max}$ ‖δ‖²": sharpness * distance**2 / 2,
+    }
+    texts = []
+    for ax, (name, x) in zip(panels, factors.items(), strict=True):
+        rank = spearmanr(x, y).statistic
+        ax.axhline(0, color="black", linewidth=0.8)
+        ax.plot(x, y, "o", color=A, markersize=9, markeredgecolor="white")
+        ax.set_title(f"rank correlation {rank:+.2f}".replace("-", "−"), fontsize=11)
+        ax.set(xlabel=name, xscale="log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        frame(ax)
+        texts.append(f"{rank:+.2f} with the {name.split()[0]}")
+    panels[0].set_ylabel("forgetting Forg₁")
+    return described(
+        figure,
+        f"Forgetting of task 1 in loss against three factors, a dot for each of {len(found)} "
+        f"settings. Rank correlations of Forg₁: {', '.join(texts)}.",
     )
 
 
@@ -209,7 +247,7 @@ def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Chart:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         frame(ax)
         texts.append(f"{stream}, at the end: {', '.join(ends)}")
-    panels[0].set_ylabel("average accuracy on them (%)")
+    panels[0].set(ylabel="average accuracy on them (%)", ylim=(0, 100))
     legend_beside(panels[-1])
     return described(
         figure,
