@@ -85,6 +85,21 @@ def test_line(trajectories):
         )
 
 
+def test_settings():
+    found = {  # forgetting falls with sharpness, and grows with distance and with the bound
+        f"lr {k}": {"sharpness": 8.0 / k, "distance": 2.0 * k, "forgetting": 0.1 * k}
+        for k in (1, 2, 4)
+    }
+    figure = landscapes.settings(found)
+    can_be_read(figure)
+    for ax, x in zip(figure.axes, ([8, 4, 2], [2, 4, 8], [16, 32, 64]), strict=True):
+        dots = ax.lines[1]
+        np.testing.assert_allclose(dots.get_xdata(), x)
+        np.testing.assert_allclose(dots.get_ydata(), [0.1, 0.2, 0.4])
+    assert [ax.get_title()[-5:] for ax in figure.axes] == ["−1.00", "+1.00", "+1.00"]
+    assert "-1.00 with the sharpness, +1.00 with the distance" in plots.alt_text(figure)
+
+
 def test_plane(trajectories):
     planes, points = {}, {}
     for name, trajectory in trajectories.items():

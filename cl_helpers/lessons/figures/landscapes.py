@@ -1,4 +1,4 @@
-"""The figures of notebook 11 and its appendix: a minimum, a step away from it, and what bounds the damage."""
+"""The figures of notebooks 11 and 11b: a minimum, a step away from it, what bounds the damage."""
 
 from __future__ import annotations
 
