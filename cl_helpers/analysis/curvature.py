@@ -3,11 +3,11 @@
 The Hessian H = ∇²L(w) of a task's mean loss has P² entries and is never stored. Only products H v
 are computed: H v is the gradient of gᵀv by w (Pearlmutter 1994, doi:10.1162/neco.1994.6.1.147), at
 the price of about two gradients. Such products give the largest eigenvalues (Lanczos, SciPy's
-`eigsh`), the trace (Hutchinson 1989, doi:10.1080/03610918908812806) and the effect of a step Δw:
+`eigsh`), the trace (Hutchinson 1989, doi:10.1080/03610918908812806) and the effect of a step δ:
 
-    F₁ = L₁(w₂) − L₁(w₁) ≈ g₁ᵀΔw + ½ ΔwᵀH₁Δw,   ΔwᵀH₁Δw ≤ λ_max ‖Δw‖²,   Δw = w₂ − w₁
+    Forg₁ = L₁(θ₂) − L₁(θ₁) ≈ g₁ᵀδ + ½ δᵀH₁δ,   δᵀH₁δ ≤ μ_max ‖δ‖²,   δ = θ₂ − θ₁
 
-(Mirzadeh et al. 2020, arXiv:2006.06958, who assume that w₁ is a minimum: g₁ = 0). Everything is
+(Mirzadeh et al. 2020, arXiv:2006.06958, who assume that θ₁ is a minimum: g₁ = 0). Everything is
 computed in eval mode, without dropout, with the running statistics that the model has.
 """
 
@@ -191,14 +191,14 @@ def trace(loss: Loss, w: Tensor, n_vectors: int = 30, seed: int = 0) -> tuple[fl
 
 @dataclass(frozen=True)
 class Bound:
-    """What moving the weights from w₁ to w₂ did to the first task's loss, and what bounds it.
+    """What moving the weights from θ₁ to θ₂ did to the first task's loss, and what bounds it.
 
     Attributes:
-        forgetting: F₁ = L₁(w₂) − L₁(w₁), as measured, in nats.
-        slope: g₁ᵀΔw, in nats; 0 where w₁ is a minimum.
-        quadratic: ½ ΔwᵀH₁Δw, in nats.
-        sharpness: λ_max, the largest eigenvalue of H₁.
-        distance: ‖Δw‖.
+        forgetting: Forg₁ = L₁(θ₂) − L₁(θ₁), as measured, in nats.
+        slope: g₁ᵀδ, in nats; 0 where θ₁ is a minimum.
+        quadratic: ½ δᵀH₁δ, in nats.
+        sharpness: μ_max, the largest eigenvalue of H₁.
+        distance: ‖δ‖.
     """
 
     forgetting: float
@@ -209,12 +209,12 @@ class Bound:
 
     @property
     def bound(self) -> float:
-        """Upper bound ½ λ_max ‖Δw‖² of the quadratic term, in nats."""
+        """Upper bound ½ μ_max ‖δ‖² of the quadratic term, in nats."""
         return self.sharpness * self.distance**2 / 2
 
     @property
     def second_order(self) -> float:
-        """Taylor approximation of F₁ to the second order, g₁ᵀΔw + ½ ΔwᵀH₁Δw, in nats."""
+        """Taylor approximation of Forg₁ to the second order, g₁ᵀδ + ½ δᵀH₁δ, in nats."""
         return self.slope + self.quadratic
 
 
@@ -227,12 +227,12 @@ def bound(
     task: Task | None = None,
     sharpness: float | None = None,
 ) -> Bound:
-    """Compute F₁, its Taylor approximation and the bound, all on the same examples.
+    """Compute Forg₁, its Taylor approximation and the bound, all on the same examples.
 
     Args:
         model, x, y, task: as in `Loss`; the examples are training data of the first task.
-        before, after: w₁ and w₂, (P,) each: `weights` after the first task and after a later one.
-        sharpness: λ_max at w₁, if it is known already. None, the default, computes it.
+        before, after: θ₁ and θ₂, (P,) each: `weights` after the first task and after a later one.
+        sharpness: μ_max at θ₁, if it is known already. None, the default, computes it.
 
     Raises:
         ValueError: as `Loss` and `largest`.
@@ -295,7 +295,7 @@ def along(loss: Loss, a: Tensor, b: Tensor, t: Sequence[float] | NDArray) -> NDA
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """The plane through three points, such as w₁*, w₂* and the joint solution.
+    """The plane through three points, such as θ₁*, θ₂* and the joint solution.
 
     Attributes:
         origin: (P,) the first point.

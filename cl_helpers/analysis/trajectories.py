@@ -31,7 +31,7 @@ class Trajectory:
     Attributes:
         run: the run, with its model.
         tasks: those that it was trained on.
-        weights: w₁*, w₂*, …, (P,) each, after each task.
+        weights: θ₁*, θ₂*, …, (P,) each, after each task.
     """
 
     run: Run
@@ -49,12 +49,12 @@ class Trajectory:
         return Loss(self.run.learner[0], *self.examples(task), self.tasks[task])
 
     def sharpness(self, task: int) -> float:
-        """Compute λ_max of the Hessian of `task` 0, 1, … at the weights after it."""
+        """Compute μ_max of the Hessian of `task` 0, 1, … at the weights after it."""
         return float(largest(self.loss(task), self.weights[task])[0])
 
     @cached_property
     def bounds(self) -> list[Bound]:
-        """Forgetting F₁ of the first task, and its bound, after each later task."""
+        """Forgetting Forg₁ of the first task, and its bound, after each later task."""
         first, model, (x, y) = self.weights[0], self.run.learner[0], self.examples(0)
         sharpness = self.sharpness(0)
         return [bound(model, first, w, x, y, self.tasks[0], sharpness) for w in self.weights[1:]]

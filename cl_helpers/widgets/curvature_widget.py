@@ -32,11 +32,11 @@ OFFERED: dict[str, tuple[str, list[float], float]] = {
     "lr_decay": ("Decay per task", [0.2, 0.4, 0.6, 0.8, 1.0], 1.0),
 }
 SHORT = {"lr": "lr", "batch_size": "batch", "dropout": "dropout", "lr_decay": "decay"}
-ACROSS = {  # what is laid against F₁
-    "the bound ½ λ_max ‖Δw‖²": "bound",
-    "the quadratic term ½ ΔwᵀHΔw": "quadratic",
-    "sharpness λ_max": "sharpness",
-    "distance ‖Δw‖": "distance",
+ACROSS = {  # what is laid against Forg₁
+    "the bound ½ μ_max ‖δ‖²": "bound",
+    "the quadratic term ½ δᵀHδ": "quadratic",
+    "sharpness μ_max": "sharpness",
+    "distance ‖δ‖": "distance",
 }
 
 
@@ -155,8 +155,8 @@ class Curvature(TrainingWidget):
         _draw_forgetting(right, trajectories, self.across.value, name)
         plots.described(
             figure,
-            "Left: sharpness λ_max against distance ‖Δw‖, a point a regime; along a dotted line "
-            f"the bound is the same. Right: F₁ against {name}. "
+            "Left: sharpness μ_max against distance ‖δ‖, a point a regime; along a dotted line "
+            f"the bound is the same. Right: Forg₁ against {name}. "
             + (
                 " ".join(
                     f"{i}: {describe_trajectory(trajectory)}."
@@ -182,7 +182,7 @@ def describe_trajectory(trajectory: Trajectory) -> str:
     b, a = trajectory.bounds[0], trajectory.run.accuracy
     return (
         f"{describe_regime(trajectory)}: sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, "
-        f"bound {b.bound:.0f}, quadratic term {b.quadratic:.3f}; F₁ {b.forgetting:.3f}, "
+        f"bound {b.bound:.0f}, quadratic term {b.quadratic:.3f}; Forg₁ {b.forgetting:.3f}, "
         f"task 1 from {a[0, 0]:.1%} to {a[1, 0]:.1%}, task 2 {a[1, 1]:.1%}"
     )
 
@@ -203,8 +203,8 @@ def _draw_factors(ax: Axes, trajectories: Sequence[Trajectory]) -> None:
             where = distance[at], sharpness[at]
             plots.note(ax, f"{bound}", where, (4, -12), fontsize=9, color="#666666")
     _points(ax, x, y, trajectories)
-    ax.set(xlim=xlim, ylim=ylim, xlabel="distance ‖Δw‖", ylabel="sharpness $λ_{max}$")
-    ax.set_title("dotted: the same bound ½ $λ_{max}$ ‖Δw‖²", fontsize=11)
+    ax.set(xlim=xlim, ylim=ylim, xlabel="distance ‖δ‖", ylabel="sharpness $μ_{max}$")
+    ax.set_title("dotted: the same bound ½ $μ_{max}$ ‖δ‖²", fontsize=11)
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
@@ -218,7 +218,7 @@ def _draw_forgetting(ax: Axes, trajectories: Sequence[Trajectory], what: str, na
     ax.axhline(0, color="black", linewidth=0.8)
     _points(ax, x, y, trajectories)
     ax.margins(0.12)
-    ax.set(xlabel=name.replace("λ_max", "$λ_{max}$"), ylabel="forgetting F₁, measured")
+    ax.set(xlabel=name.replace("μ_max", "$μ_{max}$"), ylabel="forgetting Forg₁, measured")
     ax.set_title(_rank(x, y), fontsize=11)
     plots.frame(ax)
 

@@ -50,9 +50,9 @@ def test_regimes(page):
     assert same in page.pictures(i)[0].alt
 
     before = picture(page, i)
-    page.widget("combobox", "Against forgetting").select_option("distance ‖Δw‖")
+    page.widget("combobox", "Against forgetting").select_option("distance ‖δ‖")
     page.wait_until(lambda: picture(page, i) != before)
-    assert "F₁ against distance ‖Δw‖" in page.pictures(i)[0].alt
+    assert "Forg₁ against distance ‖δ‖" in page.pictures(i)[0].alt
 
     # Small batches take long enough to be stopped.
     page.widget("slider", "Batch size").press("Home")

@@ -549,7 +549,7 @@ WRONG = [
     ("regimes", with_(bound, half=1), "½ of Taylor"),
     ("regimes", with_(bound, size=lambda d: sum(d * d) ** 0.5), "not squared"),
     ("regimes", with_(bound, size=lambda d: sum(d * d) ** 0.5, half=1), "not squared"),
-    ("regimes", with_(bound, lam=lambda v: max(map(abs, v))), "largest \\|λ\\|"),
+    ("regimes", with_(bound, lam=lambda v: max(map(abs, v))), "largest \\|μ\\|"),
     ("regimes", with_(bound, lam=min), "smallest eigenvalue"),
     ("regimes", lambda h, a, b: (b - a) @ (h @ (b - a)) / 2, "is to be bounded"),
     ("regimes", lambda h, a, b: (b - a) @ (h @ (b - a)), "is to be bounded"),

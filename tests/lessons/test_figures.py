@@ -385,7 +385,7 @@ def test_regimes_are_parabolas_and_the_wide_ones_forget_less(drawn):
     sharp, wide = curves(left, A)
     assert sharp[0] > 3 * wide[0]
     (x, high), (also_x, low) = dots(left)
-    assert x == also_x  # the same Δw
+    assert x == also_x  # the same δ
     np.testing.assert_allclose([high, low], [c * x**2 / 2 for c, _ in (sharp, wide)])
 
     ((old, bottom),) = curves(right, A)

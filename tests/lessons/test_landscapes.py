@@ -79,10 +79,25 @@ def test_line(trajectories):
             np.testing.assert_allclose(line.get_ydata()[ends], expected, rtol=1e-4)
         one, parabola = ax.lines[0].get_ydata(), ax.lines[2].get_ydata()
         near = slice(ends[0] - 2, ends[0] + 3)
-        np.testing.assert_allclose(parabola[near], one[near], rtol=2e-3)  # Taylor's, around w₁*
+        np.testing.assert_allclose(parabola[near], one[near], rtol=2e-3)  # Taylor's, around θ₁*
         np.testing.assert_allclose(
             parabola[ends[1]] - one[ends[0]], trajectory.bounds[0].second_order
         )
+
+
+def test_settings():
+    found = {  # forgetting falls with sharpness, and grows with distance and with the bound
+        f"lr {k}": {"sharpness": 8.0 / k, "distance": 2.0 * k, "forgetting": 0.1 * k}
+        for k in (1, 2, 4)
+    }
+    figure = landscapes.settings(found)
+    can_be_read(figure)
+    for ax, x in zip(figure.axes, ([8, 4, 2], [2, 4, 8], [16, 32, 64]), strict=True):
+        dots = ax.lines[1]
+        np.testing.assert_allclose(dots.get_xdata(), x)
+        np.testing.assert_allclose(dots.get_ydata(), [0.1, 0.2, 0.4])
+    assert [ax.get_title()[-5:] for ax in figure.axes] == ["−1.00", "+1.00", "+1.00"]
+    assert "-1.00 with the sharpness, +1.00 with the distance" in plots.alt_text(figure)
 
 
 def test_plane(trajectories):
@@ -90,7 +105,7 @@ def test_plane(trajectories):
     for name, trajectory in trajectories.items():
         three = trajectory.weights[:3]
         planes[name] = Plane.through(*three), trajectory.loss(0), trajectory.loss(1)
-        points[name] = dict(zip(("w₁*", "w₂*", "joint"), three, strict=True))
+        points[name] = dict(zip(("θ₁*", "θ₂*", "joint"), three, strict=True))
     good = 1.5 * trajectories["plastic"].loss(0)(trajectories["plastic"].weights[0])
     figure = landscapes.plane(planes, points, good, n=9)
     can_be_read(figure)

@@ -72,7 +72,7 @@ def test_a_point_is_what_follow_gives(widget, tasks):
     for words in (
         "lr 0.1, batch 16, dropout 0.25, decay 0.4",
         f"sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, bound {b.bound:.0f}",
-        f"F₁ {b.forgetting:.3f}",
+        f"Forg₁ {b.forgetting:.3f}",
         f"from {same.run.accuracy[0, 0]:.1%} to {same.run.accuracy[1, 0]:.1%}",
     ):
         assert words in widget.status.value
@@ -94,7 +94,7 @@ def test_points_stand_where_their_numbers_say(tasks, trajectories):
             {"bound": b.sharpness * b.distance**2 / 2}.get(what, vars(b).get(what)) for b in bounds
         ]
         np.testing.assert_allclose(discs(right), np.transpose([x, forgetting]))
-        assert f"F₁ against {name}" in plots.alt_text(widget.canvas.figure)
+        assert f"Forg₁ against {name}" in plots.alt_text(widget.canvas.figure)
         told = float(right.get_title().split()[2])
         ranks = [np.argsort(np.argsort(v)) for v in (x, forgetting)]
         assert told == pytest.approx(np.corrcoef(ranks)[0, 1], abs=0.0051)

@@ -46,8 +46,12 @@ EXERCISES: dict[str, Exercise | Reading] = {
     "rwalk": on_paths.rwalk,
     "agem": on_projection.agem,
     "scenarios": on_scenarios.scenarios,
+    "regimes-read": on_curvature.read,
     "regimes": on_curvature.regimes,
+    "regimes-transfer": on_curvature.transfer,
+    "schedules-read": on_schedules.read,
     "schedules": on_schedules.schedules,
+    "schedules-transfer": on_schedules.transfer,
 }
 
 __all__ = ["EXERCISES", "Exercise", "Mistake", "Reading", "Verdict", "check", "hint", "solution"]

@@ -123,7 +123,7 @@ def curves(groups: Mapping[str, Sequence[Run]], target: float) -> Figure:
         frame(ax)
     for ax in axes.flat[len(groups) :]:
         ax.set_visible(False)
-    axes[0, 0].set_ylim(min(0.4, *(v[:, 1:].min() for v in values.values())), 1)
+    axes[0, 0].set_ylim(0, 1)
     axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     for ax in axes[-1]:
         ax.set_xlabel("steps")
@@ -168,6 +168,7 @@ def by_lr(grid: Mapping[str, Mapping[float, Sequence[Run]]], target: float) -> F
     speed.set_yticks([*ticks, BEYOND * n_steps], [*map(str, ticks), "never"])
     speed.set_title(f"steps to {target:.0%}, median", fontsize=11)
     end.set_title("accuracy at the end, median and range", fontsize=11)
+    end.set_ylim(0, 1)
     end.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     for ax in (speed, end):
         ax.set_xscale("log")
@@ -233,7 +234,7 @@ def kept(groups: Mapping[str, Sequence[float]], before: Sequence[float]) -> Figu
         ax.plot(values, [y] * len(values), marker, color=colour, alpha=0.6, markersize=7)
         ax.plot(np.median(values), y, "|", color=colour, markersize=20, markeredgewidth=2.5)
     _a_row_each(ax, groups, (len(groups) - 0.4, -0.7))
-    ax.set_xlim(None, 1)
+    ax.set_xlim(0, 1)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set_xlabel("accuracy on the first classes, after the others were learned")
     texts = ", ".join(f"{name} {np.median(values):.1%}" for name, values in groups.items())

@@ -1,4 +1,4 @@
-"""The figures of notebook 11: a minimum, a step away from it, and what bounds the damage."""
+"""The figures of notebooks 11 and 11b: a minimum, a step away from it, what bounds the damage."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from ...analysis.curvature import Bound, Loss, Plane, along
@@ -16,15 +16,15 @@ from ...report.plots import Chart, blank, described, draw_mean, frame, legend_be
 from .drawing import GOOD, A, B
 
 TERMS = {  # of a Bound: text, colour, marker, dashes
-    "bound": ("½ $λ_{max}$ ‖Δw‖²", "#0072B2", "s", "--"),
-    "forgetting": ("F₁, measured", "#000000", "o", "-"),
-    "quadratic": ("½ ΔwᵀHΔw", "#D55E00", "^", "-."),
-    "second_order": ("g₁ᵀΔw + ½ ΔwᵀHΔw", "#009E73", "D", ":"),
+    "bound": ("½ $μ_{max}$ ‖δ‖²", "#0072B2", "s", "--"),
+    "forgetting": ("Forg₁, measured", "#000000", "o", "-"),
+    "quadratic": ("½ δᵀHδ", "#D55E00", "^", "-."),
+    "second_order": ("g₁ᵀδ + ½ δᵀHδ", "#009E73", "D", ":"),
 }
 
 
 def bounds(trajectories: Mapping[str, Trajectory]) -> Chart:
-    """Draw F₁, its approximations and the bound after each task, a panel for each regime.
+    """Draw Forg₁, its approximations and the bound after each task, a panel for each regime.
 
     All panels have the same logarithmic axis.
 
@@ -75,13 +75,13 @@ def _panels(n: int, height: float, room: float = 1.9) -> tuple[Chart, NDArray]:
 
 def _describe_bound(b: Bound) -> str:
     return (
-        f"F₁ {b.forgetting:.3f}, slope and curvature together {b.second_order:.3f}, curvature "
+        f"Forg₁ {b.forgetting:.3f}, slope and curvature together {b.second_order:.3f}, curvature "
         f"alone {b.quadratic:.3f}, bound {b.bound:.1f}"
     )
 
 
 def line(trajectories: Mapping[str, Trajectory]) -> Chart:
-    """Draw both losses on the line from w₁* to w₂*, and task 1's Taylor approximation.
+    """Draw both losses on the line from θ₁* to θ₂*, and task 1's Taylor approximation.
 
     Args:
         trajectories: regime -> its trajectory.
@@ -98,22 +98,60 @@ def line(trajectories: Mapping[str, Trajectory]) -> Chart:
         ax.plot(t, two, color=B, linewidth=2.4, linestyle="--", label="L₂")
         parabola = start + b.slope * t + b.quadratic * t**2
         ax.plot(t, parabola, color=A, linewidth=1.4, linestyle=":", label="L₁ by slope and H")
-        for place, text, colour in ((0, "w₁*", A), (1, "w₂*", B)):
+        for place, text, colour in ((0, "θ₁*", A), (1, "θ₂*", B)):
             ax.axvline(place, color=colour, linewidth=0.8)
             ax.text(place - 0.06, 1.87, text, color=colour, fontsize=11, ha="right")
-        ax.set(xlabel="part of the way", ylim=(0, 2), xticks=[0, 1, 2])
-        ax.set_title(f"{name}: ‖Δw‖ = {b.distance:.1f}", fontsize=11)
+        ax.set(xlabel="place on the line", ylim=(0, 2), xticks=[0, 1, 2])
+        ax.set_title(f"{name}: ‖δ‖ = {b.distance:.1f}", fontsize=11)
         frame(ax)
         texts.append(
-            f"{name}: L₁ {start:.2f} at w₁* and {start + b.forgetting:.2f} at w₂*, foretold "
+            f"{name}: L₁ {start:.2f} at θ₁* and {start + b.forgetting:.2f} at θ₂*, predicted "
             f"{start + b.second_order:.2f}"
         )
     panels[0].set_ylabel("loss on training data")
     legend_beside(panels[-1])
     return described(
         figure,
-        "Losses of task 1 and task 2 along the line through w₁* and w₂*, and the parabola that "
-        f"slope and curvature at w₁* give. {'; '.join(texts)}.",
+        "Losses of task 1 and task 2 along the line through θ₁* and θ₂*, and the parabola that "
+        f"slope and curvature at θ₁* give. {'; '.join(texts)}.",
+    )
+
+
+def settings(found: Mapping[str, Mapping[str, float]]) -> Chart:
+    """Draw Forg₁ against sharpness, distance and their bound, a dot a setting.
+
+    Args:
+        found: setting -> its "sharpness", "distance" and "forgetting".
+    """
+    from scipy.stats import spearmanr  # takes as long to import as all the rest
+
+    figure, panels = _panels(3, 3.4, room=0.0)
+    y = np.array([row["forgetting"] for row in found.values()])
+    sharpness, distance = (
+        np.array([row[name] for row in found.values()]) for name in ("sharpness", "distance")
+    )
+    factors = {
+        "sharpness $μ_{max}$": sharpness,
+        "distance ‖δ‖": distance,
+        "bound ½ $μ_{max}$ ‖δ‖²": sharpness * distance**2 / 2,
+    }
+    texts = []
+    for ax, (name, x) in zip(panels, factors.items(), strict=True):
+        rank = spearmanr(x, y).statistic
+        ax.axhline(0, color="black", linewidth=0.8)
+        ax.plot(x, y, "o", color=A, markersize=9, markeredgecolor="white")
+        ax.set_title(f"rank correlation {rank:+.2f}".replace("-", "−"), fontsize=11)
+        ax.set(xlabel=name, xscale="log")
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        frame(ax)
+        texts.append(f"{rank:+.2f} with the {name.split()[0]}")
+    panels[0].set_ylabel("forgetting Forg₁")
+    return described(
+        figure,
+        f"Forgetting of task 1 in loss against three factors, a dot for each of {len(found)} "
+        f"settings. Rank correlations of Forg₁: {', '.join(texts)}.",
     )
 
 
@@ -123,11 +161,11 @@ def plane(
     good: float,
     n: int = 13,
 ) -> Chart:
-    """Draw where each task's loss is low, in the plane of w₁*, w₂* and the joint solution.
+    """Draw where each task's loss is low, in the plane of θ₁*, θ₂* and the joint solution.
 
     Args:
         planes: regime -> (the plane, L₁, L₂).
-        points: regime -> name -> weights: w₁* first, then w₂*, then the joint solution.
+        points: regime -> name -> weights: θ₁* first, then θ₂*, then the joint solution.
         good: a task counts as solved where its loss is below this, in nats.
         n: points on each axis, 4 or more; a cubic spline interpolates. Default 13.
 
@@ -148,14 +186,14 @@ def plane(
         for (text, place), mark, colour in zip(places.items(), "osP", (A, B, GOOD), strict=True):
             ax.plot(*place, mark, color=colour, markersize=10, markeredgecolor="white", zorder=5)
             note(ax, text, place, (8, 8), fontsize=11, zorder=6)
-        ax.set(aspect="equal", xlabel="distance along w₂* − w₁*", title=name)
+        ax.set(aspect="equal", xlabel="distance along θ₂* − θ₁*", title=name)
         ax.spines[["top", "right"]].set_visible(False)
         at_each = (f"{t} L₁ {one(w):.2f} and L₂ {two(w):.2f}" for t, w in points[name].items())
         texts.append(f"{name}: at {', at '.join(at_each)}")
     panels[0].set_ylabel("distance at right angles to it")
     return described(
         figure,
-        f"Losses of task 1 (blue) and task 2 (orange) in the plane of w₁*, w₂* and the joint "
+        f"Losses of task 1 (blue) and task 2 (orange) in the plane of θ₁*, θ₂* and the joint "
         f"solution; shaded where they are below {good:.2g}, green where both are. "
         f"{'; '.join(texts)}.",
     )
@@ -209,7 +247,7 @@ def evolution(streams: Mapping[str, Sequence[Mapping[str, Any]]]) -> Chart:
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         frame(ax)
         texts.append(f"{stream}, at the end: {', '.join(ends)}")
-    panels[0].set_ylabel("average accuracy on them (%)")
+    panels[0].set(ylabel="average accuracy on them (%)", ylim=(0, 100))
     legend_beside(panels[-1])
     return described(
         figure,

@@ -9,18 +9,18 @@ from matplotlib.figure import Figure
 from ...report.plots import blank, described
 from .drawing import INK, A, B, bare, say
 
-SHARP, WIDE = 1.0, 0.2  # λ
-STEP, LEARNED = 2.2, 0.5  # Δw of the left panel; the loss at which task 2 counts as learned
+SHARP, WIDE = 1.0, 0.2  # μ
+STEP, LEARNED = 2.2, 0.5  # δ of the left panel; the loss at which task 2 counts as learned
 OPTIMUM = 4.0  # of task 2, in the right panel
 
 
 def reach(curvature: float) -> float:
-    """Compute the distance from w₁* = 0 to where a task 2 of this `curvature` is learned."""
+    """Compute the distance from θ₁* = 0 to where a task 2 of this `curvature` is learned."""
     return OPTIMUM - (2 * LEARNED / curvature) ** 0.5
 
 
 def regimes() -> Figure:
-    """Draw the same Δw in a sharp and in a wide minimum, and what makes Δw short."""
+    """Draw the same δ in a sharp and in a wide minimum, and what makes δ short."""
     figure = blank(8, 3.4)
     left, right = figure.subplots(1, 2)
     _first(left)
@@ -29,10 +29,10 @@ def regimes() -> Figure:
     distances = ", ".join(f"{reach(v):.1f}" for v in (SHARP, WIDE))
     return described(
         figure,
-        "Two panels of parabolas over one weight. Left: the same step Δw from w₁* raises the loss "
+        "Two panels of parabolas over one weight. Left: the same step δ from θ₁* raises the loss "
         f"of task 1 by {rises} in a sharp minimum and in a wide one. Right: with one task 1, a "
-        f"sharp and a wide minimum of task 2; the wide one is learned after a way of {distances}, "
-        "the second figure, so Δw is shorter and task 1 loses less.",
+        f"sharp and a wide minimum of task 2. Task 2 is learned at distances of {distances} from "
+        "θ₁*: δ is shorter for the wide one, so task 1 loses less.",
     )
 
 
@@ -44,12 +44,12 @@ def _first(ax: Axes) -> None:
         ax.plot([STEP, STEP], [0, rise], color=INK, linewidth=1.4, zorder=3)
         ax.plot(STEP, rise, "o", color=INK, markersize=7, zorder=5)
     _step(ax, STEP)
-    say(ax, 0.05, -0.3, "w₁*", A, ha="right", va="top")
-    say(ax, STEP + 0.12, 1.5, "F₁, sharp", INK)
-    say(ax, STEP + 0.12, 0.24, "F₁, wide", INK)
-    say(ax, -1.3, 2.2, "λ large", A, ha="left")
-    say(ax, -2.6, 1.0, "λ small", A)
-    _axes(ax, "the same Δw: wider, and less is forgotten", (-2.75, 3.6))
+    say(ax, 0.05, -0.3, "θ₁*", A, ha="right", va="top")
+    say(ax, STEP + 0.12, 1.5, "Forg₁, sharp", INK)
+    say(ax, STEP + 0.12, 0.24, "Forg₁, wide", INK)
+    say(ax, -1.3, 2.2, "μ large", A, ha="left")
+    say(ax, -2.6, 1.0, "μ small", A)
+    _axes(ax, "the same δ: wider, and less is forgotten", (-2.75, 3.6))
 
 
 def _second(ax: Axes) -> None:
@@ -66,13 +66,13 @@ def _second(ax: Axes) -> None:
     say(ax, -1.6, 2.35, "wide", B, ha="center")
     _step(ax, reach(WIDE))
     _step(ax, reach(SHARP), lower=0.3)
-    _axes(ax, "wider for task 2: Δw is shorter", (-2.4, 6.6))
+    _axes(ax, "wider for task 2: δ is shorter", (-2.4, 6.6))
 
 
 def _step(ax: Axes, size: float, lower: float = 0.0) -> None:
     arrow = {"arrowstyle": "-|>", "color": INK, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", (size, -0.3 - lower), (0, -0.3 - lower), arrowprops=arrow)
-    say(ax, size + 0.12, -0.3 - lower, "Δw", INK, va="center")
+    say(ax, size + 0.12, -0.3 - lower, "δ", INK, va="center")
 
 
 def _axes(ax: Axes, title: str, xlim: tuple[float, float]) -> None:
