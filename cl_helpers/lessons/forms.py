@@ -80,7 +80,9 @@ def verdict(swept: Mapping[str, Sequence[Run]]) -> Markdown:
     else:
         said = f"beyond seeds: *{better}* is {size} above *{worse}*"
     factor = max(a[1], b[1]) / min(a[1], b[1])
-    return Markdown(f"Each at its best λ, the difference is {said}. Their λ differ {factor:,.0f}-fold.")
+    return Markdown(
+        f"Each at its best λ, the difference is {said}. Their λ differ {factor:,.0f}-fold."
+    )
 
 
 def difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:

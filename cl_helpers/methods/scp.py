@@ -21,8 +21,8 @@ class SCP(Measured):
         Ω_i = 1/S Σ_s ( ∂ (u_s · φ̄) / ∂θ_i )²,        φ̄ = mean logits of a batch, ‖u_s‖ = 1
 
     A slice is the distribution of the logits along one of S random directions u_s. SCP protects the
-    mean of each slice. It needs no labels. Ω is the mean over the batches of a task. Because φ̄ is a mean over a batch, Ω depends on
-    the batch size, which is therefore part of the method.
+    mean of each slice. It needs no labels. Ω is the mean over the batches of a task. Because φ̄ is a
+    mean over a batch, Ω depends on the batch size, which is therefore part of the method.
 
     Args:
         lam: λ ≥ 0, in nats per logit²; 0 is off. Default 25, chosen on held-out images of the

@@ -11,6 +11,7 @@ from typing import Any
 
 from ...report.source import Source
 from . import (
+    on_compared,
     on_curvature,
     on_importance,
     on_metrics,
@@ -18,6 +19,7 @@ from . import (
     on_projection,
     on_scenarios,
     on_schedules,
+    on_slices,
     on_tasks,
     staged,
 )
@@ -32,6 +34,11 @@ EXERCISES: dict[str, Exercise | Reading] = {
     "ewc": on_importance.ewc,
     "mas": on_importance.mas,
     "scp": on_importance.scp,
+    "scp-read": on_slices.read,
+    "scp-transfer": on_slices.transfer,
+    "compared-read": on_compared.read,
+    "compared": on_compared.write,
+    "compared-transfer": on_compared.transfer,
     "si": on_paths.si,
     "rwalk": on_paths.rwalk,
     "agem": on_projection.agem,

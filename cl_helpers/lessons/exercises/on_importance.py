@@ -155,6 +155,17 @@ def _sliced_by_sample(model: nn.Module, x: Tensor, directions: Tensor) -> Tensor
     return _grads(model, (model(x) @ directions.T).flatten())
 
 
+def sliced_importance(model: nn.Module, x: Tensor, directions: Tensor) -> list[Tensor]:
+    phi = model(x).mean(0)
+    parameters = list(model.parameters())
+    omega = [torch.zeros_like(p) for p in parameters]
+    for u in directions:
+        gradients = torch.autograd.grad(u @ phi, parameters, retain_graph=True)
+        for one, g in zip(omega, gradients, strict=True):
+            one.add_(g.square() / len(directions))
+    return omega
+
+
 scp = Exercise(
     "importance(model, x, directions)",
     "for each parameter the mean over directions u of (∂(u · φ̄) / ∂θ)², φ̄ the mean logits of x, a "
@@ -182,4 +193,11 @@ scp = Exercise(
         _NOT_ZEROED: _then(_sliced, lambda g: g.cumsum(0).square().mean(0)),
     },
     moral="Square before averaging, else all directions melt into one.",
+    hints=(
+        "`phi = model(x).mean(0)` is φ̄. `torch.autograd.grad(u @ phi, parameters, "
+        "retain_graph=True)` gives the derivatives of one slice.",
+        "For each direction square the gradients, add them up, and divide by the number of "
+        "directions at the end.",
+    ),
+    solution=sliced_importance,
 )
