@@ -11,6 +11,7 @@ from typing import Any
 
 from ...report.source import Source
 from . import (
+    on_compared,
     on_curvature,
     on_importance,
     on_joined,
@@ -20,6 +21,7 @@ from . import (
     on_projection,
     on_scenarios,
     on_schedules,
+    on_slices,
     on_tasks,
     staged,
 )
@@ -34,11 +36,16 @@ EXERCISES: dict[str, Exercise | Reading] = {
     "ewc": on_importance.ewc,
     "mas": on_importance.mas,
     "scp": on_importance.scp,
-    "si-read": on_paths.si_read,
+    "scp-read": on_slices.read,
+    "scp-transfer": on_slices.transfer,
+    "compared-read": on_compared.read,
+    "compared": on_compared.write,
+    "compared-transfer": on_compared.transfer,
     "si": on_paths.si,
+    "si-read": on_paths.si_read,
     "si-transfer": on_momentum.si_transfer,
-    "rwalk-read": on_paths.rwalk_read,
     "rwalk": on_paths.rwalk,
+    "rwalk-read": on_paths.rwalk_read,
     "rwalk-transfer": on_joined.rwalk_transfer,
     "agem": on_projection.agem,
     "scenarios": on_scenarios.scenarios,
