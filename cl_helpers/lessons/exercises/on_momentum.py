@@ -1,4 +1,4 @@
-"""An exercise on SI's books: what was the step, and what is a gradient worth along it?"""
+"""An exercise on SI's credit: which step was taken, and which gradient belongs to it."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ si_transfer = Exercise(
     _problems,
     right=credit,
     mistakes={
-        "Both mistakes are still in it. First compare the step that is booked with the step that "
-        "is taken. Then compare the sum of ω with the fall of L.": (
+        "Both mistakes are still in it. First compare `step` with how far `theta` moves. Then "
+        "compare the sum of ω with the fall of L.": (
             _books(lambda g, after, step, lr: lr * g * g),
         ),
-        "The step that is booked is not the step that is taken: −η g is the step of SGD *without* "
+        "`step` is not the step that is taken: −η g is the step of SGD *without* "
         "momentum. Here the weights move by −η · velocity.": (
             _books(lambda g, after, step, lr: (g + after) / 2 * lr * g),
             _books(lambda g, after, step, lr: after * lr * g),
@@ -105,8 +105,8 @@ si_transfer = Exercise(
             _books(lambda g, after, step, lr: (-g * step).relu()),
             _books(lambda g, after, step, lr: ((g + after) / 2 * step).abs()),
         ),
-        "You changed the training, not its books: the momentum is gone. Leave the path of the "
-        "weights as it is, and book the steps of that path.": (
+        "You changed the training: the momentum is gone. Leave the path of the weights as it is, "
+        "and count the steps of that path.": (
             _books(velocity_of=lambda momentum, velocity, g: g),
             _books(lambda g, after, step, lr: -g * step, lambda momentum, velocity, g: g),
         ),
@@ -115,10 +115,10 @@ si_transfer = Exercise(
             _books(velocity_of=lambda m, velocity, g: m * velocity + (1 - m) * g),
         ),
         "The sum is the fall of L, but its division among the weights is wrong: you went from the "
-        "start to the end in a straight line. The weights took another path. Book every step.": (
+        "start to the end in a straight line. The weights took another path. Count every step.": (
             _straight,
         ),
-        "The last step is lost: `n_steps` steps are taken, and each of them is booked.": (
+        "The last step is lost: `n_steps` steps are taken, and each of them counts.": (
             _books(fewer=1),
             _books(lambda g, after, step, lr: -g * step, fewer=1),
         ),
@@ -126,7 +126,8 @@ si_transfer = Exercise(
     moral="On a quadratic loss the mean gradient makes every step exact. SI itself takes the "
     "gradient before the step, which is there for free; the mean needs a second backward pass.",
     hints=(
-        "`step = -lr * g` is booked. Is that how far `theta` moves in the last line of the loop?",
+        "The code counts `step = -lr * g`. Is that how far `theta` moves in the last line of the "
+        "loop?",
         "Along a step on a quadratic loss the gradient changes linearly. So L falls by the mean of "
         "the gradients at both ends, times the step: −½ (g + g_after) · Δθ.",
     ),
