@@ -406,5 +406,5 @@ def test_exercises_that_have_no_help(made_up):
 
 @pytest.mark.parametrize("ask", [cl.hint, cl.solution, lambda name: cl.check(name, 3)])
 def test_an_exercise_that_is_not_there(ask):
-    with pytest.raises(ValueError, match=r"'gem': choose start, "):
+    with pytest.raises(ValueError, match=r"'gem': choose start-read, "):
         ask("gem")

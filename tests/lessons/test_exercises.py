@@ -836,7 +836,7 @@ def test_weights_must_stay():
 
 
 def test_an_exercise_that_is_not_there():
-    with pytest.raises(ValueError, match=r"'gem': choose start, forgetting, .*rwalk"):
+    with pytest.raises(ValueError, match=r"'gem': choose start-read, .*rwalk"):
         check("gem", lost)
 
 

@@ -29,9 +29,13 @@ from .judge import Exercise, Mistake, Verdict
 from .reading import Reading
 
 EXERCISES: dict[str, Exercise | Reading] = {
+    "start-read": on_metrics.start_read,
     "start": on_metrics.start,
+    "start-transfer": on_metrics.start_transfer,
     "forgetting": on_metrics.forgetting,
+    "permutation-read": on_tasks.permutation_read,
     "permutation": on_tasks.permutation,
+    "permutation-transfer": on_tasks.permutation_transfer,
     "compromise": on_tasks.compromise,
     "ewc": on_importance.ewc,
     "mas": on_importance.mas,

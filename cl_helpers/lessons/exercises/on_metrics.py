@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
+import torch
+from torch.nn import functional as F
 
 from ...training import metrics
-from .judge import Args, Exercise
+from .judge import Answer, Args, Exercise, Mistake
+from .reading import Reading
 
 
 def _complete() -> list[Args]:
@@ -17,11 +23,15 @@ def _complete() -> list[Args]:
     return [(a,) for a in matrices]
 
 
+def _lost(a):
+    return a[0, 0] - a[-1, 0]
+
+
 start = Exercise(
     "lost(a)",
     "the accuracy on task 1 just after learning it, less that after the last task, as a fraction.",
     _complete,
-    right=lambda a: a[0, 0] - a[-1, 0],
+    right=_lost,
     mistakes={
         "The sign is the other way round: a loss counts as positive here. Then less now.": (
             lambda a: a[-1, 0] - a[0, 0],
@@ -49,6 +59,166 @@ start = Exercise(
         "it; here start from the moment it was learned.": (lambda a: a[:, 0].max() - a[-1, 0],),
     },
     moral="Down a column: that is how forgetting is read off the matrix.",
+    hints=(
+        "Two numbers of the matrix are enough, and both are in the column of task 1.",
+        "The first is at the top of that column, `a[0, 0]`. The last row is `a[-1]`.",
+    ),
+    solution=_lost,
+)
+
+
+start_read = Reading(
+    "by how many percentage points the task that forgot most fell, from its best to the end",
+    right=55,
+    mistakes={
+        "That is task 1. The oldest task had the most time to be forgotten, but another one has "
+        "lost more here.": 35,
+        "That is task 3. It is worst at the end, but was never better than 70 %. Forgetting "
+        "is a difference.": 32,
+        "That is what is left of a task at the end. Forgetting is the difference from its best.": (
+            60,
+            42,
+            38,
+        ),
+        "You stopped a row too early: the last row is the end.": (25, 34),
+        "The sign is the other way round: what was lost counts as positive.": (-55, -35, -32),
+        "You went along the last row. Those are different tasks at the same time; stay in one "
+        "column.": (58, 36, 54),
+    },
+    moral="Task 2: from 97 to 42 %. The oldest task need not be the one that is forgotten most.",
+    hints=(
+        "Take one column at a time: its largest number less its last one.",
+        "Task 1 loses 95 − 60 = 35. Do the same for tasks 2 and 3. Task 4 has just been learned.",
+    ),
+    solution="Task 1 loses 95 − 60 = 35, task 2 loses 97 − 42 = 55, task 3 loses 70 − 38 = 32 "
+    "percentage points. So the answer is 55.",
+)
+
+# A digit and what to make of it: on which digits, and how.
+_RULES: list[tuple[range, Callable[[torch.Tensor], torch.Tensor]]] = [
+    (range(10), lambda digit: digit + 1),
+    (range(5), lambda digit: digit + 2),
+    (range(1, 8), lambda digit: 2 * digit),
+    (range(3, 10), lambda digit: 9 - digit),
+]
+Learn = Callable[[int], None]
+Test = Callable[[int], float]
+
+
+def _calculator(n: int) -> tuple[Learn, Test, int]:
+    """A network that can learn `n` of the rules, one digit in and one out, and its accuracy."""
+    weight = torch.zeros(10, 10, dtype=torch.float64, requires_grad=True)
+
+    def task(t: int) -> tuple[torch.Tensor, torch.Tensor]:
+        if t not in range(n):
+            raise Mistake(
+                f"Task {t} was asked for. Python counts from 0: the tasks are 0 to {n - 1}."
+            )
+        digits, rule = _RULES[t]
+        x = torch.tensor(digits)
+        return x, rule(x) % 10
+
+    def learn(t: int) -> None:
+        x, y = task(t)
+        for _ in range(30):
+            loss = F.cross_entropy(weight[x], y, reduction="sum")
+            (gradient,) = torch.autograd.grad(loss, weight)
+            with torch.no_grad():
+                weight.sub_(gradient)
+
+    def test(j: int) -> float:
+        x, y = task(j)
+        return (weight[x].argmax(1) == y).double().mean().item()
+
+    return learn, test, n
+
+
+def _on_a_calculator(answer: Answer) -> Answer:
+    return lambda n: answer(*_calculator(n))
+
+
+def _accuracy_matrix(learn, test, n):
+    a = np.zeros((n, n))
+    for t in range(n):
+        learn(t)
+        for j in range(n):
+            a[t, j] = test(j)
+    return a
+
+
+def _one_by_one(learn: Learn, test: Test, n: int) -> np.ndarray:
+    def each(t: int) -> float:
+        learn(t)
+        return test(t)
+
+    return np.array([each(t) for t in range(n)])
+
+
+def _all_learned_first(learn: Learn, test: Test, n: int) -> np.ndarray:
+    _one_by_one(learn, test, n)
+    return np.array([[test(j) for j in range(n)]] * n)
+
+
+def _tested_too_early(learn: Learn, test: Test, n: int) -> np.ndarray:
+    def row(t: int) -> list[float]:
+        accuracies = [test(j) for j in range(n)]
+        learn(t)
+        return accuracies
+
+    return np.array([row(t) for t in range(n)])
+
+
+def _of_the_matrix(change: Callable[[np.ndarray], np.ndarray]) -> Answer:
+    return _on_a_calculator(lambda *args: change(_accuracy_matrix(*args)))
+
+
+def _above(value: float, a: np.ndarray) -> np.ndarray:
+    """`a` with `value` above its diagonal."""
+    return np.where(np.tri(len(a), dtype=bool), a, value)
+
+
+start_transfer = Exercise(
+    "accuracy_matrix(learn, test, n)",
+    "the n × n accuracy matrix: row t is measured just after `learn(t)`, and it has `test(j)` for "
+    "every task j.",
+    lambda: [(3,), (4,)],
+    right=_on_a_calculator(_accuracy_matrix),
+    mistakes={
+        "Rows and columns are exchanged. A row is a moment, `a[t]` is after learning task t; a "
+        "column is a task.": (_of_the_matrix(np.transpose),),
+        "Only the newest task was tested each time. What has become of the others is what we want "
+        "to know: test every task in every row.": (
+            _of_the_matrix(lambda a: np.diag(np.diag(a))),
+            _on_a_calculator(_one_by_one),
+        ),
+        "Tasks that come later were not tested. They are asked for too: a task may be known in "
+        "part before it is learned.": (
+            _of_the_matrix(partial(_above, 0.0)),
+            _of_the_matrix(partial(_above, np.nan)),
+        ),
+        "All rows are alike: everything was learned before anything was tested. Test after each "
+        "`learn(t)`.": (_on_a_calculator(_all_learned_first),),
+        "Each row is one task too early: you tested before `learn(t)`.": (
+            _on_a_calculator(_tested_too_early),
+        ),
+        "All is right at any time: you called `learn(j)` just before `test(j)`, which learns the "
+        "task again. Learn once a row.": (_of_the_matrix(np.ones_like),),
+        "That is per cent; fractions between 0 and 1 are asked for.": (
+            _of_the_matrix(lambda a: 100 * a),
+        ),
+        "That is the last row alone. The others are the history that forgetting is read from.": (
+            _of_the_matrix(lambda a: a[-1]),
+        ),
+    },
+    moral="Adding 1 and adding 2 cannot both be right for the same digit. Permuted tasks could be, "
+    "and are forgotten all the same.",
+    hints=(
+        "Two loops, one in the other: the outer one learns, the inner one tests.",
+        "Begin with `a = np.zeros((n, n))`. For each `t`, call `learn(t)` once. Then fill "
+        "`a[t, j]` for every `j`.",
+    ),
+    solution=_accuracy_matrix,
+    made=_on_a_calculator,
 )
 
 

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from ...data.views import Permute
-from .judge import Args, Exercise
+from .judge import Answer, Args, Exercise, Mistake
+from .reading import Reading
 
 
 def _images() -> list[Args]:
@@ -60,6 +61,10 @@ def _look(args: Args, outcome: Tensor | BaseException) -> str | None:
     return _ONE_ORDER if mixed else None
 
 
+def _permute(images, order):
+    return images.flatten(1)[:, order].view(images.shape)
+
+
 permutation = Exercise(
     "permute(images, order)",
     "images of the same shape in which pixel i, counted row by row, is pixel `order[i]` of the "
@@ -74,6 +79,94 @@ permutation = Exercise(
     moral="An MLP finds this task as easy as the first one; you and a CNN do not.",
     look=_look,
     unstable=_ONE_ORDER,
+    hints=(
+        "`images.flatten(1)` is (N, 784): a row for each image. Now `order` is about the columns.",
+        "`x[:, order]` takes the columns in that order. Give the result its old shape with `view`.",
+    ),
+    solution=_permute,
+)
+
+permutation_read = Reading(
+    "the number, from 1, of the task that has the same permutation as an earlier one",
+    right=4,
+    mistakes={
+        "You counted from 0. The tasks are counted from 1 here, as in the table.": 3,
+        "That is the earlier of the two. Asked for is the one that comes later and repeats it.": 1,
+        "That task begins near chance and is then learned, so it is new. Look for a task that is "
+        "known before its turn.": (2, 5),
+    },
+    moral="Task 4 is at 64 % before its turn, and its column is that of task 1 from then on.",
+    hints=(
+        "Chance is 10 %. Which task is far above it before it has been learned?",
+        "Two tasks that are the same have the same accuracy at the same time: compare columns.",
+    ),
+    solution="Task 4: after task 3 it is at 64 %, before it was ever trained, and so is task 1. In "
+    "the rows below, columns 1 and 4 are equal as well.",
+)
+
+
+def _gentle(side):
+    return torch.arange(side * side).view(side, side).flip(1).flatten()
+
+
+def _still_neighbours(order: Tensor, side: int) -> tuple[float, float]:
+    """Of the pairs side by side, and of those one above the other, which share was so before."""
+    old = torch.stack([order // side, order % side]).view(2, side, side)
+    steps = old.diff(dim=2), old.diff(dim=1)
+    beside, above = ((s.abs().sum(0) == 1).double().mean().item() for s in steps)
+    return beside, above
+
+
+def _asks_for_a_gentle_order(answer: Answer) -> Answer:
+    def judged(side: int) -> float:
+        order = torch.as_tensor(answer(side)).flatten()
+        n = side * side
+        if len(order) != n:
+            raise Mistake(f"{n} numbers are asked for with side = {side}; {len(order)} came.")
+        if order.sort().values.tolist() == [*range(1, n + 1)]:
+            raise Mistake("Your order counts from 1. Pixels are counted from 0.")
+        if order.sort().values.tolist() != [*range(n)]:
+            raise Mistake(
+                f"This is no permutation: a pixel is taken twice, or is not one of 0 to {n - 1}."
+            )
+        stay = int((order == torch.arange(n)).sum())
+        if stay == n:
+            raise Mistake("No pixel has moved: this is task 1 again. Most pixels have to move.")
+        beside, above = _still_neighbours(order, side)
+        if beside + above > 1.9:
+            if stay > side:
+                raise Mistake(f"{stay} of {n} pixels have not moved. Move the others too.")
+            return 1.0
+        if max(beside, above) > 0.9:
+            which, other = ("rows", "above") if beside > above else ("columns", "beside")
+            raise Mistake(
+                f"Whole {which} were moved. Each is still in one piece, but what was {other} a "
+                f"pixel is now somewhere else."
+            )
+        raise Mistake(
+            f"{50 * (beside + above):.0f} % of the neighbouring pairs are neighbours still; 95 % "
+            f"are asked for. A convolution would see strangers side by side."
+        )
+
+    return judged
+
+
+permutation_transfer = Exercise(
+    "gentle(side)",
+    "a permutation of the side × side pixels that moves nearly all of them (at most `side` stay) "
+    "and leaves at least 95 % of the neighbours neighbours.",
+    lambda: [(28,), (8,)],
+    right=lambda side: 1.0,
+    mistakes={},
+    moral="A convolutional network can learn this task as well as task 1, with its kernels "
+    "moved in the same way.",
+    hints=(
+        "Number the pixels, `torch.arange(side * side).view(side, side)`, and move this sheet of "
+        "numbers as a whole.",
+        "Hold the sheet in front of a mirror: `flip(1)`.",
+    ),
+    solution=_gentle,
+    made=_asks_for_a_gentle_order,
 )
 
 
