@@ -74,6 +74,7 @@ results: .venv/ready
 	python experiments/tuning/tune.py
 	python -m cl_helpers compare --data mnist --preset full --seeds 0,1,2 \
 		--methods baseline,ewc,mas,si,rwalk,scp,joint --out experiments/homework
+	python experiments/ship.py
 	python experiments/scenarios/scenarios.py
 	python experiments/pathint/pathint.py
 	python experiments/regimes/regimes.py table2

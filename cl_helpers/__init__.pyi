@@ -12,6 +12,7 @@ from .data.tasks import permuted as permuted
 from .data.tasks import rotated as rotated
 from .data.tasks import split as split
 from .lessons import bowls as bowls
+from .lessons import compared as compared
 from .lessons import figures as figures
 from .lessons import forms as forms
 from .lessons import laplace as laplace
@@ -41,6 +42,7 @@ from .models import ResNet18 as ResNet18
 from .models import flat as flat
 from .report import plots as plots
 from .report.results import load_results as load_results
+from .report.results import load_runs as load_runs
 from .report.source import show as show
 from .report.summary import summary as summary
 from .scale.side_by_side import side_by_side as side_by_side

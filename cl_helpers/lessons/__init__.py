@@ -7,5 +7,6 @@ Imports report and what is below; widgets and cli may import it.
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["bowls", "exercises", "figures", "forms", "laplace"]
+    __name__,
+    submodules=["bowls", "compared", "exercises", "figures", "forms", "laplace"],
 )

@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 import pandas as pd
+from IPython.display import Markdown
 
 from ..data.datasets import Dataset
 from ..data.tasks import hold_out, permuted
@@ -55,36 +56,54 @@ def at_best(swept: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
     """
     rows = {}
     for name, runs in swept.items():
-        by_lam = _by_lam(runs)
-        best = max(by_lam, key=lambda lam: _rank(by_lam[lam]))
+        by_lam, best = _by_lam(runs)
         edge = "" if min(by_lam) < best < max(by_lam) else ", the edge: perhaps not the best"
-        rows[name] = {f"λ = {lam:,g}": _mean_sd(of) for lam, of in sorted(by_lam.items())}
-        rows[name]["best"] = f"{_mean_sd(by_lam[best])} at λ = {best:,g}{edge}"
+        rows[name] = {f"λ = {lam:,g}": mean_sd(of) for lam, of in sorted(by_lam.items())}
+        rows[name]["best"] = f"{mean_sd(by_lam[best])} at λ = {best:,g}{edge}"
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def verdict(swept: Mapping[str, Sequence[Run]]) -> str:
-    """Say in a sentence which form is better at its best λ, and whether seeds alone differ as much.
+def verdict(swept: Mapping[str, Sequence[Run]]) -> Markdown:
+    """Say in words whether seeds alone can explain how far two forms differ at their best λ.
 
     Args:
-        swept: form -> runs of several λ, two seeds or more of each.
+        swept: as in `at_best`, two forms with the same two or more seeds.
     """
-    best = {name: max(_by_lam(runs).values(), key=_rank) for name, runs in swept.items()}
-    first, second = sorted(best, key=lambda name: _rank(best[name]), reverse=True)[:2]
-    apart = fmean(best[first]) - fmean(best[second])
-    spread = max(stdev(best[first]), stdev(best[second]))
-    told = f"At their best λ, {first} is {apart:.1f} percentage points above {second}"
-    if apart > spread:
-        return f"{told}. Seeds alone have a standard deviation of {spread:.1f}."
-    return f"{told}: within seeds, whose standard deviation is {spread:.1f}."
+    (one, a), (other, b) = ((name, _by_lam(runs)) for name, runs in swept.items())
+    mean, half = difference(a[0][a[1]], b[0][b[1]])
+    if isnan(mean):
+        return Markdown("A run diverged at every λ of one form: there is no verdict.")
+    better, worse = (one, other) if mean > 0 else (other, one)
+    size = f"{abs(mean):.1f} ± {half:.1f} percentage points"
+    if abs(mean) <= half:
+        said = f"within seeds: *{better}* is {size} above *{worse}*, and the interval contains 0"
+    else:
+        said = f"beyond seeds: *{better}* is {size} above *{worse}*"
+    return Markdown(
+        f"Each at its best λ ({one} {a[1]:,g}, {other} {b[1]:,g}), the difference is {said}."
+    )
 
 
-def _by_lam(runs: Sequence[Run]) -> dict[float, list[float]]:
-    """λ -> average accuracies in per cent."""
+def difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """Compute the mean of a − b within each seed, and half its 95 % interval (Student's t).
+
+    Seeds alone can explain a mean that is not larger than that half.
+
+    Args:
+        a, b: a value for each of two or more seeds, in the same order.
+    """
+    from scipy.stats import t  # takes long to import
+
+    d = [x - y for x, y in zip(a, b, strict=True)]
+    return fmean(d), float(t.ppf(0.975, len(d) - 1)) * stdev(d) / len(d) ** 0.5
+
+
+def _by_lam(runs: Sequence[Run]) -> tuple[dict[float, list[float]], float]:
+    """Per cent of average accuracy of each seed, by λ; and the best λ."""
     by_lam: dict[float, list[float]] = {}
-    for run in runs:
+    for run in sorted(runs, key=lambda run: run.config["seed"]):
         by_lam.setdefault(run.config["knobs"]["lam"], []).append(100 * run.average_accuracy)
-    return by_lam
+    return by_lam, max(by_lam, key=lambda lam: _rank(by_lam[lam]))
 
 
 def _rank(values: Sequence[float]) -> float:
@@ -92,7 +111,8 @@ def _rank(values: Sequence[float]) -> float:
     return -inf if isnan(fmean(values)) else fmean(values)
 
 
-def _mean_sd(values: Sequence[float]) -> str:
+def mean_sd(values: Sequence[float]) -> str:
+    """Format mean ± standard deviation of `values` in per cent, the mean alone if there is one."""
     if isnan(fmean(values)):
         return "diverged"
     return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")

@@ -18,16 +18,16 @@ class SCP(Measured):
     """Sliced Cramér Preservation: hold each weight by how much it moves the mean logits.
 
         penalty(θ) = ½ Σ_i Ω_i (θ_i − θ*_i)²,
-        Ω_i = 1/L Σ_l ( ∂ (ξ_l · φ̄) / ∂θ_i )²,        φ̄ = mean logits of a batch, ‖ξ_l‖ = 1
+        Ω_i = 1/S Σ_s ( ∂ (u_s · φ̄) / ∂θ_i )²,        φ̄ = mean logits of a batch, ‖u_s‖ = 1
 
-    SCP preserves the distribution of the logits as seen from L random directions ξ_l. It needs no
-    labels. Ω is the mean over the batches of a task. Because φ̄ is a mean over a batch, Ω depends on
-    the batch size, which is therefore part of the method.
+    A slice is the distribution of the logits along one of S random directions u_s. SCP protects the
+    mean of each slice. It needs no labels. Ω is the mean over the batches of a task. Because φ̄ is a
+    mean over a batch, Ω depends on the batch size, which is therefore part of the method.
 
     Args:
         lam: λ ≥ 0, in nats per logit²; 0 is off. Default 25, chosen on held-out images of the
             homework's stream, see experiments/tuning.
-        slices: L, the number of random directions. Default 100.
+        slices: S, the number of random directions. Default 100.
         batch_size: examples that φ̄ is the mean of. Default 128.
         seed: of the directions. Default 0.
         n_samples: how many examples of a task Ω is measured on, drawn with the seed of the run.
@@ -75,16 +75,16 @@ class SCP(Measured):
         return omega / n_batches
 
     def directions(self, n_outputs: int) -> Tensor:
-        """Draw L slices of K = `n_outputs` logits and reduce them to at most K directions.
+        """Draw S slices of K = `n_outputs` logits and reduce them to at most K directions.
 
-        The mean over slices is the diagonal of Jᵀ M J, with J = ∂φ̄/∂θ and M = 1/L Σ_l ξ_l ξ_lᵀ, a
-        K × K matrix. Any C with Cᵀ C = M gives the same sum of squared derivatives: so L slices
-        cost min(L, K) backward passes.
+        The mean over slices is the diagonal of Jᵀ M J, with J = ∂φ̄/∂θ and M = 1/S Σ_s u_s u_sᵀ, a
+        K × K matrix. Any C with Cᵀ C = M gives the same sum of squared derivatives: so S slices
+        cost min(S, K) backward passes.
 
         Returns:
-            C (min(L, K), K), float64.
+            C (min(S, K), K), float64.
         """
         rng = seeded(self.seed)
-        xi = torch.randn(self.slices, n_outputs, generator=rng, dtype=torch.float64)
-        xi = F.normalize(xi, dim=1) / self.slices**0.5
-        return xi if self.slices <= n_outputs else torch.linalg.qr(xi).R
+        u = torch.randn(self.slices, n_outputs, generator=rng, dtype=torch.float64)
+        u = F.normalize(u, dim=1) / self.slices**0.5
+        return u if self.slices <= n_outputs else torch.linalg.qr(u).R

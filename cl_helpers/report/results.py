@@ -6,6 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..training.run import Run
+
 FOLDER = Path(__file__).parent / "shipped_results"
 
 
@@ -26,3 +30,18 @@ def load_results(name: str) -> dict[str, Any]:
         there = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json"))) or "nothing"
         raise ValueError(f"{name!r} is not among the stored results: there is {there}")
     return json.loads(path.read_text("utf-8"))
+
+
+def load_runs(name: str) -> list[Run]:
+    """Load the runs of results that ship with the package: their settings and accuracies alone.
+
+    Args:
+        name: such as "homework", the runs in experiments/homework.
+
+    Raises:
+        ValueError: as `load_results`.
+    """
+    return [
+        Run(run["config"], np.array(run["accuracy"], float), np.array(run["initial"], float))
+        for run in load_results(name)["runs"]
+    ]

@@ -1,4 +1,4 @@
-"""The course table: labels needed, memory, time and accuracy of each method, all measured.
+"""The course table: labels needed, memory and time of each method, all measured.
 
 The table grows from notebook to notebook: its rows are in a small file in the working folder.
 """
@@ -56,8 +56,7 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
         "at work in a task": _in_thetas(nbytes(vars(method)) - kept, model),
         "passes a step": passes(run),
         "time": f"{run.seconds / baseline.seconds:.1f} × baseline",
-        "share of time for Ω": f"{run.end_task_seconds / run.seconds:.0%}",
-        "average accuracy": f"{run.average_accuracy:.1%}",
+        "share between tasks": f"{run.end_task_seconds / run.seconds:.0%}",
     }
     earlier = {name: r for name, r in _read(Path(file)).items() if list(r) == list(row)}
     rows = earlier | {label(run): row}

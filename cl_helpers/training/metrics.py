@@ -70,6 +70,31 @@ def forward_transfer(a: ArrayLike, initial: ArrayLike) -> float:
     return _mean(a[j - 1, j] - initial[j] for j in range(1, min(seen + 1, len(a))))
 
 
+def intransigence(a: ArrayLike, reference: ArrayLike) -> float:
+    """Compute the mean over j of reference[j] − a[j, j]: what was not learned in its turn.
+
+    Positive: old tasks, or what protects them, kept the model from learning new ones as well as the
+    reference did. Negative: old tasks helped. NaN if the diagonal was not evaluated.
+
+    With one number R as the reference, the average accuracy is R − intransigence + (T − 1)/T ·
+    backward transfer: what is missing was either not learned, or lost later.
+
+    Args:
+        a: (T, T).
+        reference: (T,), or one number for all tasks: the accuracy on task j of a model that learns
+            without a past. Chaudhry et al. 2018, arXiv:1801.10112, take joint training on the
+            tasks 1 to j; a model trained on task j alone is cheaper. Say which.
+
+    Raises:
+        ValueError: `reference` has another number of tasks.
+    """
+    diagonal = np.diagonal(_finished(a))
+    reference = np.asarray(reference, dtype=float)
+    if reference.shape not in ((), (len(np.asarray(a)),)):
+        raise ValueError(f"reference is {reference.shape}: give one number, or one for each task")
+    return _mean(np.broadcast_to(reference, len(np.asarray(a)))[: len(diagonal)] - diagonal)
+
+
 def steps_to(target: float, steps: ArrayLike, accuracy: ArrayLike) -> float:
     """Find the first of `steps` (N,) at which `accuracy` (N,) is `target` or more; ∞ if none is.
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.tasks import Task
+from ..lessons.compared import spearman
 from ..report import plots
 from ..report.tables import label
 from ..training.run import Run
@@ -22,7 +23,6 @@ from .canvas import Canvas
 from .controls import choice, row
 from .course_widget import CourseWidget
 
-WEIGHTS = 20_000  # of a layer are ranked, at most
 BLOCKS = 96  # a side of a heat map
 
 
@@ -75,12 +75,7 @@ class Importance(CourseWidget):
 
     def agreement(self, layer: str) -> NDArray:
         """(M, M): Spearman's rank correlation of the methods' Ω in a layer, on some weights."""
-        from scipy.stats import rankdata  # takes as long to import as all the rest
-
-        every = [omega[layer].flatten() for omega in self.omegas.values()]
-        n = len(every[0])
-        some = torch.arange(min(WEIGHTS, n)) * n // min(WEIGHTS, n)
-        return np.atleast_2d(np.corrcoef([rankdata(v[some]) for v in every]))
+        return spearman([omega[layer].flatten().numpy() for omega in self.omegas.values()])
 
     def _update(self) -> None:
         layer, seen_by = self.layer.value, self.view.value

@@ -42,20 +42,6 @@ def test_a_best_lambda_at_the_edge_is_said_to_be_one(best):
     assert forms.at_best({"form": runs}).loc["form", "best"].endswith("perhaps not the best")
 
 
-@pytest.mark.parametrize(("other", "said"), [(0.89, "within seeds"), (0.7, "Seeds alone")])
-def test_whether_seeds_differ_as_much_is_said(other, said):
-    """At one λ the forms are the other way round."""
-    swept = {
-        "a": runs_with({1: (0.95, 0.85), 100: (0.1, 0.1)}),
-        "b": runs_with({1: (0.5, 0.5), 100: (other, other)}),
-    }
-    apart, spread = f"{90 - 100 * other:.1f}", f"{stdev([95, 85]):.1f}"
-    verdict = forms.verdict(swept)
-    assert verdict.startswith(f"At their best λ, a is {apart} percentage points above b")
-    assert said in verdict
-    assert verdict.endswith(f"{spread}.")
-
-
 def test_what_diverged_is_never_the_best():
     runs = runs_with({1: [0.5], 10: [np.nan], 100: [0.4]})
     table = forms.at_best({"form": runs})

@@ -41,6 +41,35 @@ def test_forward_transfer_is_against_the_untrained_model():
     assert metrics.forward_transfer(A, initial) == pytest.approx(expected)
 
 
+def test_intransigence_is_what_the_diagonal_lacks():
+    reference = [0.9, 0.9, 0.95, 0.9]  # task 4 was learned better than by the reference
+    expected = ((0.90 - 0.90) + (0.90 - 0.80) + (0.95 - 0.90) + (0.90 - 0.95)) / 4
+    assert metrics.intransigence(A, reference) == pytest.approx(expected)
+    assert metrics.intransigence(A, np.diagonal(A)) == 0
+    assert metrics.intransigence(A, 1.0) == pytest.approx(1 - (0.90 + 0.80 + 0.90 + 0.95) / 4)
+
+
+def test_what_is_missing_was_not_learned_or_lost():
+    """Of any matrix, with one reference R: mean a[T, j] = R − I + (T − 1)/T · B."""
+    for n in (1, 2, 5):
+        a = np.random.default_rng(n).uniform(size=(n, n))
+        not_learned = metrics.intransigence(a, 0.97)
+        lost = (n - 1) / n * metrics.backward_transfer(a) if n > 1 else 0.0
+        assert metrics.average_accuracy(a) == pytest.approx(0.97 - not_learned + lost)
+
+
+def test_intransigence_of_what_was_not_measured():
+    stopped = np.array(A)
+    stopped[2:] = NAN
+    assert metrics.intransigence(stopped, [1, 0.9, 0, 0]) == pytest.approx((0.1 + 0.1) / 2)
+    joint = np.full((3, 3), NAN)
+    joint[2] = [0.9, 0.8, 0.7]
+    assert np.isnan(metrics.intransigence(joint, 0.9))
+    assert np.isnan(metrics.intransigence(np.full((2, 2), NAN), 0.9))
+    with pytest.raises(ValueError, match=r"reference is \(3,\)"):
+        metrics.intransigence(A, [0.9, 0.9, 0.9])
+
+
 def test_forgetting_may_be_a_gain():
     assert metrics.forgetting([[0.5, NAN], [0.75, 0.5]]) == -0.25
 

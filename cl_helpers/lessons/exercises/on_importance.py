@@ -174,24 +174,35 @@ def _slices() -> list[Args]:
     problems: list[Args] = []
     for n, n_directions in ((6, 5), (4, 2)):
         generator = torch.Generator().manual_seed(n)
-        xi = torch.randn(n_directions, 3, generator=generator, dtype=torch.float64)
-        problems.append((*_samples(n, seed=n)[:2], F.normalize(xi, dim=1)))
+        u = torch.randn(n_directions, 3, generator=generator, dtype=torch.float64)
+        problems.append((*_samples(n, seed=n)[:2], F.normalize(u, dim=1)))
     return problems
 
 
 def _sliced(model: nn.Module, x: Tensor, directions: Tensor) -> Tensor:
-    """(L, P): ∂ (ξ_l · φ̄) / ∂θ."""
+    """(S, P): ∂ (u_s · φ̄) / ∂θ."""
     return _grads(model, directions @ model(x).mean(0))
 
 
 def _sliced_by_sample(model: nn.Module, x: Tensor, directions: Tensor) -> Tensor:
-    """(N L, P): ∂ (ξ_l · f(x_n)) / ∂θ."""
+    """(N S, P): ∂ (u_s · f(x_n)) / ∂θ."""
     return _grads(model, (model(x) @ directions.T).flatten())
+
+
+def sliced_importance(model: nn.Module, x: Tensor, directions: Tensor) -> list[Tensor]:
+    phi = model(x).mean(0)
+    parameters = list(model.parameters())
+    omega = [torch.zeros_like(p) for p in parameters]
+    for u in directions:
+        gradients = torch.autograd.grad(u @ phi, parameters, retain_graph=True)
+        for one, g in zip(omega, gradients, strict=True):
+            one.add_(g.square() / len(directions))
+    return omega
 
 
 scp = Exercise(
     "importance(model, x, directions)",
-    "for each parameter the mean over directions ξ of (∂(ξ · φ̄) / ∂θ)², φ̄ the mean logits of x, a "
+    "for each parameter the mean over directions u of (∂(u · φ̄) / ∂θ)², φ̄ the mean logits of x, a "
     "tensor like each.",
     _slices,
     right=lambda model, x, directions: _sliced(model, x, directions).square().mean(0),
@@ -216,4 +227,11 @@ scp = Exercise(
         _NOT_ZEROED: _then(_sliced, lambda g: g.cumsum(0).square().mean(0)),
     },
     moral="Square before averaging, else all directions melt into one.",
+    hints=(
+        "`phi = model(x).mean(0)` is φ̄. `torch.autograd.grad(u @ phi, parameters, "
+        "retain_graph=True)` gives the derivatives of one slice.",
+        "For each direction square the gradients, add them up, and divide by the number of "
+        "directions at the end.",
+    ),
+    solution=sliced_importance,
 )

@@ -14,10 +14,12 @@ from .paths import rwalk, si
 from .replay import past
 from .sensitivity import mas
 from .slices import scp
+from .trade_off import compared
 from .two_tasks import baseline, ewc
 
 __all__ = [
     "baseline",
+    "compared",
     "ewc",
     "mas",
     "model",
