@@ -44,6 +44,7 @@ def deck(browser, slides):
     page.on("request", lambda asked: None if is_local(asked.url) else wrong.append(asked.url))
     page.goto(slides.as_uri())
     page.wait_for_selector(".reveal.ready")
+    page.wait_for_function("document.querySelector('.slides > .present > .present').innerText")
     yield page, wrong
     page.close()
 
@@ -55,13 +56,21 @@ def is_local(url: str) -> bool:
 def walk(page: Page) -> list[str]:
     """The text of every slide, once all of it is there, as the space bar leads through them."""
     seen: dict[str, str] = {}
-    before = None
-    while (now := at(page)) != before:
+    now = at(page)
+    while now:
         seen[now["slide"]] = now["text"]
-        before = now
         page.keyboard.press("Space")
-        page.wait_for_timeout(50)
+        now = after(page, now)
     return list(seen.values())
+
+
+def after(page: Page, before: dict) -> dict | None:
+    """What is shown next; None if two seconds change nothing."""
+    for _ in range(40):
+        if (now := at(page)) != before:
+            return now
+        page.wait_for_timeout(50)
+    return None
 
 
 def at(page: Page) -> dict:
