@@ -1,13 +1,14 @@
 # Each target sets up .venv by itself; change pyproject.toml and the next one installs again.
 PYTHON ?= python3
 PRESET ?=
+LESSON ?= 04_ewc
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 preset = $(if $(PRESET),--preset $(PRESET))
 pytest = OMP_NUM_THREADS=1 python -m pytest -n logical --dist worksteal
 preset_env = $(if $(PRESET),CL_PRESET=$(PRESET))
 
-.PHONY: lab demo course handout site wheel test test-full test-release compare bench lint results clean
+.PHONY: lab demo course handout site slides wheel test test-full test-release compare bench lint results clean
 
 lab: .venv/ready
 	jupyter lab --notebook-dir=notebooks
@@ -36,6 +37,14 @@ site: .venv/ready
 	python site/api.py build/site-source/api
 	$(preset_env) sphinx-build -q -W --keep-going -E -d build/site-doctrees -c site \
 		build/site-source build/site
+
+# A lesson as slides, executed, in build/slides; they load nothing from other hosts (docs/teaching.md).
+slides: .venv/ready
+	mkdir -p build/slides
+	cp docs/slides/package.json build/slides
+	npm install --prefix build/slides --silent --no-audit --no-fund
+	$(preset_env) jupyter nbconvert --config docs/slides/config.py --to slides --execute \
+		--output-dir build/slides notebooks/$(LESSON).ipynb
 
 # What Colab needs beside a notebook (README says how). Without build/lib, where files since deleted live on.
 wheel: .venv/ready

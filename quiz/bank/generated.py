@@ -788,7 +788,7 @@ def slices(draw: random.Random) -> Made:
             Claim(
                 f"With one batch and ever more directions, Ω of {name} tends to {{}}.",
                 length / 2,
-                "The mean of ξ ξᵀ tends to 1/K times the identity, and with K = 2 logits this "
+                "The mean of u uᵀ tends to 1/K times the identity, and with K = 2 logits this "
                 f"makes {_text(length)} / 2 = {_text(length / 2)}.",
                 [
                     (length, "This leaves out the 1/K: a slice sees one of K components."),
@@ -1063,10 +1063,10 @@ def regime(draw: random.Random) -> Made:
     )
     task = draw.randint(3, 5)
     power = "²³⁴"[task - 3]
-    eigenvalues = f"λ_max = {_text(sharp)}, and the other eigenvalue is {_text(flat)}"
+    eigenvalues = f"μ_max = {_text(sharp)}, and the other eigenvalue is {_text(flat)}"
     stem = (
         "Task 1 ends in a minimum, where the Hessian of its loss is "
-        f"`H = {_code(h)}`. Task 2 moves the two weights by Δw, `dw = {_code(step)}`. The "
+        f"`H = {_code(h)}`. Task 2 moves the two weights by δ, `dw = {_code(step)}`. The "
         f"learning rate is {_text(lr)} in task 1 and falls by the factor γ = {_text(decay)} from "
         "task to task. Take the loss to second order. Which statements are right?"
     )
@@ -1074,19 +1074,19 @@ def regime(draw: random.Random) -> Made:
         Claim(
             "The step of task 2 raises the loss of task 1 by {}.",
             quadratic,
-            f"In a minimum there is no slope, so it is ½ ΔwᵀHΔw, and ΔwᵀHΔw = {_sum(terms)} = "
+            f"In a minimum there is no slope, so it is ½ δᵀHδ, and δᵀHδ = {_sum(terms)} = "
             f"{_text(2 * quadratic)}.",
             [
                 (2 * quadratic, "This leaves out the ½."),
                 (
                     bound,
-                    "This is the bound by λ_max, for a step in the sharpest direction.",
+                    "This is the bound by μ_max, for a step in the sharpest direction.",
                 ),
                 (sum(diagonal, Decimal(0)) / 2, "This takes the diagonal of H alone."),
             ],
         ),
         Claim(
-            "The bound ½ λ_max ‖Δw‖² on what task 1 loses is {}.",
+            "The bound ½ μ_max ‖δ‖² on what task 1 loses is {}.",
             bound,
             f"{eigenvalues}: ½ · {_text(sharp)} · {_text(length)} = {_text(bound)}.",
             [
@@ -1102,7 +1102,7 @@ def regime(draw: random.Random) -> Made:
             f"The rise is quadratic in the step: {_text(quadratic)} / 4 = {_text(quadratic / 4)}.",
             [
                 (quadratic / 2, "This is half of the rise, as if it were linear in the step."),
-                (bound / 4, "This is the bound by λ_max for half of the step."),
+                (bound / 4, "This is the bound by μ_max for half of the step."),
             ],
         ),
         Claim(

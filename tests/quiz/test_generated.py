@@ -423,7 +423,7 @@ def regime(stem):
     steepest = {0: "(1, 0)", 45: "(1, 1)", 90: "(0, 1)", 135: "(1, −1)"}[np.argmax(rises) // 2]
     return {
         rf"The step of task 2 raises the loss of task 1 by {NUMBER}\.": lambda: rise(step),
-        rf"The bound ½ λ_max ‖Δw‖² on what task 1 loses is {NUMBER}\.": rises.max,
+        rf"The bound ½ μ_max ‖δ‖² on what task 1 loses is {NUMBER}\.": rises.max,
         rf"Half of that step would raise the loss of task 1 by {NUMBER}\.": lambda: rise(step / 2),
         rf"Of all steps as long as that one, a step along {WORDS} raises the loss of task 1 most"
         r"\.": lambda: steepest,

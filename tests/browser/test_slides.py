@@ -1,0 +1,129 @@
+"""A lesson as slides, converted as `make slides` does, in a browser that has no network."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+import pytest
+from playwright.sync_api import Page
+
+pytestmark = pytest.mark.full
+
+ROOT = Path(__file__).parent.parent.parent
+LESSON = ROOT / "notebooks" / "03_baseline.ipynb"
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory) -> Path:
+    """The lesson, run in the preset `quick`, with what its slides load beside it."""
+    if not shutil.which("npm"):
+        pytest.skip("there is no npm")
+    folder = tmp_path_factory.mktemp("slides")
+    settings = ROOT / "docs" / "slides"
+    shutil.copy(settings / "package.json", folder)
+    npm = ["npm", "install", "--prefix", folder, "--silent", "--no-audit", "--no-fund"]
+    subprocess.run(npm, check=True, timeout=300)
+    convert = [sys.executable, "-m", "nbconvert", "--config", settings / "config.py"]
+    convert += ["--to", "slides", "--execute", "--output-dir", folder, LESSON]
+    quick = os.environ | {"CL_PRESET": "quick", "OMP_NUM_THREADS": "1"}
+    subprocess.run(convert, check=True, env=quick, timeout=600)
+    return folder / f"{LESSON.stem}.slides.html"
+
+
+@pytest.fixture
+def deck(browser, slides):
+    """The slides on a projector of 1280 × 720, and what went wrong or was asked of other hosts."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.context.set_offline(True)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda asked: None if is_local(asked.url) else wrong.append(asked.url))
+    page.goto(slides.as_uri())
+    page.wait_for_selector(".reveal.ready")
+    page.wait_for_function("document.querySelector('.slides > .present > .present').innerText")
+    yield page, wrong
+    page.close()
+
+
+def is_local(url: str) -> bool:
+    return urlsplit(url).scheme in ("file", "data", "blob", "about")
+
+
+def walk(page: Page) -> list[str]:
+    """The text of every slide, once all of it is there, as the space bar leads through them."""
+    seen: dict[str, str] = {}
+    now = at(page)
+    while now:
+        seen[now["slide"]] = now["text"]
+        page.keyboard.press("Space")
+        now = after(page, now)
+    return list(seen.values())
+
+
+def after(page: Page, before: dict) -> dict | None:
+    """What is shown next; None if two seconds change nothing."""
+    for _ in range(40):
+        if (now := at(page)) != before:
+            return now
+        page.wait_for_timeout(50)
+    return None
+
+
+def at(page: Page) -> dict:
+    """Which slide is shown, how many of its fragments, and its text."""
+    return page.evaluate(
+        """() => {
+            const all = [...document.querySelectorAll(".slides section section")];
+            const slide = document.querySelector(".slides > .present > .present");
+            const parts = slide.querySelectorAll(".fragment.visible").length;
+            return {slide: String(all.indexOf(slide)), parts, text: slide.innerText};
+        }"""
+    )
+
+
+def test_the_space_bar_leads_through_all_slides_without_a_network(deck):
+    page, wrong = deck
+    seen = walk(page)
+    for text, cell in zip(seen, starts(), strict=True):
+        assert not cell.source.startswith("#") or first_line(cell.source) in text
+    assert not wrong
+
+
+def test_exercises_are_left_out_and_the_idea_is_there(deck):
+    page, _ = deck
+    whole = "\n".join(walk(page))
+    assert "The idea" in whole
+    assert "Your turn" not in whole
+    assert "cl.check(" not in whole
+
+
+def test_formulas_and_figures_are_there(deck):
+    page, _ = deck
+    page.wait_for_function("document.querySelectorAll('.mjx-chtml').length > 3")
+    widths = page.evaluate("[...document.images].map(image => image.naturalWidth)")
+    assert widths
+    assert all(widths)
+
+
+def test_the_title_fits_the_screen(deck):
+    page, _ = deck
+    page.keyboard.press("Space")  # the figure is a fragment
+    figure = page.locator("section.present section.present img")
+    figure.wait_for()
+    box = figure.bounding_box()
+    assert box["y"] > 0
+    assert box["y"] + box["height"] <= 720
+
+
+def starts() -> list[nbformat.NotebookNode]:
+    """The cells that begin a slide."""
+    cells = nbformat.read(LESSON, 4).cells
+    return [c for c in cells if c.metadata.slideshow.slide_type in ("slide", "subslide")]
+
+
+def first_line(source: str) -> str:
+    return source.splitlines()[0].lstrip("# ")
