@@ -88,7 +88,7 @@ def differences(runs: Sequence[Run], metric: str = "average accuracy") -> pd.Dat
     rows = {}
     for a, b in combinations(values, 2):
         mean, half = difference(*([values[m][seed] for seed in common] for m in (a, b)))
-        rows[method_label(a), method_label(b)] = [mean, half, abs(mean) <= half]
+        rows[method_label(a), method_label(b)] = [mean, half, not abs(mean) > half]
     columns = ["difference", "±", "within seeds"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 

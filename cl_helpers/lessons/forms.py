@@ -90,12 +90,15 @@ def difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
     Seeds alone can explain a mean that is not larger than that half.
 
     Args:
-        a, b: a value for each of two or more seeds, in the same order.
+        a, b: a value for each of two or more seeds, in the same order. NaN, a run that diverged,
+            makes both numbers NaN.
     """
     from scipy.stats import t  # takes long to import
 
     d = [x - y for x, y in zip(a, b, strict=True)]
-    return fmean(d), float(t.ppf(0.975, len(d) - 1)) * stdev(d) / len(d) ** 0.5
+    if isnan(mean := fmean(d)):
+        return mean, mean
+    return mean, float(t.ppf(0.975, len(d) - 1)) * stdev(d) / len(d) ** 0.5
 
 
 def _by_lam(runs: Sequence[Run]) -> tuple[dict[float, list[float]], float]:

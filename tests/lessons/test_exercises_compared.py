@@ -136,7 +136,7 @@ WRONG = [
     ),
     ("scp-transfer", lambda logits, y: y, r"return new logits, a row an image"),
     ("scp-transfer", lambda logits, y: logits[torch.randperm(len(y))], r"two answers|still right"),
-    ("compared-read", 2, r"mean over the two earlier tasks"),
+    ("compared-read", 2, r"mean over two tasks"),
     ("compared-read", 4.67, r"intransigence"),
     ("compared-read", 6, r"all that is missing"),
     ("compared-read", 4, r"sum over the tasks"),

@@ -17,6 +17,7 @@ from cl_helpers.lessons.figures import (
     replay,
     sensitivity,
     slices,
+    trade_off,
     two_tasks,
 )
 from cl_helpers.lessons.figures.drawing import A
@@ -233,6 +234,30 @@ def test_scp_slices(drawn):
     feet = np.array(dots[2:]).reshape(3, 2, 2)
     for xi, (blue, red) in zip(([1, 0], [0, 1], [0.5**0.5, -(0.5**0.5)]), feet, strict=True):
         np.testing.assert_allclose(red - blue, (means[1] - means[0]) @ xi * np.array(xi), atol=1e-5)
+
+
+def test_compared_is_at_the_best_of_each_curve(drawn):
+    """Minima by descent, not by solving for them."""
+    lines = drawn["compared"].axes[0].lines
+    h = {"exact": trade_off.OLD.hessian, "L2": np.eye(2)}
+    h["diagonal"] = np.diag(np.diag(h["exact"]))
+    sums = []
+    for (penalty, _), line, dot in zip(
+        trade_off.PENALTIES.items(), lines[::2], lines[1::2], strict=True
+    ):
+        new, old = line.get_xydata().T
+        assert (np.diff(new) > 0).all()  # λ grows: less is learned,
+        assert (np.diff(old) < 0).all()  # and less is lost
+        lam, theta = trade_off.LAM[200], np.array(trade_off.OLD.optimum)
+        for _ in range(20_000):
+            pull = lam * h[penalty] @ (theta - trade_off.OLD.optimum)
+            theta = theta - 0.1 * (trade_off.NEW.hessian @ (theta - trade_off.NEW.optimum) + pull)
+        np.testing.assert_allclose(
+            (new[200], old[200]), (trade_off.NEW.loss(theta), trade_off.OLD.loss(theta)), rtol=1e-5
+        )
+        sums.append(dot.get_xydata().sum())
+        assert sums[-1] == (new + old).min()
+    assert sums[0] > 1.5 * sums[1] > 1.5 * 1.2 * sums[2]  # a better Ω is a better curve
 
 
 def softmax(z, temperature):

@@ -4,6 +4,7 @@ from statistics import stdev
 
 import numpy as np
 import pytest
+from scipy import stats
 from toys import a_run
 
 import cl_helpers as cl
@@ -47,6 +48,27 @@ def test_what_diverged_is_never_the_best():
     table = forms.at_best({"form": runs})
     assert table.loc["form", "λ = 10"] == "diverged"
     assert table.loc["form", "best"].startswith("50.0 at λ = 1,")
+
+
+def test_the_verdict_compares_each_form_at_its_best():
+    swept = {
+        "small Ω": runs_with({1: (0.5, 0.5), 100: (0.91, 0.931)}),
+        "large Ω": runs_with({1: (0.90, 0.92), 100: (0.1, 0.1)}),
+    }
+    said = forms.verdict(swept).data
+    half = stats.t.interval(0.95, 1, loc=0, scale=stdev([1, 1.1]) / 2**0.5)[1]
+    assert f"1.1 ± {half:.1f} percentage points above *large Ω*" in said or (
+        f"1.0 ± {half:.1f} percentage points above *large Ω*" in said
+    )
+    assert "beyond seeds: *small Ω*" in said
+    assert "differ 100-fold" in said
+
+
+def test_the_verdict_says_what_seeds_can_explain():
+    swept = {"one": runs_with({1: (0.9, 0.8)}), "other": runs_with({1: (0.8, 0.9)})}
+    assert "within seeds" in forms.verdict(swept).data
+    swept = {"one": runs_with({1: (np.nan, 0.8)}), "other": runs_with({1: (0.8, 0.9)})}
+    assert "no verdict" in forms.verdict(swept).data
 
 
 def test_every_form_is_trained_at_every_lambda_on_images_that_are_held_out(digits, monkeypatch):

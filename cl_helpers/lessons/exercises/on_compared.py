@@ -26,7 +26,7 @@ read = Reading(
         "That is what task 1 alone lost.": 3,
         "The right size. A loss counts as positive here.": -4 / 3,
     },
-    moral="4/3 lost and 14/3 not learned make the 6 that are missing. Most of it was never learned: "
+    moral="4/3 lost and 14/3 not learned make the 6 that are missing. Most was never learned: "
     "a smaller λ is worth a try.",
     hints=(
         "What a task lost is its diagonal entry minus its entry in the last row.",
@@ -62,7 +62,7 @@ def intransigence_of(a: np.ndarray, reference: np.ndarray) -> float:
 
 write = Exercise(
     "intransigence(a, reference)",
-    "the mean over all tasks of reference − accuracy on the task just after learning it, one number.",
+    "the mean over all tasks of reference − accuracy just after learning the task, one number.",
     _matrices,
     right=metrics.intransigence,
     mistakes={

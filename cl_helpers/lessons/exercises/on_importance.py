@@ -189,7 +189,7 @@ def _sliced_by_sample(model: nn.Module, x: Tensor, directions: Tensor) -> Tensor
     return _grads(model, (model(x) @ directions.T).flatten())
 
 
-def sliced_importance(model: nn.Module, x: Tensor, directions: Tensor) -> list[Tensor]:
+def sliced_importance(model: nn.Module, x: torch.Tensor, directions: torch.Tensor) -> list:
     phi = model(x).mean(0)
     parameters = list(model.parameters())
     omega = [torch.zeros_like(p) for p in parameters]

@@ -81,7 +81,7 @@ def _look(args: Args, outcome: Tensor | BaseException) -> str | None:
     return None
 
 
-def mirrored(logits: Tensor, y: Tensor) -> Tensor:
+def mirrored(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return 2 * logits.mean(0) - logits
 
 
