@@ -214,8 +214,7 @@ start_transfer = Exercise(
     "and are forgotten all the same.",
     hints=(
         "Two loops, one in the other: the outer one learns, the inner one tests.",
-        "Begin with `a = np.zeros((n, n))`. For each `t`, call `learn(t)` once. Then fill "
-        "`a[t, j]` for every `j`.",
+        "For each `t`, call `learn(t)` once. Then fill `a[t, j]` for every `j`.",
     ),
     solution=_accuracy_matrix,
     made=_on_a_calculator,
