@@ -12,6 +12,7 @@ from collections.abc import Callable
 from . import (
     on_curvature,
     on_importance,
+    on_loop,
     on_metrics,
     on_paths,
     on_projection,
@@ -23,9 +24,13 @@ from .judge import Exercise, Verdict, judge, not_yet
 
 EXERCISES = {
     "start": on_metrics.start,
+    "model-read": on_metrics.matrix,
     "forgetting": on_metrics.forgetting,
+    "model-transfer": on_loop.transfer,
     "permutation": on_tasks.permutation,
+    "baseline-read": on_metrics.intransigence,
     "compromise": on_tasks.compromise,
+    "baseline-transfer": on_tasks.follow,
     "ewc": on_importance.ewc,
     "mas": on_importance.mas,
     "scp": on_importance.scp,
