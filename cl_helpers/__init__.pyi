@@ -15,6 +15,8 @@ from .lessons import bowls as bowls
 from .lessons import figures as figures
 from .lessons import forms as forms
 from .lessons.exercises import check as check
+from .lessons.exercises import hint as hint
+from .lessons.exercises import solution as solution
 from .methods import AGEM as AGEM
 from .methods import DGR as DGR
 from .methods import ER as ER

@@ -13,7 +13,9 @@ from toys import PATIENCE
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-LESSONS = [path for path in NOTEBOOKS if path.stem != "lab"]
+LAB = FOLDER / "lab.ipynb"
+BESIDE = re.compile(r"lab|glossary|11b")  # no lessons: a page, a list, an appendix
+LESSONS = [path for path in NOTEBOOKS if not BESIDE.match(path.stem)]
 
 
 def each(paths):
@@ -52,14 +54,14 @@ def test_runs_from_top_to_bottom(path, tmp_path, kernel):
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", ())]
     assert not [o for o in outputs if o.output_type == "error"]
     pictures = [o for o in outputs if "image/png" in o.get("data", {})]
-    assert pictures
+    assert pictures or path.stem == "glossary"
     for picture in pictures:
         text = picture["metadata"]["image/png"]["alt"]
         assert len(text) > 25
         assert 'alt="' in picture["data"]["text/html"]
     assert not [o for o in outputs if o.get("name") == "stderr" and "Warning" in o["text"]]
     checks = [o for o in outputs if "not attempted yet" in str(o.get("data"))]
-    assert len(checks) == (path in LESSONS)
+    assert len(checks) == 3 * (path in LESSONS)
     assert len(nbformat.writes(notebook)) < 2_000_000
 
 
@@ -78,7 +80,7 @@ def test_headings_are_in_order(path):
     assert all(b <= a + 1 for a, b in pairwise(levels))
 
 
-@each(NOTEBOOKS)
+@each([*LESSONS, LAB])
 def test_begins_with_the_same_cell_everywhere(path):
     first, empty, picture = cells_of(path, "code")[0].source.splitlines()
     assert (first, empty) == ("import cl_helpers as cl", "")
@@ -91,16 +93,47 @@ def test_has_all_eight_parts(path):
     for part in ("Do you remember?", "Predict", "Run", "Labels, memory, time", "References"):
         assert part in told
     assert any(words.startswith("Explore") for words in told)
-    assert any(words.startswith("Your turn") for words in told)
-    title = cells_of(path, "markdown")[0].source
-    assert title.count("\n1. ") == title.count("\n2. ") == title.count("\n3. ") == 1
-    assert re.search(r"\*\*Time\*\*: (about|under) \d+ s", title)
     source = "\n".join(c.source for c in cells_of(path, "markdown"))
     assert source.count("<details><summary>") == 3
     assert source.count("</details>") == 3
     code = "\n".join(c.source for c in cells_of(path, "code"))
-    for call in ("cl.widgets.Predict(", ".replay(", "cl.check("):
+    for call in ("cl.widgets.Predict(", ".replay("):
         assert call in code
+
+
+@each(LESSONS)
+def test_its_title_says_what_for_how_long_and_what_comes_before(path):
+    title = cells_of(path, "markdown")[0].source
+    assert title.count("\n1. ") == title.count("\n2. ") == title.count("\n3. ") == 1
+    study = re.search(r"\*\*Study time\*\*: about (\d+) min\.", title)
+    assert 30 <= int(study[1]) <= 130
+    rest = title[study.end() :]
+    assert re.search(r"\*\*Run time\*\*: (about|under) \d+ s\b", rest)
+    assert re.search(r"\*\*Before this\*\*: \S", rest)
+
+
+@each(LESSONS)
+def test_its_three_exercises_grow(path):
+    """A stub and its check are one cell each, so that a stub cannot be forgotten."""
+    told = headings(path)
+    turn = told.index((2, "Your turn"))
+    assert told[turn + 1 : turn + 4] == [(3, "Read"), (3, "Write"), (3, "Transfer")]
+    checks = [c.source for c in cells_of(path, "code") if "cl.check(" in c.source]
+    assert len(checks) == 3
+    assert all("..." in source for source in checks)
+
+
+@each(LESSONS)
+def test_each_cell_has_its_place_in_the_slides(path):
+    kinds = {"slide", "subslide", "fragment", "skip", "notes"}
+    for cell in nbformat.read(path, as_version=4).cells:
+        assert cell.metadata.get("slideshow", {}).get("slide_type") in kinds
+
+
+@each(LESSONS)
+def test_its_text_is_short(path):
+    source = " ".join(c.source for c in cells_of(path, "markdown"))
+    assert len(source.split()) <= 1_300  # the ceiling; 1,000 is the aim
 
 
 @each(LESSONS)

@@ -2,13 +2,14 @@
 
 An exercise has a few small problems, an oracle, and for each usual mistake the function that makes
 it. An answer with the same numbers as a mistake has made that mistake. So a new diagnosis is one
-line: a message and the wrong function.
+line: a message and the wrong function. What is only read off, a number or a word, is a `Reading`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
+from ...report.source import Source
 from . import (
     on_curvature,
     on_importance,
@@ -19,10 +20,12 @@ from . import (
     on_scenarios,
     on_schedules,
     on_tasks,
+    staged,
 )
-from .judge import Exercise, Verdict, judge, not_yet
+from .judge import Exercise, Mistake, Verdict
+from .reading import Reading
 
-EXERCISES = {
+EXERCISES: dict[str, Exercise | Reading] = {
     "start": on_metrics.start,
     "model-read": on_metrics.matrix,
     "forgetting": on_metrics.forgetting,
@@ -42,31 +45,53 @@ EXERCISES = {
     "schedules": on_schedules.schedules,
 }
 
-__all__ = ["EXERCISES", "Exercise", "Verdict", "check"]
+__all__ = ["EXERCISES", "Exercise", "Mistake", "Reading", "Verdict", "check", "hint", "solution"]
 
 
-def check(exercise: str, answer: Callable) -> Verdict:
-    """Check your solution of an exercise, and name the mistake if it is a usual one.
+def check(exercise: str, answer: Any) -> Verdict:
+    """Check your answer to an exercise, and name the mistake if it is a usual one.
 
-    Errors in the function are part of the verdict and are not raised. Torch's global generator
-    stays as it was.
+    Errors in your code are part of the verdict and are not raised. Torch's global generator stays
+    as it was.
 
     Args:
         exercise: its name, such as "ewc".
-        answer: the function itself. As long as there is a `...` in it, the verdict is "not yet".
+        answer: the function or class itself, or a number or word where that is asked for. As long
+            as there is a `...` in it, the verdict is "not yet".
 
     Raises:
         ValueError: there is no such exercise.
     """
+    asked = _named(exercise)
+    untouched = answer is None or answer is Ellipsis
+    return staged.record(exercise, asked, asked.not_yet() if untouched else asked.judge(answer))
+
+
+def hint(exercise: str) -> staged.Note:
+    """Show the next hint to an exercise; after the last, all of them again.
+
+    Args:
+        exercise: its name, such as "ewc".
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    return staged.next_hint(exercise, _named(exercise))
+
+
+def solution(exercise: str) -> staged.Note | Source:
+    """Show the solution of an exercise, once `cl.check` has judged an answer of yours.
+
+    Args:
+        exercise: its name, such as "ewc".
+
+    Raises:
+        ValueError: there is no such exercise.
+    """
+    return staged.solution_of(exercise, _named(exercise))
+
+
+def _named(exercise: str) -> Exercise | Reading:
     if exercise not in EXERCISES:
         raise ValueError(f"exercise is {exercise!r}: choose {', '.join(EXERCISES)}")
-    asked = EXERCISES[exercise]
-    if answer is None or answer is Ellipsis:
-        return not_yet(asked)
-    if not callable(answer):
-        return Verdict(
-            "wrong",
-            f"Give the function itself, not what it returns: `cl.check({exercise!r}, "
-            f"{asked.name})`. A {type(answer).__name__} came.",
-        )
-    return judge(asked, answer)
+    return EXERCISES[exercise]

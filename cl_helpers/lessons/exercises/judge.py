@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ast
+import contextlib
 import inspect
-import linecache
 import math
-import textwrap
-import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +15,7 @@ from torch import Tensor, nn
 
 from ...formats import format_error
 from .outcome import Numbers
+from .students_code import Heard, accepts, describe_failure, has_a_gap, told_when_long
 
 Args = tuple[Any, ...]
 Answer = Callable[..., Any]
@@ -30,10 +28,12 @@ class Verdict:
     Attributes:
         status: "right", "not yet" (nothing is written so far) or "wrong".
         message: what to know or to do, in one to three sentences.
+        tried: whether an answer of the kind that is asked for was judged.
     """
 
     status: Literal["right", "not yet", "wrong"]
     message: str
+    tried: bool = True
 
     def __str__(self) -> str:
         return f"{ {'right': '✓', 'not yet': '·', 'wrong': '✗'}[self.status] } {self.message}"
@@ -45,12 +45,17 @@ class Verdict:
         return f"**{mark}** {message}"
 
 
+class Mistake(Exception):
+    """Raised by an exercise's own code (`made`, say) with the message of a mistake it has seen."""
+
+
 @dataclass(frozen=True)
 class Exercise:
     """An exercise: the function that is asked for, its oracle, and the usual mistakes.
 
     Args:
-        signature: of the function that is asked for.
+        signature: of what is asked for: "fisher(model, x, y)", a class as "ReplayedEWC(EWC)", or a
+            name such as "lam" of something that is not called.
         ask: what it returns, as one sentence.
         problems: makes the arguments of a few calls, new objects each time.
         right: the oracle.
@@ -59,6 +64,10 @@ class Exercise:
         look: (arguments, outcome or error) -> message, or None. It recognises mistakes that have no
             function in `mistakes`; the outcome has the right shape.
         unstable: message when the same call returns different numbers.
+        hints: shown one after the other by `cl.hint`.
+        solution: a right answer; `cl.solution` shows its source, under the name asked for.
+        made: turns what the student gives into the function that is judged: of a class, say, one
+            that trains a few steps with it and returns the weights. Both may raise `Mistake`.
     """
 
     signature: str
@@ -72,6 +81,9 @@ class Exercise:
         "The same call twice gave two answers: something is drawn at random, or kept from the call "
         "before."
     )
+    hints: tuple[str, ...] = ()
+    solution: Any = None
+    made: Callable[[Any], Answer] | None = None
 
     @property
     def name(self) -> str:
@@ -87,23 +99,36 @@ class Exercise:
         """Make the problems, and the first one again: random or remembered numbers then differ."""
         return [*self.problems(), self.problems()[0]]
 
+    def not_yet(self) -> Verdict:
+        """Make the verdict on an exercise that was not attempted."""
+        form = "class " * self.of_a_class + self.signature
+        return Verdict("not yet", f"not attempted yet: write `{form}`, {self.ask}")
 
-def judge(asked: Exercise, answer: Answer) -> Verdict:
-    """Judge the function `answer` to the exercise `asked`."""
-    if _has_a_gap(answer):
-        return not_yet(asked)
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        return _judge(asked, answer)
+    @property
+    def of_a_class(self) -> bool:
+        """Whether a class is asked for."""
+        return self.signature[0].isupper()
+
+    def judge(self, answer: Any) -> Verdict:
+        """Judge what a student gave."""
+        if "(" in self.signature and not (
+            inspect.isclass(answer) if self.of_a_class else callable(answer)
+        ):
+            it = "class itself, not an object of it" if self.of_a_class else _FUNCTION_ITSELF
+            came = type(answer).__name__
+            return Verdict("wrong", f"Give the {it}: `{self.name}`. A {came} came.", tried=False)
+        if has_a_gap(answer):
+            return self.not_yet()
+        with torch.random.fork_rng(devices=[]), torch.enable_grad(), told_when_long():
+            return _judge(self, answer)
 
 
-def not_yet(asked: Exercise) -> Verdict:
-    """Make the verdict on an exercise `asked` that was not attempted."""
-    return Verdict("not yet", f"not attempted yet: write `{asked.signature}`, {asked.ask}")
+_FUNCTION_ITSELF = "function itself, not what it returns"
 
 
-def _judge(asked: Exercise, answer: Answer) -> Verdict:
+def _judge(asked: Exercise, answer: Any) -> Verdict:
     calls = asked.calls()
-    model = calls[0][0] if isinstance(calls[0][0], nn.Module) else None
+    model = next((a for a in calls[0][:1] if isinstance(a, nn.Module)), None)
     names = [n for n, _ in model.named_parameters()] if model else []
     came = []
     for args in calls:
@@ -125,29 +150,41 @@ def _judge(asked: Exercise, answer: Answer) -> Verdict:
     return Verdict("right", f"Right. {asked.moral}")
 
 
-def _outcome(asked: Exercise, answer: Answer, args: Args, names: list[str]) -> Numbers | Verdict:
+def _outcome(asked: Exercise, answer: Any, args: Args, names: list[str]) -> Numbers | Verdict:
     """The numbers that one call returned, or the verdict if there are none."""
-    if message := _other_arguments(asked, answer, args):
-        return Verdict("wrong", message)
+    if not asked.made and (theirs := accepts(answer, args)):
+        message = f"The arguments are others: `{asked.signature}` is asked for, `{theirs}` came."
+        return Verdict("wrong", message, tried=False)
     try:
-        outcome = answer(*args)
-        if isinstance(outcome, Iterator):
-            outcome = list(outcome)
+        with contextlib.redirect_stdout(Heard()) as printed:
+            outcome = (asked.made(answer) if asked.made else answer)(*args)
+            if isinstance(outcome, Iterator):
+                outcome = list(outcome)
     except NotImplementedError:
-        return not_yet(asked)
+        return asked.not_yet()
+    except Mistake as mistake:
+        return Verdict("wrong", str(mistake))
     except (Exception, SystemExit) as error:
         if "ellipsis" in format_error(error):  # a `...` in a sum, say, of a function without source
-            return not_yet(asked)
+            return asked.not_yet()
         cure = asked.look(args, error) or f"Asked for is {asked.ask}"
-        return Verdict("wrong", f"{_describe_failure(error, answer)} {cure}")
+        return Verdict("wrong", f"{describe_failure(error, answer)} {cure}")
+    if outcome is None and printed.anything:
+        return Verdict("wrong", _PRINTED)
     if outcome is None or outcome is Ellipsis:
-        return not_yet(asked)
+        return asked.not_yet()
     try:
         return Numbers.of(outcome, names)
     except (TypeError, ValueError, RuntimeError):
         kind = type(outcome).__name__
         message = f"What came, of type {kind}, cannot be read as numbers. Asked for is {asked.ask}"
         return Verdict("wrong", message)
+
+
+_PRINTED = (
+    "Your function prints the number and returns None, so its caller gets nothing. Write `return` "
+    "in place of `print`."
+)
 
 
 def _known_mistake(asked: Exercise, came: list[Numbers], right: list[Numbers]) -> str | None:
@@ -167,6 +204,9 @@ def _known_mistake(asked: Exercise, came: list[Numbers], right: list[Numbers]) -
 
 def _changed_argument(asked: Exercise, calls: list[Args]) -> str | None:
     """The message if a call has changed an argument; None if not."""
+
+    if asked.made:  # the arguments are not the student's
+        return None
 
     def contents(argument: Any) -> Numbers:
         is_model = isinstance(argument, nn.Module)
@@ -232,43 +272,3 @@ def _factors(came: list[Numbers], right: list[Numbers]) -> list[str]:
 def _as_fraction(x: float) -> str:
     near = Fraction(x).limit_denominator(20)
     return str(near).replace("-", "−") if math.isclose(near, x, rel_tol=1e-3) else f"{x:.4g}"
-
-
-def _has_a_gap(answer: Answer) -> bool:
-    """Whether there is a `...` in the source, except in an index; False if there is no source."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(answer)))
-    except (OSError, TypeError, SyntaxError):
-        return False
-    indices = (n.slice for n in ast.walk(tree) if isinstance(n, ast.Subscript))
-    in_index = {id(n) for index in indices for n in ast.walk(index)}
-    return any(
-        isinstance(n, ast.Constant) and n.value is Ellipsis and id(n) not in in_index
-        for n in ast.walk(tree)
-    )
-
-
-def _other_arguments(asked: Exercise, answer: Answer, args: Args) -> str | None:
-    try:
-        signature = inspect.signature(answer)
-    except (TypeError, ValueError):  # a function in C may have no signature
-        return None
-    try:
-        signature.bind(*args)
-    except TypeError:
-        return f"The arguments are others: `{asked.signature}` is asked for, `{signature}` came."
-    return None
-
-
-def _describe_failure(error: BaseException, answer: Answer) -> str:
-    """The exception, and which line of the answer it came from."""
-    message = format_error(error).replace("`", "'")  # which Markdown leaves alone
-    described = f"`{message}`" if len(message) <= 200 else f"`{message[:200]} …`"
-    code = getattr(inspect.unwrap(answer), "__code__", None)
-    for frame, line in traceback.walk_tb(error.__traceback__):
-        if code and frame.f_code is code:
-            text = linecache.getline(code.co_filename, line).strip().replace("`", "'")
-            described += f" in line {line - code.co_firstlineno + 1} of {code.co_name}"
-            described += f", `{text}`" if text else ""
-            break
-    return described + "."

@@ -76,6 +76,10 @@ ewc = Exercise(
         "log p: `log_softmax` in place of `softmax`.": _then(
             partial(_log_p, of=F.softmax), lambda g: g.square().mean(0)
         ),
+        "That is the gradient of the raw logit of y, in which the other labels have no part. Take "
+        "log p: `log_softmax` of all logits first, then the entry of y.": _then(
+            partial(_log_p, of=lambda logits, dim: logits), lambda g: g.square().mean(0)
+        ),
         "Not squared: this can be negative, and near the optimum it is about zero. Square each "
         "sample's gradient before the mean.": _then(
             _log_p,

@@ -43,6 +43,10 @@ start = Exercise(
         "You stopped after the next task: the last row is the end of the sequence.": (
             lambda a: a[0, 0] - a[1, 0],
         ),
+        "You counted from 1: column 1 is the second task. Python counts from 0, so task 1 just "
+        "after learning it is `a[0, 0]`.": (lambda a: a[1, 1] - a[-1, 1],),
+        "That is the lost part of what was known: you divided by the accuracy just after learning. "
+        "Asked for is the difference itself.": (lambda a: 1 - a[-1, 0] / a[0, 0],),
         "You started from the best that task 1 ever was. That is forgetting as the field defines "
         "it; here start from the moment it was learned.": (lambda a: a[:, 0].max() - a[-1, 0],),
     },

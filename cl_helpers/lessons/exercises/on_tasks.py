@@ -106,6 +106,12 @@ compromise = Exercise(
         ),
         "Not divided yet: this may lie far outside of a and b. Divide by the sum of the two "
         "weights.": (lambda a, h_a, b, h_b, lam: h_b * b + lam * h_a * a,),
+        "A pair of brackets is missing: `/` comes before `+`. Divide the whole sum by the sum of "
+        "the weights, and put both in brackets.": (
+            lambda a, h_a, b, h_b, lam: h_b * b + lam * h_a * a / (h_b + lam * h_a),
+            lambda a, h_a, b, h_b, lam: (h_b * b + lam * h_a * a) / h_b + lam * h_a,
+            lambda a, h_a, b, h_b, lam: h_b * b + lam * h_a * a / h_b + lam * h_a,
+        ),
         "That is half-way between a and b, whatever the curvatures and λ. The steeper bowl should "
         "have more of a say.": (lambda a, h_a, b, h_b, lam: (a + b) / 2,),
         "The curvatures are forgotten: a flat bowl pulls as hard as a steep one. The weights are "
