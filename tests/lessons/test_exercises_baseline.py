@@ -14,52 +14,7 @@ A = [[97], [90, 91], [85, 83, 86]]
 REFERENCE = [97, 96, 95]
 
 
-@pytest.mark.parametrize("answer", [REFERENCE[2] - A[2][2], 9.0, "9"])
-def test_the_intransigence_is_read_right(answer):
-    assert check("baseline-read", answer).status == "right"
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (A[2][2] - REFERENCE[2], "sign"),
-        (REFERENCE[1] - A[1][1], "task 2"),
-        (A[0][0] - A[2][0], "forgetting"),
-        (A[1][1] - A[2][1], "forgetting"),
-        (A[0][0] - A[2][2], "97"),
-        (sum(r - row[-1] for r, row in zip(REFERENCE, A, strict=True)) / 3, "mean"),
-        (86, "accuracy itself"),
-    ],
-)
-def test_a_wrong_reading(answer, said):
-    verdict = check("baseline-read", answer)
-    assert verdict.status == "wrong"
-    assert re.search(said, verdict.message), verdict
-
-
-# --- write ---
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda a, h_a, b, h_b, lam: h_b * b + lam * h_a * a / (h_b + lam * h_a), "Brackets"),
-        (lambda a, h_a, b, h_b, lam: (h_b * b + lam * h_a * a) / h_b + lam * h_a, "Brackets"),
-        (lambda a, h_a, b, h_b, lam: (h_b * b - lam * h_a * a) / (h_b + lam * h_a), "sign of a"),
-    ],
-)
-def test_mistakes_in_the_compromise(answer, said):
-    verdict = check("compromise", answer)
-    assert verdict.status == "wrong"
-    assert re.search(said, verdict.message), verdict
-
-
-def test_the_solutions_are_right():
-    for name in ("compromise", "baseline-transfer"):
-        assert check(name, EXERCISES[name].solution).status == "right"
-
-
-# --- transfer ---
+# --- transfer: each end by search, and with slips ---
 
 
 def by_search(h, best, lam):
@@ -73,16 +28,6 @@ def by_search(h, best, lam):
 
         ends.append(minimize_scalar(loss, options={"xtol": 1e-10}).x)
     return np.array(ends)
-
-
-def test_one_task_after_the_other_by_search_is_right():
-    assert check("baseline-transfer", by_search).status == "right"
-
-
-def test_at_lambda_one_the_end_is_that_of_joint_training():
-    h, best = np.array([2.0, 0.5, 3.0, 1.0]), np.array([1.0, -2.0, 0.3, 4.0])
-    joint = minimize_scalar(lambda x: sum(0.5 * h * (x - best) ** 2)).x
-    assert EXERCISES["baseline-transfer"].solution(h, best, 1.0)[-1] == pytest.approx(joint)
 
 
 def walk(h, best, lam, *, omega=lambda h, t: sum(h[:t]), anchor="end", past=1, new=1):
@@ -106,24 +51,55 @@ def with_(**how):
     return lambda h, best, lam: walk(h, best, lam, **how)
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (with_(omega=lambda h, t: h[t - 1]), "newest task"),
-        (with_(omega=lambda h, t: h[0]), "first task is remembered"),
-        (with_(omega=lambda h, t: sum(h[: t + 1])), "own curvature"),
-        (with_(anchor="minimum"), "training \\*ended\\*"),
-        (with_(anchor="first"), "anchor stays"),
-        (with_(past=0), "no difference"),
-        (with_(past=0, new=0), "on the new task"),
-        (again_and_again, "again and again"),
-        (with_(omega=lambda h, t: sum(h[:t]) / t), "mean of the curvatures"),
-        (lambda h, best, lam: best, "nothing holds"),
-        (lambda h, best, lam: walk(h, best, lam)[-1], "size is another"),
-        (lambda h, best, lam: walk(h, best, lam)[1:], "size is another"),
-    ],
-)
-def test_mistakes_in_one_task_after_the_other(answer, said):
-    verdict = check("baseline-transfer", answer)
+RIGHT = [
+    ("baseline-read", REFERENCE[2] - A[2][2]),
+    ("baseline-read", "9"),
+    ("baseline-transfer", by_search),
+]
+
+MEAN = sum(r - row[-1] for r, row in zip(REFERENCE, A, strict=True)) / 3
+
+WRONG = [
+    ("baseline-read", A[2][2] - REFERENCE[2], "sign"),
+    ("baseline-read", REFERENCE[1] - A[1][1], "task 2"),
+    ("baseline-read", A[0][0] - A[2][0], "forgetting"),
+    ("baseline-read", A[1][1] - A[2][1], "forgetting"),
+    ("baseline-read", A[0][0] - A[2][2], "97"),
+    ("baseline-read", MEAN, "mean"),
+    ("baseline-read", 86, "accuracy itself"),
+    (
+        "compromise",
+        lambda a, h_a, b, h_b, lam: (h_b * b - lam * h_a * a) / (h_b + lam * h_a),
+        "sign of a",
+    ),
+    ("baseline-transfer", with_(omega=lambda h, t: h[t - 1]), "newest task"),
+    ("baseline-transfer", with_(omega=lambda h, t: h[0]), "first task is remembered"),
+    ("baseline-transfer", with_(omega=lambda h, t: sum(h[: t + 1])), "own curvature"),
+    ("baseline-transfer", with_(anchor="minimum"), r"training \*ended\*"),
+    ("baseline-transfer", with_(anchor="first"), "anchor stays"),
+    ("baseline-transfer", with_(past=0), "no difference"),
+    ("baseline-transfer", with_(past=0, new=0), "on the new task"),
+    ("baseline-transfer", again_and_again, "again and again"),
+    ("baseline-transfer", with_(omega=lambda h, t: sum(h[:t]) / t), "mean of the curvatures"),
+    ("baseline-transfer", lambda h, best, lam: best, "nothing holds"),
+    ("baseline-transfer", lambda h, best, lam: walk(h, best, lam)[-1], "size is another"),
+    ("baseline-transfer", lambda h, best, lam: walk(h, best, lam)[1:], "size is another"),
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
+def test_right_answers(exercise, answer):
+    assert check(exercise, answer).status == "right"
+
+
+@pytest.mark.parametrize(("exercise", "answer", "said"), WRONG)
+def test_mistakes_are_named(exercise, answer, said):
+    verdict = check(exercise, answer)
     assert verdict.status == "wrong"
     assert re.search(said, verdict.message), verdict
+
+
+def test_at_lambda_one_the_end_is_that_of_joint_training():
+    h, best = np.array([2.0, 0.5, 3.0, 1.0]), np.array([1.0, -2.0, 0.3, 4.0])
+    joint = minimize_scalar(lambda x: sum(0.5 * h * (x - best) ** 2)).x
+    assert EXERCISES["baseline-transfer"].solution(h, best, 1.0)[-1] == pytest.approx(joint)

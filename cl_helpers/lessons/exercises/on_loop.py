@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+import cl_helpers as cl
+
 from ...data.datasets import Dataset
 from ...data.tasks import Task
 from ...methods import Method
@@ -15,17 +17,17 @@ from ...training.train import train
 from .judge import Answer, Exercise, Mistake
 
 
-class FreezeFirst(Method):
+class FreezeFirst(cl.Method):
     """After the first task, weight and bias of `model.fc1` stay as they are."""
 
     first_is_learned = False
 
     def after_backward(self, model: nn.Module) -> None:
         if self.first_is_learned:
-            model.fc1.weight.grad.zero_()
-            model.fc1.bias.grad.zero_()
+            for p in model.get_submodule("fc1").parameters():
+                p.grad = torch.zeros_like(p)
 
-    def end_task(self, model: nn.Module, task: Task) -> None:
+    def end_task(self, model: nn.Module, task: cl.Task) -> None:
         self.first_is_learned = True
 
 
@@ -75,10 +77,11 @@ class _PutBack(Method):
     kept_weights: list[Tensor] | None = None
 
     def end_task(self, model: nn.Module, task: Task) -> None:
-        now = [p.detach().clone() for p in model.fc1.parameters()]
+        first = model.get_submodule("fc1")
+        now = [p.detach().clone() for p in first.parameters()]
         self.kept_weights = self.kept_weights or now
         with torch.no_grad():
-            for p, value in zip(model.fc1.parameters(), self.kept_weights, strict=True):
+            for p, value in zip(first.parameters(), self.kept_weights, strict=True):
                 p.copy_(value)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...training import metrics
 from .judge import Args, Exercise
@@ -67,8 +66,7 @@ def _as_in_a_run() -> list[Args]:
     return [(a,) for a in matrices]
 
 
-def _forgetting(a: NDArray) -> float:
-    """The solution: the mean of best-so-far minus final accuracy."""
+def _forgetting(a: np.ndarray) -> float:
     best = np.nanmax(a[:-1, :-1], axis=0)
     return (best - a[-1, :-1]).mean()
 
@@ -112,7 +110,6 @@ forgetting = Exercise(
         "You took the maximum along a row: that compares tasks at one time. A task is a column, "
         "and time runs down it: axis 0.": (
             lambda a: (np.nanmax(a[:-1, :-1], 1) - a[-1, :-1]).mean(),
-            lambda a: (np.nanmax(a[:-1], 1) - a[-1, :-1]).mean(),
         ),
         "That is the lost part of what was known: you divided by the best accuracy. Asked for is "
         "the difference itself.": (
@@ -169,7 +166,7 @@ intransigence = Reading(
     hints=(
         "You need two numbers: the reference for task 3, and the accuracy on task 3 just after it "
         "was learned.",
-        "The first number is 95. The second is the last number of the row \"after task 3\".",
+        'The first number is 95. The second is the last number of the row "after task 3".',
     ),
     solution="The reference is 95, and a[3, 3] is 86: 95 − 86 = 9 percentage points.",
     tolerance=0.01,

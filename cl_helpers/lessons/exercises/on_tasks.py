@@ -86,7 +86,7 @@ def _best(h_a: float, a: float, h_b: float, b: float) -> float:
 
 
 def _compromise(a: float, h_a: float, b: float, h_b: float, lam: float) -> float:
-    """The solution: h_b (θ − b) + λ h_a (θ − a) = 0, solved for θ."""
+    """Solve h_b (θ − b) + λ h_a (θ − a) = 0 for θ."""
     return (h_b * b + lam * h_a * a) / (h_b + lam * h_a)
 
 
@@ -119,12 +119,6 @@ compromise = Exercise(
         "Each task has the other's curvature: h_a goes with a, h_b with b.": (
             lambda a, h_a, b, h_b, lam: _best(lam * h_b, a, h_a, b),
         ),
-        "Brackets are missing: `/` comes before `+`, so only a part is divided. Put the whole sum "
-        "above the line in brackets, and the whole sum below it.": (
-            lambda a, h_a, b, h_b, lam: h_b * b + lam * h_a * a / (h_b + lam * h_a),
-            lambda a, h_a, b, h_b, lam: (h_b * b + lam * h_a * a) / h_b + lam * h_a,
-            lambda a, h_a, b, h_b, lam: h_b * b + lam * h_a * a / h_b + lam * h_a,
-        ),
         "The sign of a is wrong: the derivative of (θ − a)² is 2 (θ − a), so λ h_a a comes to the "
         "other side with a plus.": (
             lambda a, h_a, b, h_b, lam: (h_b * b - lam * h_a * a) / (h_b + lam * h_a),
@@ -147,8 +141,7 @@ def _stream() -> list[Args]:
     return [(rng.uniform(0.5, 4, n), rng.normal(0, 2, n), lam) for n, lam in ((4, 1), (5, 0.3))]
 
 
-def _follow(h: NDArray, best: NDArray, lam: float) -> list[float]:
-    """The solution: the exercise before, once for each task, with what is remembered of all."""
+def _follow(h: np.ndarray, best: np.ndarray, lam: float) -> list[float]:
     omega, ends = h[0], [best[0]]
     for h_new, best_new in zip(h[1:], best[1:], strict=True):
         ends.append((h_new * best_new + lam * omega * ends[-1]) / (h_new + lam * omega))
@@ -216,8 +209,8 @@ follow = Exercise(
         ),
         "λ makes no difference: the weight of the past is λ Ω.": (_walk(_all, no_lam=True),),
         "λ is on the new task. It weighs the past.": (_walk(_all, lam_new=True),),
-        "Old tasks are multiplied by λ again and again, once for each later task. Keep Ω as a plain "
-        "sum, and multiply by λ where you use it.": (_compounded,),
+        "Old tasks are multiplied by λ again and again, once for each later task. Keep Ω as a "
+        "plain sum, and multiply by λ where you use it.": (_compounded,),
         "You took the mean of the curvatures. Ω is their sum: the losses of the old tasks add "
         "up.": (_walk(lambda h, t: h[:t].mean()),),
         "These are the minima of the tasks: nothing holds the weight back, as in the baseline.": (
