@@ -86,7 +86,7 @@ def baseline() -> Figure:
         figure,
         "Two elongated bowls over the weights θ₁ and θ₂: a blue region where task A works, a "
         "vermillion one for task B, and a small green one where both do. Gradient descent on B "
-        "runs from θ*_A straight out of A's region to θ*_B and misses the green one. Beside it, "
+        "runs from A's minimum out of A's region to B's and misses the green one. Beside it, "
         f"L_B falls from {TASK_B.loss(path[0]):.1f} to {TASK_B.loss(path[-1]):.1f} while L_A rises "
         f"from 0 to {TASK_A.loss(path[-1]):.1f}.",
     )
@@ -121,10 +121,11 @@ def ewc() -> Figure:
         label.set_color(colour)
     return described(
         figure,
-        "The two bowls again, with three paths from θ*_A while task B is learned. Without penalty "
-        "the path ends at θ*_B, outside A's region. With the same pull on both weights (L2, at its "
-        "best λ) it stops outside both regions. With the pull weighted by Ω (EWC) it moves along "
-        "θ₁, which A does not mind, and ends where both tasks work. L_A + L_B at the ends: "
+        "The two bowls again, with three paths from A's minimum while task B is learned. Without "
+        "penalty the path ends at B's minimum, outside A's region. With the same pull on both "
+        "weights (L2, at its best λ) it stops outside both regions. With the pull weighted by Ω "
+        "(EWC) it moves along θ₁, which A does not mind, and ends where both tasks work. "
+        "L_A + L_B at the ends: "
         + ", ".join(f"{n} {a + b:.1f}" for n, (a, b) in losses.items())
         + ".",
     )
