@@ -272,7 +272,7 @@ class Remembering(Method):
 class Baseline(Method):
     """Naive fine-tuning: train on one task after the other and do nothing against forgetting.
 
-    The lower bound that every method is compared with. It has no settings.
+    Every method is compared with it, by convention as the lower bound. It has no settings.
     """
 
     name = "baseline"
@@ -287,8 +287,9 @@ class Baseline(Method):
 class Joint(Method):
     """Joint training: train on the data of all tasks at once, so that nothing can be forgotten.
 
-    The upper bound that every method is compared with. It has no settings. The outputs of all tasks
-    compete in training, in Task-IL too; in evaluation only those that the scenario allows.
+    Every method is compared with it, by convention as the upper bound. It has no settings. The
+    outputs of all tasks compete in training, in Task-IL too; in evaluation only those that the
+    scenario allows.
     """
 
     name = "joint"

@@ -114,7 +114,7 @@ def _draw(figure: plots.Chart, a: Bowl, b: Bowl, penalty: str, lam: float, parts
         ax.contour(x, y, loss, levels=levels, colors=[colour], linewidths=0.9, linestyles=dashes)
         ax.plot(*bowl.optimum, "o" if name == "A" else "s", color=colour, markersize=8)
         off = (-8, -20) if name == "A" else (8, 7)
-        plots.note(ax, f"θ*$_{name}$", bowl.optimum, off, fontsize=12)
+        plots.note(ax, f"$θ^*_{name}$", bowl.optimum, off, fontsize=12)
     both = np.maximum(loss_a, loss_b)
     if "&" in parts and both.min() < GOOD:
         ax.contourf(x, y, both, levels=[0, GOOD], colors=[GREEN], alpha=0.55)
@@ -143,8 +143,8 @@ def _draw(figure: plots.Chart, a: Bowl, b: Bowl, penalty: str, lam: float, parts
             (False, False): "neither is solved",
         }[la < GOOD, lb < GOOD]
         words = (
-            f"From θ*_A training ends at ({stop[0]:.2f}, {stop[1]:.2f}), the star: loss on A "
-            f"{la:.2f}, on B {lb:.2f}, together {la + lb:.2f} (at best "
+            f"From A's minimum training ends at ({stop[0]:.2f}, {stop[1]:.2f}), the star: "
+            f"loss on A {la:.2f}, on B {lb:.2f}, together {la + lb:.2f} (at best "
             f"{float(a.loss(best) + b.loss(best)):.2f}); {fate}."
         )
     ax.set(xlim=(-4.3, 4.3), ylim=(-2.6, 2.6), aspect="equal", xlabel="θ₁", ylabel="θ₂")

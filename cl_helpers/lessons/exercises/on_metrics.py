@@ -234,6 +234,11 @@ def _as_in_a_run() -> list[Args]:
     return [(a,) for a in matrices]
 
 
+def _forgetting(a: np.ndarray) -> float:
+    best = np.nanmax(a[:-1, :-1], axis=0)
+    return (best - a[-1, :-1]).mean()
+
+
 forgetting = Exercise(
     "forgetting(a)",
     "for each task but the last, the best accuracy before the last row less that in the last row; "
@@ -265,6 +270,72 @@ forgetting = Exercise(
             lambda a: (a[:-1, :-1].max(0) - a[-1, :-1]).mean(),
         ),
         "Right for each task. The last step is missing: take the mean.": (metrics.forgettings,),
+        "You counted from 1: the first task is missing. Python counts from 0, so the tasks before "
+        "the last are 0 to T − 2.": (
+            lambda a: metrics.forgettings(a)[1:].mean(),
+            lambda a: metrics.forgettings(a)[1:].sum() / (len(a) - 1),
+        ),
+        "You took the maximum along a row: that compares tasks at one time. A task is a column, "
+        "and time runs down it: axis 0.": (
+            lambda a: (np.nanmax(a[:-1, :-1], 1) - a[-1, :-1]).mean(),
+        ),
+        "That is the lost part of what was known: you divided by the best accuracy. Asked for is "
+        "the difference itself.": (
+            lambda a: (metrics.forgettings(a) / np.nanmax(a[:-1, :-1], 0)).mean(),
+        ),
     },
     moral="It may be negative: then the later tasks have helped the earlier ones.",
+    hints=(
+        "Work on one column at a time. Which rows may the maximum be taken over, and which column "
+        "must be left out?",
+        "`np.nanmax(a[:-1, :-1], axis=0)` is the best of every task but the last, before the last "
+        "row. Subtract the last row, then take the mean.",
+    ),
+    solution=_forgetting,
+)
+
+matrix = Reading(
+    ask="the number of the task that was forgotten most, counted from 1",
+    right=2,
+    mistakes={
+        "Task 3 has the lowest accuracy at the end, and the largest fall since it was learned: "
+        "from 91 to 78. But forgetting starts from the best accuracy that a task ever had. Look "
+        "for a task that became better before it became worse.": 3,
+        "Task 1 has lost 12 percentage points, from 96 to 84, and another task has lost more. (If "
+        "you meant the column `a[:, 1]`: the tasks are counted from 1 here.)": 1,
+        "Task 4 is the last one: no task came after it, so nothing can have been forgotten yet.": 4,
+    },
+    moral="From 96 to 82: 14 percentage points. Backward transfer starts from the diagonal and "
+    "sees only 6 of them.",
+    hints=(
+        "Go down each column. Find its largest number above the last row.",
+        "Task 2 was at its best after task 3, not after task 2.",
+    ),
+    solution="Task 2. From the best to the last row, task 1 lost 96 − 84 = 12, task 2 lost "
+    "96 − 82 = 14 and task 3 lost 91 − 78 = 13 percentage points.",
+)
+
+intransigence = Reading(
+    ask="the intransigence on task 3, in percentage points",
+    right=9,
+    mistakes={
+        "The sign is the other way round: intransigence is positive when a task was learned less "
+        "well than the reference.": -9,
+        "That is task 2. In `a[2, 2]` Python counts from 0; here the tasks are counted from 1.": 5,
+        "That is forgetting, how far a task fell after it was learned. Intransigence looks at the "
+        "diagonal: how well was it learned at all?": (12, 8, 10),
+        "You started from 97, the number of task 1. Each task has its own reference, because one "
+        "task may be harder than another: for task 3 it is 95.": 11,
+        "That is the mean over the tasks. Asked for is task 3 alone.": (4.67, 4.7, 14 / 3, 7),
+        "That is the accuracy itself. Asked for is the difference from the reference.": (86, 95),
+    },
+    moral="95 − 86. The method lost plasticity: it learns each new task less well than the one "
+    "before, although its forgetting may look harmless.",
+    hints=(
+        "You need two numbers: the reference for task 3, and the accuracy on task 3 just after it "
+        "was learned.",
+        'The first number is 95. The second is the last number of the row "after task 3".',
+    ),
+    solution="The reference is 95, and a[3, 3] is 86: 95 − 86 = 9 percentage points.",
+    tolerance=0.01,
 )

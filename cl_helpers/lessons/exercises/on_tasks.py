@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...data.views import Permute
@@ -174,6 +178,11 @@ def _best(h_a: float, a: float, h_b: float, b: float) -> float:
     return (h_b * b + h_a * a) / (h_b + h_a)
 
 
+def _compromise(a: float, h_a: float, b: float, h_b: float, lam: float) -> float:
+    """Solve h_b (θ − b) + λ h_a (θ − a) = 0 for θ."""
+    return (h_b * b + lam * h_a * a) / (h_b + lam * h_a)
+
+
 compromise = Exercise(
     "compromise(a, h_a, b, h_b, lam)",
     "the θ at which the derivative of ½ h_b (θ − b)² + λ ½ h_a (θ − a)² is zero.",
@@ -203,6 +212,112 @@ compromise = Exercise(
         "Each task has the other's curvature: h_a goes with a, h_b with b.": (
             lambda a, h_a, b, h_b, lam: _best(lam * h_b, a, h_a, b),
         ),
+        "The sign of a is wrong: the derivative of (θ − a)² is 2 (θ − a), so λ h_a a comes to the "
+        "other side with a plus.": (
+            lambda a, h_a, b, h_b, lam: (h_b * b - lam * h_a * a) / (h_b + lam * h_a),
+        ),
     },
-    moral="A mean, weighted by curvature: EWC does this for each weight by itself.",
+    moral="A mean, weighted by curvature. With many weights the same line reads θ = (H_B + λP)⁻¹ "
+    "(H_B θ*_B + λP θ*_A); with a diagonal P and H_B each weight has its own mean.",
+    hints=(
+        "The derivative of ½ h (θ − c)² is h (θ − c). Write down the sum of both derivatives, and "
+        "set it to zero.",
+        "h_b (θ − b) + λ h_a (θ − a) = 0. Bring everything with θ to one side, then divide.",
+    ),
+    solution=_compromise,
+)
+
+
+def _stream() -> list[Args]:
+    """Curvatures and minima of several tasks with one weight, and λ."""
+    rng = np.random.default_rng(0)
+    return [(rng.uniform(0.5, 4, n), rng.normal(0, 2, n), lam) for n, lam in ((4, 1), (5, 0.3))]
+
+
+def _follow(h: np.ndarray, best: np.ndarray, lam: float) -> list[float]:
+    omega, ends = h[0], [best[0]]
+    for h_new, best_new in zip(h[1:], best[1:], strict=True):
+        ends.append((h_new * best_new + lam * omega * ends[-1]) / (h_new + lam * omega))
+        omega = omega + h_new
+    return ends
+
+
+def _walk(
+    omega_of: Callable[[NDArray, int], float],
+    anchor_of: Callable[[list[float], NDArray], float] = lambda ends, best: ends[-1],
+    lam_new: bool = False,
+    no_lam: bool = False,
+) -> Answer:
+    """Where training ends if Ω is `omega_of` (h, t), t = 1, 2, …, and θ* `anchor_of` (ends, best).
+
+    `lam_new`: λ is on the new task. `no_lam`: it is forgotten.
+    """
+
+    def ends_of(h: NDArray, best: NDArray, lam: float) -> list[float]:
+        ends = [best[0]]
+        lam = 1.0 if no_lam else lam
+        for t in range(1, len(h)):
+            old, new = omega_of(h, t), h[t]
+            old, new = (old, lam * new) if lam_new else (lam * old, new)
+            ends.append(_best(old, anchor_of(ends, best), new, best[t]))
+        return ends
+
+    return ends_of
+
+
+def _all(h: NDArray, t: int) -> float:
+    return h[:t].sum()
+
+
+def _compounded(h: NDArray, best: NDArray, lam: float) -> list[float]:
+    omega, ends = lam * h[0], [best[0]]
+    for h_new, best_new in zip(h[1:], best[1:], strict=True):
+        ends.append(_best(omega, ends[-1], h_new, best_new))
+        omega = lam * (omega + h_new)
+    return ends
+
+
+follow = Exercise(
+    "follow(h, best, lam)",
+    "where training ends after each task: T numbers, of which the first is best[0].",
+    _stream,
+    right=_walk(_all),
+    mistakes={
+        "Only the newest task is remembered: Ω must be the sum of the curvatures of *all* tasks "
+        "learned so far.": (_walk(lambda h, t: h[t - 1]),),
+        "Only the first task is remembered. Add the curvature of each task to Ω when it has been "
+        "learned.": (_walk(lambda h, t: h[0]),),
+        "Ω holds the new task's own curvature before it is learned. Add it after the step.": (
+            _walk(lambda h, t: h[: t + 1].sum()),
+        ),
+        "The anchor θ* is the minimum of the task before. It must be where training *ended*: there "
+        "the weights serve all tasks so far, not that one alone.": (
+            _walk(_all, lambda ends, best: best[len(ends) - 1]),
+            _walk(lambda h, t: h[t - 1], lambda ends, best: best[len(ends) - 1]),
+        ),
+        "The anchor stays at the first task for ever. Move it to where training ended, after each "
+        "task.": (
+            _walk(_all, lambda ends, best: best[0]),
+            _walk(lambda h, t: h[0], lambda ends, best: best[0]),
+        ),
+        "λ makes no difference: the weight of the past is λ Ω.": (_walk(_all, no_lam=True),),
+        "λ is on the new task. It weighs the past.": (_walk(_all, lam_new=True),),
+        "Old tasks are multiplied by λ again and again, once for each later task. Keep Ω as a "
+        "plain sum, and multiply by λ where you use it.": (_compounded,),
+        "You took the mean of the curvatures. Ω is their sum: the losses of the old tasks add "
+        "up.": (_walk(lambda h, t: h[:t].mean()),),
+        "These are the minima of the tasks: nothing holds the weight back, as in the baseline.": (
+            lambda h, best, lam: best,
+        ),
+    },
+    moral="With λ = 1 the last number is the minimum of the sum of all losses, that of joint "
+    "training. For bowls, two numbers for each weight (Ω and θ*) replace all old data.",
+    hints=(
+        "Each task is the exercise before: a is where training ended, h_a is Ω, and b and h_b "
+        "belong to the new task.",
+        "Start with `omega = h[0]` and `ends = [best[0]]`. In a loop over the other tasks append "
+        "the compromise of `ends[-1]` (with `omega`) and the new minimum, then add the new "
+        "curvature to `omega`.",
+    ),
+    solution=_follow,
 )

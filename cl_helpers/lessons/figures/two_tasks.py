@@ -86,7 +86,7 @@ def baseline() -> Figure:
         figure,
         "Two elongated bowls over the weights θ₁ and θ₂: a blue region where task A works, a "
         "vermillion one for task B, and a small green one where both do. Gradient descent on B "
-        "runs from θ*_A straight out of A's region to θ*_B and misses the green one. Beside it, "
+        "runs from A's minimum out of A's region to B's and misses the green one. Beside it, "
         f"L_B falls from {TASK_B.loss(path[0]):.1f} to {TASK_B.loss(path[-1]):.1f} while L_A rises "
         f"from 0 to {TASK_A.loss(path[-1]):.1f}.",
     )
