@@ -117,7 +117,7 @@ def _checked(answer: Callable) -> Callable[[], float]:
         objects, left = _objects(g, rows), torch.equal(averaged(g, rows.mean(0)), g)
         if left and objects.any():
             return 1.0
-        if float(torch.cosine_similarity(*rows, dim=0)) > 0.999:
+        if float(torch.cosine_similarity(rows[0], rows[1], dim=0)) > 0.999:
             raise Mistake(
                 "g_1 and g_2 point the same way, so their mean does too: for A-GEM and GEM that is "
                 "one old task. Let them differ."
