@@ -13,7 +13,7 @@ from .judge import Args, Exercise, Mistake
 from .reading import Reading
 
 dreams = Reading(
-    ask="the number of the task after which the generator was poor, counted from 1",
+    ask="the number of the task in which the poor generator was trained, counted from 1",
     right=2,
     mistakes={
         "The loss of accuracy is first seen after task 3. But while task 3 was learned, the dreams "
