@@ -20,7 +20,7 @@ class ICaRL(Teacher):
 
         L(θ) = − Σ_c [ q_c log σ(z_c) + (1 − q_c) log(1 − σ(z_c)) ],  a mean over the batch
 
-    For the classes that the old network knew, the target is its output, q_c = σ(z_old,c / T). For
+    For the classes that the old network knew, the target is its output, q_c = σ(z_old,c / τ). For
     the new classes q_c is the label, 0 or 1. Each batch is joined by stored exemplars, in their
     share of all data. Herding chooses the exemplars: the next one is the example that brings the
     mean of those chosen closest to the mean of its class. The prediction is the class whose
@@ -28,8 +28,8 @@ class ICaRL(Teacher):
     new classes does no harm. While a task is in training, the prediction is the largest output.
 
     Args:
-        memory: K, exemplars in all; with t classes seen, K / t of each, at least one. Default 500.
-        temperature: T > 0 of the old network's outputs. Default 2.
+        memory: M, exemplars in all; with t classes seen, M / t of each, at least one. Default 500.
+        temperature: τ > 0 of the old network's outputs. Default 2.
 
     Raises:
         ValueError: `memory` is not a whole number, 1 or more; `temperature` is not above 0; or, in
@@ -37,8 +37,8 @@ class ICaRL(Teacher):
 
     Rebuffi et al. 2017, arXiv:1611.07725, algorithms 1 to 5.
 
-    Departs from the paper: there T = 1. A network that has seen only two classes is sure that an
-    example of a third is one of them. T = 2, as in van de Ven & Tolias 2019 (arXiv:1904.07734),
+    Departs from the paper: there τ = 1. A network that has seen only two classes is sure that an
+    example of a third is one of them. τ = 2, as in van de Ven & Tolias 2019 (arXiv:1904.07734),
     softens that: 94.8 % instead of 89.9 % on Split MNIST (experiments/README.md).
     """
 
@@ -55,7 +55,7 @@ class ICaRL(Teacher):
 
     def __post_init__(self) -> None:
         at_least_one("memory", self.memory)
-        above_zero("T", self.temperature)
+        above_zero("τ", self.temperature)
 
     def check_task(self, task: Task) -> None:
         super().check_task(task)

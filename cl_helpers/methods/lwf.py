@@ -16,7 +16,7 @@ from .old_outputs import Teacher, columns
 class LwF(Teacher):
     """Learning without Forgetting: keep the old outputs on the new inputs, by distillation.
 
-        L_total(θ) = L(θ) + λ · Σ_heads CE( softmax(z_old / T), softmax(z / T) )
+        L_total(θ) = L(θ) + λ · Σ_heads CE( softmax(z_old / τ), softmax(z / τ) )
 
     z are the logits for the inputs of the *new* task, z_old those of the network as it was before
     it began to learn the task. No old data are used, and the second term needs no labels. There is
@@ -25,7 +25,7 @@ class LwF(Teacher):
     Args:
         lam: λ ≥ 0, no unit; 0 is off. Default 4, the best of 1, 4 and 16 on held-out images of
             Split MNIST, see experiments/scenarios.
-        temperature: T > 0; T > 1 gives more weight to small probabilities, which say how similar
+        temperature: τ > 0; τ > 1 gives more weight to small probabilities, which say how similar
             the old network finds the classes. Default 2, the paper's.
 
     Raises:
@@ -45,7 +45,7 @@ class LwF(Teacher):
     temperature: float = 2.0
 
     def __post_init__(self) -> None:
-        above_zero("T", self.temperature)
+        above_zero("τ", self.temperature)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         if not self.competed or not self.lam:
@@ -57,7 +57,7 @@ class LwF(Teacher):
 
     @torch.no_grad()
     def soft_targets(self, x: Tensor) -> list[Tensor]:
-        """Compute softmax(z_old / T) of `x` (B, …), for each head (B, outputs that compete now)."""
+        """Compute softmax(z_old / τ) of `x` (B, …), for each head (B, outputs that compete now)."""
         z_old = self.teacher(x) / self.temperature
         return [
             F.softmax(columns(masked(z_old, head), self.competing(head)), 1) for head in self.heads

@@ -324,7 +324,7 @@ def test_soft_targets():
         np.testing.assert_allclose(heights, [softmax(z[k], 1), softmax(z[k], 2)], rtol=1e-5)
         assert [t.get_text() for t in ax.get_xticklabels()] == ["0", "2", "4", "6"]
     first, then = (2 * int(i) for i in z[2].argsort(descending=True)[:2])
-    assert f"image 3: {first}, and at T = 2 then {then}" in plots.alt_text(figure)
+    assert f"image 3: {first}, and at τ = 2 then {then}" in plots.alt_text(figure)
 
 
 def test_herding_comes_near_the_mean():

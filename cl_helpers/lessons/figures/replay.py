@@ -1,6 +1,6 @@
-"""The figures of notebook 09: what can be stored of the past, apart from an Ω.
+"""The figures of notebooks 09 and 09b: what can be stored of the past, apart from an Ω.
 
-`past` is the title figure, made from one run on embedded digits. The others draw what is given.
+`past` is their title figure, made from one run on embedded digits. The others draw what is given.
 """
 
 from __future__ import annotations
@@ -37,45 +37,68 @@ def learned() -> tuple[Run, list[Task]]:
     return train(method, tasks[:1], model, progress=False, **how), tasks
 
 
-def past() -> Figure:
-    """Draw what can be stored: the old network, a few examples, their gradients, a generator."""
+# What can be kept: a title, how it is used, and what is seen of it.
+WORDS = {
+    "network": (
+        "the network",
+        "LwF: what did it say\nof a new image?",
+        "The old network: an image of a 9, and as bars how likely it finds each digit it knows.",
+    ),
+    "examples": (
+        "examples",
+        "iCaRL, ER:\nlearn them again",
+        "Examples: eight images of a 3, marked as dots among the others around the mean of all.",
+    ),
+    "gradients": (
+        "gradients",
+        "GEM, A-GEM: take\nno step against them",
+        "Gradients: arrows, and g turned into the region where no old loss rises.",
+    ),
+    "generator": (
+        "a generator",
+        "DGR: dream up\nmore of them",
+        "A generator: twelve digits that it dreamed up.",
+    ),
+}
+
+
+def past(*kept: str) -> Figure:
+    """Draw what can be stored of the past.
+
+    Args:
+        kept: some of "network", "examples", "gradients" and "generator". Default all four.
+    """
+    kept = kept or (*WORDS,)
     run, (old, new) = learned()
     model, dgr = cast("tuple[MLP, DGR]", run.learner)
-    rng = torch.Generator().manual_seed(9)
-    image = new.test.x[new.test.y == 9][:1]
-    with torch.no_grad():
-        z = old.outputs(model(image))[0]
-        features = icarl.features(model, old.train.x[old.train.y == 3])
-    chosen = icarl.herding(features, 8)
-    gradients = Gradients((-1.55, -0.85), np.array([[-1.2, 1.9], [1.0, 1.5]]))
-
-    figure = blank(8, 3.3)
-    grid = figure.add_gridspec(2, 4, height_ratios=[1, 1.1])
-    image_ax, bars = (figure.add_subplot(grid[i, 0]) for i in (0, 1))
-    herd, plane, dreams = (figure.add_subplot(grid[:, i]) for i in (1, 2, 3))
-    tiles(image_ax, image, 1)
-    say_what(bars, {"T = 2": F.softmax(z / 2, 0)}, old.classes)
-    draw_herd(herd, features, chosen)
-    gradients.draw(plane, names=False)
-    plane.set(xlim=(-1.9, 1.9), ylim=(-2.4, 2.4))
-    bars.set_ylim(0, 0.6)
-    tiles(dreams, dgr.generator.sample(12, rng), 3)
-    for ax, below, title, words in (
-        (image_ax, bars, "the network", "LwF: what did it\nsay of a new image?"),
-        (herd, herd, "examples", "iCaRL, ER:\nlearn them again"),
-        (plane, plane, "their gradients", "GEM, A-GEM: take\nno step against them"),
-        (dreams, dreams, "a generator", "DGR: dream up\nmore of them"),
-    ):
+    figure = blank(2 * len(kept) + 1.5 * (len(kept) < 3), 3.3)
+    grid = figure.add_gridspec(1, len(kept))
+    for i, name in enumerate(kept):
+        column, (title, use, _) = grid[0, i], WORDS[name]
+        if name == "network":
+            parts = column.subgridspec(2, 1, height_ratios=[1, 1.1])
+            ax, below = (figure.add_subplot(parts[row, 0]) for row in (0, 1))
+            image = new.test.x[new.test.y == 9][:1]
+            with torch.no_grad():
+                z = old.outputs(model(image))[0]
+            tiles(ax, image, 1)
+            say_what(below, {"τ = 2": F.softmax(z / 2, 0)}, old.classes)
+            below.set_ylim(0, 0.6)
+        else:
+            ax = below = figure.add_subplot(column)
+        if name == "examples":
+            with torch.no_grad():
+                features = icarl.features(model, old.train.x[old.train.y == 3])
+            draw_herd(ax, features, icarl.herding(features, 8))
+        elif name == "gradients":
+            Gradients((-1.55, -0.85), np.array([[-1.2, 1.9], [1.0, 1.5]])).draw(ax, names=False)
+            ax.set(xlim=(-1.9, 1.9), ylim=(-2.4, 2.4))
+        elif name == "generator":
+            tiles(ax, dgr.generator.sample(12, torch.Generator().manual_seed(9)), 3)
         ax.set_title(title, color=INK, fontsize=12)
-        below.set_xlabel(words, color=QUIET, fontsize=10)
-    return described(
-        figure,
-        "Four things to keep of a past in which the digits 0 to 4 were learned. The network: an "
-        f"image of a 9, and its answers as bars, of which the largest is {int(z.argmax())}. "
-        f"Examples: {len(chosen)} of {len(features)} images of a 3, marked as dots among the "
-        "others around the mean of all. Their gradients: arrows, and g turned into the region "
-        "where no old loss rises. A generator: twelve digits that it dreamed up.",
-    )
+        below.set_xlabel(use, color=QUIET, fontsize=10)
+    seen = " ".join(WORDS[name][2] for name in kept)
+    return described(figure, f"What can be kept of a past in which 0 to 4 were learned. {seen}")
 
 
 def soft_targets(
@@ -87,18 +110,18 @@ def soft_targets(
         images: (n, C, H, W), of classes that the network has never seen.
         z: (n, K), its logits of the K classes that it knows.
         classes: the labels of these K classes.
-        temperatures: T of the softmax. Default 1 and 2.
+        temperatures: τ of the softmax. Default 1 and 2.
     """
     figure = blank(8, 3)
     axes = figure.subplots(2, len(images), height_ratios=[1, 1.25], squeeze=False)
     for (above, below), image, logits in zip(axes.T, images, z, strict=True):
         tiles(above, image[None], 1)
-        answers = {f"T = {t:g}": F.softmax(logits / t, 0) for t in temperatures}
+        answers = {f"τ = {t:g}": F.softmax(logits / t, 0) for t in temperatures}
         say_what(below, answers, classes)
-    axes[1, 0].set_ylabel("the old network's\nanswer", color=QUIET)
+    axes[1, 0].set_ylabel("the old network's\nprobabilities", color=QUIET)
     axes[1, -1].legend(frameon=False, fontsize=9)
     texts = [
-        f"image {i}: {classes[int(logits.argmax())]}, and at T = {temperatures[-1]:g} then "
+        f"image {i}: {classes[int(logits.argmax())]}, and at τ = {temperatures[-1]:g} then "
         f"{classes[int(logits.argsort()[-2])]}"
         for i, logits in enumerate(z, 1)
     ]
