@@ -55,4 +55,4 @@ def test_the_best_lambdas_that_lesson_04_states():
         for penalty, best in {"diagonal": stated, "exact": 1}.items():
             ends = [bowls.end(a, b, penalty, lam) for lam in lams]
             losses = [loss(a, end) + loss(b, end) for end in ends]
-            assert abs(lams[np.argmin(losses)] - best) < 0.015
+            assert abs(lams[np.argmin(losses)] - best) < 0.02

@@ -49,7 +49,6 @@ def _tasks(n_tasks: int, seed: int) -> list[Task]:
     return tasks
 
 
-@cache
 def _weights_after_training(kind: Any, n_tasks: int, seed: int) -> Tensor:
     """θ (P,) after a few steps on each of the tasks."""
     model = MLP((6, 5, 3), seed=seed)
@@ -69,6 +68,11 @@ def _trained(kind: Any) -> Callable[[int, int], Tensor]:
     if not issubclass(kind, EWC):
         raise Mistake("Derive your class from EWC: `class ReplayedEWC(cl.EWC):`.")
     return partial(_weights_after_training, kind)
+
+
+def _known(kind: type[EWC]) -> Callable[[int, int], Tensor]:
+    """The same of a class of ours; it trains once, however often it is compared with."""
+    return cache(_trained(kind))
 
 
 class Replayed(EWC):
@@ -156,29 +160,29 @@ transfer = Exercise(
     "EWC whose loss, from the second task on, is the mean loss of the batch plus that of the "
     "memory: the first 10 training examples of every old task. The penalty stays as it is.",
     _problems,
-    right=_trained(Replayed),
+    right=_known(Replayed),
     made=_trained,
     mistakes={
         "This is EWC alone: the memory has no effect. Add its loss to that of the batch, in "
-        "`task_loss`, with a gradient.": (_trained(EWC),),
+        "`task_loss`, with a gradient.": (_known(EWC),),
         "The memory holds the last task alone: `end_task` overwrites what was there. Join the old "
-        "and the new examples with `torch.cat`.": (_trained(_OnlyTheLast),),
+        "and the new examples with `torch.cat`.": (_known(_OnlyTheLast),),
         "Your memory is filled from the test set, and training must never see that. Take "
-        "`task.train`.": (_trained(_OfTheTestSet),),
+        "`task.train`.": (_known(_OfTheTestSet),),
         "You replay examples of the new task: the memory is filled before training. Fill it in "
-        "`end_task`, so that it holds old tasks.": (_trained(_OfTheNewTask),),
+        "`end_task`, so that it holds old tasks.": (_known(_OfTheNewTask),),
         "You took one mean over batch and memory together, so each memory example counts as much "
-        "as one of the batch. Asked for are two means, added.": (_trained(_OneMean),),
+        "as one of the batch. Asked for are two means, added.": (_known(_OneMean),),
         "You took the mean of the two losses, and both count half. Asked for is their sum.": (
-            _trained(_HalfAndHalf),
+            _known(_HalfAndHalf),
         ),
         "From the second task on you train on the memory alone: the new task's batch is missing.": (
-            _trained(_OnlyTheMemory),
+            _known(_OnlyTheMemory),
         ),
         "The penalty is lost: what overrides `loss` must add it. Override `task_loss`, and EWC's "
-        "own `loss` still adds it.": (_trained(_WithoutPenalty),),
+        "own `loss` still adds it.": (_known(_WithoutPenalty),),
         "The penalty is counted twice: `super().loss` adds it at each call. Call "
-        "`super().task_loss` for the memory.": (_trained(_PenaltyTwice),),
+        "`super().task_loss` for the memory.": (_known(_PenaltyTwice),),
     },
     moral="The penalty remembers the weights, the memory remembers examples; they join in one sum.",
     look=_look,
