@@ -8,6 +8,7 @@ apart; markers and dashes repeat the distinction. Every function returns a
 from __future__ import annotations
 
 import io
+import math
 import os
 from base64 import b64encode
 from collections.abc import Sequence
@@ -180,6 +181,7 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
     ax.set(xlabel="tasks learned", ylabel="average accuracy on them")
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     frame(ax)
+    begins = _begin_accuracy(ax)
     best_first = sorted(ends, key=lambda n: -ends[n])
     handles = dict(zip(ends, ax.get_legend_handles_labels()[0], strict=True))
     legend_beside(ax, handles=[handles[n] for n in best_first], title=f"after {n_tasks} tasks")
@@ -190,8 +192,20 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
         figure,
         f"Average accuracy on the tasks learned so far against their number, 1 to {n_tasks}, a "
         f"line a method, mean of {n_seeds} seed{'s' * (n_seeds > 1)}. At the end: {ranking}."
-        f"{left_out}",
+        f"{begins}{left_out}",
     )
+
+
+def _begin_accuracy(ax: Axes) -> str:
+    """Let the axis of accuracy end at 100 % and begin at 0, or higher, broken; say which."""
+    low = math.floor(10 * ax.dataLim.y0) / 10
+    if low < 0.5:
+        ax.set_ylim(0, 1)
+        return ""
+    ax.set_ylim(low, 1)
+    stroke = {"marker": [(-1, -0.5), (1, 0.5)], "markersize": 9, "linestyle": "none", "color": "k"}
+    ax.plot([0, 0], [0.03, 0.055], transform=ax.transAxes, clip_on=False, **stroke)
+    return f" The axis is broken: it begins at {low:.0%}."
 
 
 def draw_mean(ax: Axes, curves: NDArray, method: str, text: str, **look: Any) -> None:
@@ -235,13 +249,13 @@ def accuracy_matrix(run: Run) -> Chart:
     ax.spines[:].set_visible(False)
     figure.colorbar(image, ax=ax, format=PercentFormatter(1, decimals=0), shrink=0.85)
     name = run.config["method"]
-    points = f"average {run.average_accuracy:.1%}, forgetting {100 * run.forgetting:.1f} points"
-    end = run.outcome if run.diverged else points
+    forgot = f"forgetting {100 * run.forgetting:.1f} percentage points"
+    end = run.outcome if run.diverged else f"average {run.average_accuracy:.1%}, {forgot}"
     ax.set_title(f"{method_label(name)}: {end.replace(' (', chr(10) + '(')}", fontsize=11)
     return described(
         figure,
         f"Accuracy matrix of {name}: row t, column j is the accuracy on task j after learning task "
-        f"t. At the end: {end.replace(' points', ' percentage points')}.",
+        f"t. At the end: {end}.",
     )
 
 
@@ -279,7 +293,7 @@ def forgetting(runs: Sequence[Run]) -> Chart:
         n_tasks = lost.shape[1] + 1
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set(xticks=range(1, n_tasks), xlabel="task")
-    ax.set_ylabel(f"accuracy lost by the end\nof task {n_tasks} (points)")
+    ax.set_ylabel(f"accuracy lost by the end of\ntask {n_tasks} (percentage points)")
     frame(ax)
     legend_beside(ax)
     means = ", ".join(f"{name} {lost.mean():.1f}" for name, lost in groups.items())

@@ -27,6 +27,14 @@ def test_average_accuracy_curves_and_bands():
     band = ax.collections[0].get_paths()[0].get_extents()
     assert (band.y0, band.y1) == pytest.approx((0.7, 0.9))
     assert "joint 96.0%, ewc 87.5%, baseline 72.5%" in plots.alt_text(figure)
+    assert ax.get_ylim() == pytest.approx((0.7, 1))
+    assert "broken: it begins at 70%" in plots.alt_text(figure)
+
+
+def test_an_axis_of_low_accuracies_begins_at_zero():
+    figure = plots.average_accuracy([a_run("ewc", 0, accuracy=((0.8, 0.1), (0.2, 0.3)))])
+    assert figure.axes[0].get_ylim() == (0, 1)
+    assert "broken" not in plots.alt_text(figure)
 
 
 def test_lines_differ_in_more_than_colour():
