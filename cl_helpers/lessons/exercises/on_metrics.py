@@ -68,7 +68,7 @@ start = Exercise(
 
 
 start_read = Reading(
-    "by how many percentage points the task that forgot most fell, from its best to the end",
+    "the percentage points that the most forgotten task lost, from its best to the end",
     right=55,
     mistakes={
         "That is task 1. The oldest task had the most time to be forgotten, but another one has "
