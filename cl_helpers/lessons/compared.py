@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,9 +103,9 @@ def verdict(runs: Sequence[Run], metric: str = "average accuracy") -> Markdown:
     d = differences(runs, metric)
     apart = d[~d["within seeds"]]
     said = [
-        f"{a} {abs(row['difference']):.2f} ± {row['±']:.2f} percentage points "
-        f"{'above' if row['difference'] > 0 else 'below'} {b}"
-        for (a, b), row in apart.iterrows()
+        f"{pair[0]} {abs(row['difference']):.2f} ± {row['±']:.2f} percentage points "
+        f"{'above' if row['difference'] > 0 else 'below'} {pair[1]}"
+        for pair, row in zip(apart.index, apart.to_dict("records"), strict=True)
     ]
     within = f"{len(d) - len(apart)} of {len(d)} pairs are within seeds"
     rest = f"; beyond seeds: {', '.join(said)}" if said else ""
@@ -157,7 +158,11 @@ def _draw(ax: Axes, by_method: Mapping[str, Sequence[Run]]) -> str:
         error = [mean - low, high - mean] if max(map(len, values)) > 1 else None
         colours = [LOOK.get(m, OTHER)[0] for m in by_method]
         x = np.arange(len(values)) + 0.4 * i - 0.2
-        look = {"hatch": hatch, "edgecolor": "white", "error_kw": {"linewidth": 1.2}}
+        look: dict[str, Any] = {
+            "hatch": hatch,
+            "edgecolor": "white",
+            "error_kw": {"linewidth": 1.2},
+        }
         ax.bar(x, mean, 0.38, color=colours, yerr=error, capsize=3, **look)
         ax.bar(0, 0, color="#888888", hatch=hatch, edgecolor="white", label=text)
         listed = ", ".join(
