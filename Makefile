@@ -46,7 +46,8 @@ slides: .venv/ready
 	$(preset_env) jupyter nbconvert --config docs/slides/config.py --to slides --execute \
 		--output-dir build/slides notebooks/$(LESSON).ipynb
 
-# What Colab needs beside a notebook (README says how). Without build/lib, where files since deleted live on.
+# What Colab needs beside a notebook (README says how). Without build/lib, where files since
+# deleted live on.
 wheel: .venv/ready
 	rm -rf build/lib dist
 	pip wheel --quiet --no-deps --wheel-dir dist .
@@ -81,6 +82,7 @@ results: .venv/ready
 	python experiments/tuning/tune.py --preset class
 	python experiments/tuning/samples.py
 	python experiments/tuning/tune.py
+	python experiments/diagonal/diagonal.py
 	python -m cl_helpers compare --data mnist --preset full --seeds 0,1,2 \
 		--methods baseline,ewc,mas,si,rwalk,scp,joint --out experiments/homework
 	python experiments/ship.py
