@@ -315,6 +315,11 @@ def test_past_is_one_run(drawn):
     assert picture.images[0].get_array().shape == (30, 30)
 
 
+def test_past_shows_what_is_asked_for():
+    left, right = pictures.past("gradients", "generator").axes
+    assert (left.get_title(), right.get_title()) == ("gradients", "a generator")
+
+
 def test_soft_targets():
     rng = torch.Generator().manual_seed(0)
     images, z = torch.rand(3, 1, 8, 8, generator=rng), 3 * torch.randn(3, 4, generator=rng)

@@ -50,7 +50,7 @@ def _taken(g: Tensor, r: Tensor, part: float | Tensor) -> Tensor:
     return g - part * r if g @ r < 0 else g
 
 
-def project(g: Tensor, r: Tensor) -> Tensor:
+def project(g: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
     """Take away from g its part along r if g contradicts r."""
     if g @ r >= 0:
         return g
@@ -98,7 +98,7 @@ agem = Exercise(
 )
 
 
-def gradients() -> tuple[list[float], list[float], list[float]]:
+def gradients() -> tuple[list[float], ...]:
     """Choose g, which contradicts g_1 a little, and a g_2 that outweighs g_1 in the mean."""
     return [1.0, 0.0], [-0.5, 1.0], [2.0, 1.0]
 

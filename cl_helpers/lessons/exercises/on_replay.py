@@ -51,7 +51,7 @@ def _logits() -> list[Args]:
     ]
 
 
-def distillation_loss(z: Tensor, z_old: Tensor, temperature: float) -> Tensor:
+def distillation_loss(z: torch.Tensor, z_old: torch.Tensor, temperature: float) -> torch.Tensor:
     """Compute the mean over the batch of CE(softmax(z_old / τ), softmax(z / τ))."""
     p_old = (z_old / temperature).softmax(1)
     log_p = (z / temperature).log_softmax(1)
@@ -148,8 +148,8 @@ def offer_each(memory: list, batch: list, size: int, seen: int) -> int:
     for x in batch:
         if len(memory) < size:
             memory.append(x)
-        elif random.random() < size / (seen + 1):
-            memory[random.randrange(size)] = x
+        elif torch.rand(1) < size / (seen + 1):
+            memory[torch.randint(size, (1,))] = x
         seen += 1
     return seen
 

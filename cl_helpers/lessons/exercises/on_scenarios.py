@@ -59,7 +59,7 @@ def _competing(**wrong: Rule) -> Answer:
     return lambda task, learned, scenario, n: by_scenario[scenario](task, learned, n)
 
 
-def competing_outputs(task: int, learned: int, scenario: str, n: int) -> Outputs:
+def competing_outputs(task: int, learned: int, scenario: str, n: int) -> list[int]:
     """Name the outputs that compete for an image of `task`."""
     if scenario == "task":
         return [*range(task * n, (task + 1) * n)]
@@ -165,7 +165,7 @@ def _images() -> Tensor:
     return x
 
 
-def leak(predict: Predict, x: Tensor) -> bool:
+def leak(predict: torch.nn.Module, x: torch.Tensor) -> bool:
     """Say whether the prediction for an image changes if it comes alone."""
     alone = torch.cat([predict(x[i : i + 1]) for i in range(len(x))])
     return bool((alone != predict(x)).any())
