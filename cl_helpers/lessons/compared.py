@@ -113,7 +113,12 @@ def verdict(runs: Sequence[Run], metric: str = "average accuracy") -> Markdown:
 
 
 def lowest(runs: Sequence[Run], metric: str = "intransigence") -> Markdown:
-    """Say in words which method has the lowest `metric`, seed by seed."""
+    """Say in words which method has the lowest `metric`, seed by seed.
+
+    Args:
+        runs: of several methods and the same seeds.
+        metric: a key of METRICS.
+    """
     values: dict[int, dict[str, float]] = {}
     for run in runs:
         values.setdefault(run.config["seed"], {})[run.config["method"]] = METRICS[metric](run)

@@ -35,7 +35,10 @@ Grid = dict[str, list[dict[str, Any]]]  # method -> settings
 
 N_VALIDATION = 10_000
 GRID: Grid = {
-    "ewc": [*({"lam": lam} for lam in (200.0, 400.0, 800.0)), {"lam": 400.0, "n_samples": 4096}],
+    "ewc": [
+        *({"lam": lam, "n_samples": 1024} for lam in (200.0, 400.0, 800.0)),
+        {"lam": 400.0, "n_samples": 4096},
+    ],
     "mas": [{"lam": lam} for lam in (0.005, 0.01, 0.02, 0.04)],
     "si": [{"lam": lam} for lam in (0.2, 0.4, 0.8)],
     "rwalk": [

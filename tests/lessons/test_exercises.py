@@ -464,7 +464,7 @@ WRONG = [
     (
         "si",
         with_(si, way=lambda t: sum((t[s + 1] - t[s]) ** 2 for s in range(len(t) - 1))),
-        "to and fro",
+        "back and forth",
     ),
     ("si", lambda g, theta, xi: si(g, theta, 0.0), "ξ is forgotten"),
     ("si", with_(si, divide=False), "Not divided"),

@@ -140,31 +140,34 @@ class DrawsAtRandom(Keeps):
         self.x, self.y = torch.cat([self.x[:-10], x]), torch.cat([self.y[:-10], y])
 
 
-@pytest.mark.parametrize("answer", [InLoss, Keeps])
+RIGHT_EWC = [InLoss, Keeps]
+
+
+@pytest.mark.parametrize("answer", RIGHT_EWC)
 def test_ewc_with_a_memory_is_right(answer):
     verdict = cl.check("ewc-transfer", answer)
     assert verdict.status == "right", verdict
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (cl.EWC, "EWC alone"),
-        (InNoGrad, "EWC alone"),
-        (Overwrites, "the last task alone"),
-        (Leaks, "test set"),
-        (TooEarly, "examples of the new task"),
-        (Together, "one mean"),
-        (Half, "count half"),
-        (OldOnly, "batch is missing"),
-        (LosesPenalty, "penalty is lost"),
-        (TwoPenalties, "counted twice"),
-        (AfterSuper, "not stored yet"),
-        (DrawsAtRandom, "FIRST 10"),
-        (cl.ER, "Derive your class from EWC"),
-        (cl.EWC(), "class itself"),
-    ],
-)
+WRONG_EWC_TRANSFER = [
+    (cl.EWC, "EWC alone"),
+    (InNoGrad, "EWC alone"),
+    (Overwrites, "the last task alone"),
+    (Leaks, "test set"),
+    (TooEarly, "examples of the new task"),
+    (Together, "one mean"),
+    (Half, "count half"),
+    (OldOnly, "batch is missing"),
+    (LosesPenalty, "penalty is lost"),
+    (TwoPenalties, "counted twice"),
+    (AfterSuper, "not stored yet"),
+    (DrawsAtRandom, "FIRST 10"),
+    (cl.ER, "Derive your class from EWC"),
+    (cl.EWC(), "class itself"),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), WRONG_EWC_TRANSFER)
 def test_mistakes_with_the_memory_are_named(answer, said):
     verdict = cl.check("ewc-transfer", answer)
     assert verdict.status == "wrong"
@@ -257,28 +260,31 @@ def reversed_classes(model):
         p.data = -20 * p.data
 
 
-@pytest.mark.parametrize("answer", [much_surer, new_model, by(1000)])
+RIGHT_MAS = [much_surer, new_model, by(1000)]
+
+
+@pytest.mark.parametrize("answer", RIGHT_MAS)
 def test_a_network_that_fools_ewc_is_right(answer):
     verdict = cl.check("mas-transfer", answer)
     assert verdict.status == "right", verdict
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (local_only, "The logits are what they were"),
-        (lambda model: None, "The logits are what they were"),
-        (without_no_grad, "no_grad"),
-        (shifted, "same number to all logits"),
-        (by(0.05), "less sure"),
-        (by(1.5), "Go further"),
-        (by(50, bias=False), "last bias is as it was"),
-        (by(0, bias=False), "last bias is as it was"),
-        (reversed_classes, "predictions have changed"),
-        (by(1e308), "infinite or NaN"),
-        (lambda model: model * 20, "TypeError"),
-    ],
-)
+WRONG_MAS_TRANSFER = [
+    (local_only, "The logits are what they were"),
+    (lambda model: None, "The logits are what they were"),
+    (without_no_grad, "no_grad"),
+    (shifted, "same number to all logits"),
+    (by(0.05), "less sure"),
+    (by(1.5), "Go further"),
+    (by(50, bias=False), "last bias is as it was"),
+    (by(0, bias=False), "last bias is as it was"),
+    (reversed_classes, "predictions have changed"),
+    (by(1e308), "infinite or NaN"),
+    (lambda model: model * 20, "TypeError"),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), WRONG_MAS_TRANSFER)
 def test_mistakes_with_the_sure_network_are_named(answer, said):
     verdict = cl.check("mas-transfer", answer)
     assert verdict.status == "wrong"
@@ -310,3 +316,18 @@ def test_the_numbers_that_are_read_give_these_answers():
 def test_the_solutions_are_right(name):
     assert cl.check(name, EXERCISES[name].solution).status == "right"
     assert on_mas.ENOUGH == 0.01
+
+
+# What test_exercise_kinds.py reads.
+RIGHT = [
+    *(("ewc-transfer", answer) for answer in RIGHT_EWC),
+    *(("mas-transfer", answer) for answer in RIGHT_MAS),
+    ("ewc-read", 2),
+    ("mas-read", 1),
+]
+WRONG = [
+    *(("ewc-transfer", answer, said) for answer, said in WRONG_EWC_TRANSFER),
+    *(("mas-transfer", answer, said) for answer, said in WRONG_MAS_TRANSFER),
+    *(("ewc-read", answer, "") for answer in (1, 3)),
+    *(("mas-read", answer, "") for answer in (2, 3, 4)),
+]

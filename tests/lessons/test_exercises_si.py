@@ -33,20 +33,20 @@ STEPS = np.diff(THETA)
 FALL = -(G * STEPS).sum()
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (FALL, "credit ω alone"),
-        (-G.sum() * THETA[-1] / (THETA[-1] ** 2 + XI), "step by step"),
-        (FALL / ((STEPS**2).sum() + XI), "squares of the steps"),
-        (FALL / THETA[-1] ** 2, "ξ is forgotten"),
-        (FALL / (THETA[-1] + XI), "not squared"),
-        (-np.abs(G * STEPS) @ [-1, -1, 1, 1] / 0.05, "way back"),
-        (-FALL / (THETA[-1] ** 2 + XI), "sign"),
-        (FALL / (THETA.max() ** 2 + XI), "largest distance"),
-        (7.7, "That is not it"),
-    ],
-)
+WRONG_SI_READ = [
+    (FALL, "credit ω alone"),
+    (-G.sum() * THETA[-1] / (THETA[-1] ** 2 + XI), "step by step"),
+    (FALL / ((STEPS**2).sum() + XI), "squares of the steps"),
+    (FALL / THETA[-1] ** 2, "ξ is forgotten"),
+    (FALL / (THETA[-1] + XI), "not squared"),
+    (-np.abs(G * STEPS) @ [-1, -1, 1, 1] / 0.05, "way back"),
+    (-FALL / (THETA[-1] ** 2 + XI), "sign"),
+    (FALL / (THETA.max() ** 2 + XI), "largest distance"),
+    (7.7, "That is not it"),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), WRONG_SI_READ)
 def test_a_misread_path_is_named(answer, said):
     status, message = status_and_message("si-read", round(float(answer), 2))
     assert status == "wrong"
@@ -137,7 +137,10 @@ def straight_line(h, theta, lr, momentum, n_steps):
     return -(h @ theta + h @ end) / 2 * (end - theta)
 
 
-@pytest.mark.parametrize("answer", [books, by_the_midpoint, with_torch_sgd])
+RIGHT_SI = [books, by_the_midpoint, with_torch_sgd]
+
+
+@pytest.mark.parametrize("answer", RIGHT_SI)
 def test_books_that_add_up(answer):
     assert cl.check("si-transfer", answer).status == "right"
 
@@ -170,26 +173,26 @@ def wrong(**how):
     return lambda *args: books(*args, **how)
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (wrong(booked="gradient", gradient="before"), "Both mistakes"),
-        (wrong(booked="gradient"), "not the step that is taken"),
-        (wrong(gradient="before"), "promises too much"),
-        (wrong(gradient="after"), "after the step alone"),
-        (wrong(gradient="sum"), "divide by 2"),
-        (wrong(sign=1), "sign"),
-        (wrong(sign=1, gradient="before"), "sign"),
-        (wrong(gradient="velocity"), "by the velocity"),
-        (wrong(cut=lambda omega: max(omega, 0)), "negative credit"),
-        (wrong(cut=abs), "negative credit"),
-        (wrong(momentum_in_training=False), "momentum is gone"),
-        (wrong(average=True), "moving average"),
-        (wrong(skip_last=True), "last step is lost"),
-        (straight_line, "straight line"),
-        (lambda *args: books(*args).sum(), r"one number came"),
-    ],
-)
+WRONG_SI_TRANSFER = [
+    (wrong(booked="gradient", gradient="before"), "Both mistakes"),
+    (wrong(booked="gradient"), "not the step that is taken"),
+    (wrong(gradient="before"), "promises too much"),
+    (wrong(gradient="after"), "after the step alone"),
+    (wrong(gradient="sum"), "divide by 2"),
+    (wrong(sign=1), "sign"),
+    (wrong(sign=1, gradient="before"), "sign"),
+    (wrong(gradient="velocity"), "by the velocity"),
+    (wrong(cut=lambda omega: max(omega, 0)), "negative credit"),
+    (wrong(cut=abs), "negative credit"),
+    (wrong(momentum_in_training=False), "momentum is gone"),
+    (wrong(average=True), "moving average"),
+    (wrong(skip_last=True), "last step is lost"),
+    (straight_line, "straight line"),
+    (lambda *args: books(*args).sum(), r"one number came"),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), WRONG_SI_TRANSFER)
 def test_a_mistake_in_the_books_is_named(answer, said):
     status, message = status_and_message("si-transfer", answer)
     assert status == "wrong"
@@ -202,3 +205,14 @@ def test_what_is_not_written_yet():
 
     assert status_and_message("si-transfer", credit)[0] == "not yet"
     assert status_and_message("si-read", ...)[0] == "not yet"
+
+
+# What test_exercise_kinds.py reads.
+RIGHT = [
+    *(("si-transfer", answer) for answer in RIGHT_SI),
+    ("si-read", EXERCISES["si-read"].right),
+]
+WRONG = [
+    *(("si-read", round(float(answer), 2), said) for answer, said in WRONG_SI_READ),
+    *(("si-transfer", answer, said) for answer, said in WRONG_SI_TRANSFER),
+]

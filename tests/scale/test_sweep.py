@@ -11,7 +11,6 @@ import threading
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
-from functools import partial
 from itertools import combinations
 from pathlib import Path
 
@@ -399,9 +398,8 @@ def test_runs_of_earlier_versions_are_found(mnist, tmp_path, name):
     [old] = HOMEWORK.glob(f"{name}-*seed1-*.json")
     shutil.copy(old, tmp_path)
     full = cl.presets.PRESETS["full"]
-    knobs = {"n_samples": None} if name in ("ewc", "mas", "scp") else {}  # there was no other
     found = cl.sweep(
-        cl.METHODS[name](**knobs), full.tasks(mnist), seeds=[1], folder=tmp_path, engine=1,
+        cl.METHODS[name](), full.tasks(mnist), seeds=[1], folder=tmp_path, engine=1,
         **full.settings(mnist),
     )  # fmt: skip
     np.testing.assert_array_equal(found[0].accuracy, cl.Run.load(old).accuracy)
@@ -417,17 +415,15 @@ def test_what_somebody_has_set_on_an_object_is_no_run_of_earlier_versions(mnist,
         digests = older_digests(tasks, model, True, how)(method)
         return any([*HOMEWORK.glob(f"*-seed1-{digest}.json")] for digest in digests)
 
-    ewc = partial(cl.EWC, n_samples=None)
-    assert found(ewc(), cl.MLP())
-    method, model, hooked = ewc(), cl.MLP(), cl.MLP()
+    assert found(cl.EWC(), cl.MLP())
+    method, model, hooked = cl.EWC(), cl.MLP(), cl.MLP()
     method.importance_of = lambda model, task: None
     model.forward = lambda x: x
     hooked.fc1.register_forward_hook(lambda module, args, out: 2 * out)
     assert not found(method, cl.MLP())
-    assert not found(ewc(), model)
-    assert not found(ewc(), hooked)
+    assert not found(cl.EWC(), model)
+    assert not found(cl.EWC(), hooked)
     assert not found(cl.EWC(n_samples=10), cl.MLP())
-    assert not found(cl.EWC(), cl.MLP())  # Ω of 1,024 examples
 
 
 KILLED = """

@@ -39,7 +39,13 @@ def _of(name: str) -> _Progress:
 
 
 def record(name: str, asked: Exercise | Reading, verdict: Verdict) -> Verdict:
-    """Remember an honest try, and say after a wrong one where help is."""
+    """Remember an honest try, and say after a wrong one where help is.
+
+    Args:
+        name: of the exercise.
+        asked: the exercise.
+        verdict: on the answer that came.
+    """
     if verdict.status == "not yet":
         return verdict
     so_far = _of(name)
@@ -56,7 +62,12 @@ def record(name: str, asked: Exercise | Reading, verdict: Verdict) -> Verdict:
 
 
 def next_hint(name: str, asked: Exercise | Reading) -> Note:
-    """The first hint not seen so far; all of them again when there is none left."""
+    """Return the first hint not seen so far; all of them again when there is none left.
+
+    Args:
+        name: of the exercise.
+        asked: the exercise.
+    """
     so_far, hints = _of(name), asked.hints
     if not hints:
         return Note("There is no hint for this exercise.")
@@ -69,7 +80,12 @@ def next_hint(name: str, asked: Exercise | Reading) -> Note:
 
 
 def solution_of(name: str, asked: Exercise | Reading) -> Note | Source:
-    """The solution, or what to do first."""
+    """Return the solution, or what to do first.
+
+    Args:
+        name: of the exercise.
+        asked: the exercise.
+    """
     if not asked.solution:
         return Note("There is no solution for this exercise.")
     if not _of(name).tried:

@@ -41,7 +41,7 @@ def told_when_long() -> Iterator[None]:
 
 
 class Heard:
-    """Standard output, passed on and remembered: has anything been printed?"""
+    """Standard output, passed on; remembers whether anything was printed."""
 
     def __init__(self) -> None:
         self.stream, self.anything = sys.stdout, False
@@ -60,6 +60,9 @@ def has_a_gap(answer: Any) -> bool:
 
     A class has a gap if one of its own functions has, if an attribute is `...`, or if nothing is
     written in it.
+
+    Args:
+        answer: what a student gave.
     """
     if inspect.isclass(answer):
         own = [value for name, value in vars(answer).items() if not name.startswith("__")]
@@ -78,7 +81,12 @@ def has_a_gap(answer: Any) -> bool:
 
 
 def accepts(answer: Callable, args: tuple) -> str | None:
-    """None if `answer` can be called with `args`; otherwise its signature."""
+    """Return None if `answer` can be called with `args`; otherwise its signature.
+
+    Args:
+        answer: what a student gave.
+        args: of one call.
+    """
     try:
         signature = inspect.signature(answer)
     except (TypeError, ValueError):  # a function in C may have no signature
@@ -91,7 +99,12 @@ def accepts(answer: Callable, args: tuple) -> str | None:
 
 
 def describe_failure(error: BaseException, answer: Any) -> str:
-    """The exception, and which line of the answer it came from."""
+    """Describe an exception, and which line of the answer it came from.
+
+    Args:
+        error: the exception.
+        answer: what a student gave.
+    """
     message = format_error(error).replace("`", "'")  # which Markdown leaves alone
     described = f"`{message}`" if len(message) <= 200 else f"`{message[:200]} …`"
     codes = _codes(answer)

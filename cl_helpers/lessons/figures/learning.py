@@ -23,7 +23,7 @@ from .drawing import INK, QUIET, A, B, bare, say
 
 
 def start() -> Figure:
-    """Draw what is asked: five permuted tasks are learned in turn, and what is left of the first?
+    """Draw the question of the lesson: what is left of the first of five permuted tasks.
 
     A run of a small MLP on 400 embedded digits; what becomes of task 1 is left out.
     """

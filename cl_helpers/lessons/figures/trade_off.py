@@ -22,7 +22,11 @@ PENALTIES = {
 
 
 def curve(penalty: str) -> NDArray:
-    """Compute the losses of the new and of the old task where training ends: (λ, 2)."""
+    """Compute the losses of the new and of the old task where training ends: (λ, 2).
+
+    Args:
+        penalty: "exact", "diagonal" or "L2", as in `bowls`.
+    """
     ends = np.array([bowls.end(OLD, NEW, penalty, lam) for lam in LAM])
     return np.stack([NEW.loss(ends), OLD.loss(ends)], 1)
 
