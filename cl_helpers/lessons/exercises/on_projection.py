@@ -59,7 +59,7 @@ def project(g: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
 
 agem = Exercise(
     "project(g, r)",
-    "g itself if ⟨g, r⟩ ≥ 0, else g − ⟨g, r⟩ / ⟨r, r⟩ · r.",
+    "g itself if ⟨g, r⟩ ≥ 0, else the vector nearest to g among those with ⟨g̃, r⟩ = 0.",
     _gradients,
     right=averaged,
     mistakes={
