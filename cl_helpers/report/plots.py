@@ -203,8 +203,9 @@ def _begin_accuracy(ax: Axes) -> str:
         ax.set_ylim(0, 1)
         return ""
     ax.set_ylim(low, 1)
-    stroke = {"marker": [(-1, -0.5), (1, 0.5)], "markersize": 9, "linestyle": "none", "color": "k"}
-    ax.plot([0, 0], [0.03, 0.055], transform=ax.transAxes, clip_on=False, **stroke)
+    stroke: Any = [(-1, -0.5), (1, 0.5)]
+    look: dict[str, Any] = {"marker": stroke, "markersize": 9, "linestyle": "none", "color": "k"}
+    ax.plot([0, 0], [0.03, 0.055], transform=ax.transAxes, clip_on=False, **look)
     return f" The axis is broken: it begins at {low:.0%}."
 
 
