@@ -78,16 +78,16 @@ def _known(kind: type[EWC]) -> Callable[[int, int], Tensor]:
 class Replayed(EWC):
     """EWC that also trains on ten examples of each old task in every step."""
 
-    x: Tensor  # inputs in the memory
-    y: Tensor  # their labels
+    x: torch.Tensor  # inputs in the memory
+    y: torch.Tensor  # their labels
 
-    def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    def task_loss(self, model, x, y):
         loss = super().task_loss(model, x, y)
         if self.tasks_held:
             loss = loss + super().task_loss(model, self.x, self.y)
         return loss
 
-    def end_task(self, model: nn.Module, task: Task) -> None:
+    def end_task(self, model, task):
         x, y = task.train.batch(torch.arange(10))
         if self.tasks_held:
             x, y = torch.cat([self.x, x]), torch.cat([self.y, y])

@@ -49,7 +49,7 @@ def _true_fisher(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     return sum(p_k * _log_p(model, x, 0 * y + k).square() for k, p_k in enumerate(p)).mean(0)
 
 
-def _fisher(model: nn.Module, x: Tensor, y: Tensor) -> list[Tensor]:
+def _fisher(model, x, y):
     parameters = list(model.parameters())
     omega = [torch.zeros_like(p) for p in parameters]
     for x_n, y_n in zip(x, y, strict=True):
@@ -116,7 +116,7 @@ def _norm2(model: nn.Module, x: Tensor) -> Tensor:
     return _grads(model, model(x).square().sum(1))
 
 
-def _sensitivity(model: nn.Module, x: Tensor) -> list[Tensor]:
+def _sensitivity(model, x):
     parameters = list(model.parameters())
     omega = [torch.zeros_like(p) for p in parameters]
     for n in range(len(x)):

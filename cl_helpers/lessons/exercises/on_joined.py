@@ -22,7 +22,7 @@ Join = Callable[[Tensor, Tensor], Tensor]  # of EWC's importance and SI's, (P,) 
 
 
 class Both(SI):
-    def importance_of(self, model: nn.Module, task: Task) -> Tensor:
+    def importance_of(self, model, task):
         fisher = EWC().importance_of(model, task)
         path = super().importance_of(model, task)
         return fisher / fisher.max() + path / path.max()
@@ -108,7 +108,6 @@ rwalk_transfer = Exercise(
         "largest entry of its own.": (
             _joined(lambda f, s: (f + s) / f.max()),
             _joined(lambda f, s: (f + s) / s.max()),
-            _joined(lambda f, s: (f + s) / torch.maximum(f.max(), s.max())),
         ),
         "You scaled by the sum or the mean of a part. RWalk scales by the largest entry.": (
             _joined(lambda f, s: f / f.sum() + s / s.sum()),
@@ -135,10 +134,7 @@ rwalk_transfer = Exercise(
             _joined(lambda f, s: torch.maximum(_scaled(f), _scaled(s))),
         ),
         "SI's part is the credit ω, not the importance: it is not divided by Δ² + ξ. "
-        "`super().importance_of(model, task)` does that.": (
-            _joined_with(lambda si: si.path),
-            _joined_with(lambda si: si.path.relu()),
-        ),
+        "`super().importance_of(model, task)` does that.": (_joined_with(lambda si: si.path),),
         "That is the true Fisher. Take `cl.EWC()` as it is, with the labels of the data.": (
             _joined(lambda f, s: _scaled(f) + _scaled(s), fisher="true"),
         ),

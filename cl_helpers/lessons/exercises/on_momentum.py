@@ -15,7 +15,7 @@ Booked = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 Velocity = Callable[[float, Tensor, Tensor], Tensor]
 
 
-def credit(h: Tensor, theta: Tensor, lr: float, momentum: float, n_steps: int) -> Tensor:
+def credit(h, theta, lr, momentum, n_steps):
     omega, velocity = torch.zeros_like(theta), torch.zeros_like(theta)
     for _ in range(n_steps):
         g = h @ theta

@@ -37,7 +37,7 @@ def _credit(g: Tensor, theta: Tensor, xi: float) -> Tensor:
     return _fall(g, theta) / (_moved2(theta) + xi)
 
 
-def importance(g: Tensor, theta: Tensor, xi: float) -> Tensor:
+def importance(g, theta, xi):
     omega = -(g * (theta[1:] - theta[:-1])).sum(0)
     delta = theta[-1] - theta[0]
     return torch.relu(omega / (delta**2 + xi))
@@ -156,7 +156,7 @@ def _walks() -> list[Args]:
     return problems
 
 
-def score(g: Tensor, theta: Tensor, fisher: Tensor, interval: int, epsilon: float) -> Tensor:
+def score(g, theta, fisher, interval, epsilon):
     s = torch.zeros_like(theta[0])
     for a in range(0, len(g), interval):
         b = min(a + interval, len(g))  # the stretch is the steps a to b − 1

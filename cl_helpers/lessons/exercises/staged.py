@@ -9,9 +9,12 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ...methods import METHODS
 from ...report.source import Source, show
 from .judge import Exercise, Verdict
 from .reading import Reading
+
+_OURS = "|".join(kind.__name__ for kind in METHODS.values())  # in a notebook they are of `cl`
 
 
 class Note(str):
@@ -96,5 +99,6 @@ def solution_of(name: str, asked: Exercise | Reading) -> Note | Source:
     if isinstance(asked, Reading):
         return Note(asked.solution)
     right: Any = asked.solution
-    its_name, text = rf"^(def|class) {right.__name__}\b", show(right).text
+    text = re.sub(rf"(?<![\w.])({_OURS})(?=[()])", r"cl.\1", show(right).text)
+    its_name = rf"^(def|class) {right.__name__}\b"
     return Source(re.sub(its_name, rf"\1 {asked.name}", text, count=1, flags=re.M), "")
