@@ -236,7 +236,7 @@ def accuracy_matrix(run: Run) -> Chart:
     The diagonal shows learning, each column downwards shows forgetting.
     """
     n = len(run.accuracy)
-    figure = blank(0.85 * n + 1.8, 0.7 * n + 1.3)
+    figure = blank(max(0.85 * n + 1.8, 4.8), 0.7 * n + 1.5)
     ax = figure.subplots()
     shown = np.where(np.tril(np.ones((n, n), dtype=bool)), run.accuracy, np.nan)
     image = ax.imshow(shown, cmap="cividis", vmin=0, vmax=1)
@@ -252,7 +252,8 @@ def accuracy_matrix(run: Run) -> Chart:
     name = run.config["method"]
     forgot = f"forgetting {100 * run.forgetting:.1f} percentage points"
     end = run.outcome if run.diverged else f"average {run.average_accuracy:.1%}, {forgot}"
-    ax.set_title(f"{method_label(name)}: {end.replace(' (', chr(10) + '(')}", fontsize=11)
+    lines = end.replace(" (", "\n(").replace(", forgetting", ",\nforgetting")
+    ax.set_title(f"{method_label(name)}: {lines}", fontsize=11)
     return described(
         figure,
         f"Accuracy matrix of {name}: row t, column j is the accuracy on task j after learning task "
