@@ -40,7 +40,7 @@ def test_members_of_a_stack_end_where_they_end_alone(few, optimizer):
     tasks = cl.permuted(few, 3)
     members = [(n, lam, seed) for n in PLAIN for lam in (0.0, 2.0) for seed in (0, 1)]
     how = {"epochs": 2, "batch_size": 32, "optimizer": optimizer}
-    how |= {"lr": 1e-3 if optimizer == "adam" else 0.05}
+    how |= {"lr": 1e-3 if optimizer == "adam" else 0.01}  # 0.05 lets SI's penalty diverge
     methods = [of(name, lam) for name, lam, _ in members]
     models = [cl.MLP(SIZES) for _ in members]
     seeds = [seed for *_, seed in members]
