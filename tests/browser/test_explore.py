@@ -67,12 +67,11 @@ def test_bowls(notebook):
     changes(page, lambda: lam.press("Home"), until=ends_at(b, 0.011))  # λ = 0 ends at B's
     assert "A is forgotten" in status(page)
 
-    page.ask("bowls.lam.value = 1.0")
-    page.wait_until(lambda: "both tasks are solved" in status(page))
     solved, unsolved = (
         lambda text: "both tasks are solved" in text,
         lambda text: "both tasks are solved" not in text,
     )
+    changes(page, lambda: page.ask("bowls.lam.value = 1.0"), until=solved)
     changes(page, lambda: page.press("L2"), until=unsolved)
     changes(page, lambda: page.press("diagonal"), until=solved)
     changes(page, lambda: page.drag_slider("Rotation of A (°)", 0.75), until=unsolved)
