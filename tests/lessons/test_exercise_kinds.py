@@ -110,6 +110,21 @@ def made_up(monkeypatch):
 # --- every exercise of the course ---
 
 
+@pytest.mark.parametrize(("name", "answer"), RIGHT)
+def test_right_answers(name, answer):
+    verdict = check(name, answer)
+    assert verdict.status == "right", verdict
+    assert EXERCISES[name].moral in verdict.message
+
+
+@pytest.mark.parametrize(("name", "answer", "said"), WRONG)
+@pytest.mark.filterwarnings("ignore:importance_of of Both")
+def test_wrong_answers_and_their_diagnosis(name, answer, said):
+    verdict = check(name, answer)
+    assert verdict.status == "wrong", verdict
+    assert re.search(said, verdict.message), verdict
+
+
 @pytest.mark.parametrize("name", EXERCISES)
 def test_a_right_answer_and_every_mistake_have_been_tried(name):
     told = [check(name, answer).message for e, answer, _ in WRONG if e == name]

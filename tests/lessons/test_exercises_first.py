@@ -1,12 +1,9 @@
 """What students answer in the first two lessons: to read a matrix, to fill one, to move pixels."""
 
-import re
-
 import numpy as np
-import pytest
 import torch
 
-from cl_helpers.lessons.exercises import check, on_metrics
+from cl_helpers.lessons.exercises import on_metrics
 
 
 def matrix(learn, test, n, *, first=0, last=True, later=True, scale=1):
@@ -152,19 +149,6 @@ WRONG = [
     ("permutation-transfer", lambda side: turned(28), "64 numbers are asked for.*784 came"),
     ("permutation-transfer", from_image(upper_part_left), "of 784 pixels have not moved"),
 ]
-
-
-@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
-def test_right_answers(exercise, answer):
-    verdict = check(exercise, answer)
-    assert verdict.status == "right", verdict
-
-
-@pytest.mark.parametrize(("exercise", "answer", "said"), WRONG)
-def test_wrong_answers_and_their_diagnosis(exercise, answer, said):
-    verdict = check(exercise, answer)
-    assert verdict.status == "wrong", verdict
-    assert re.search(said, verdict.message), verdict
 
 
 def test_the_calculator_forgets_what_can_be_worked_out_by_hand():
