@@ -8,7 +8,7 @@ preset = $(if $(PRESET),--preset $(PRESET))
 pytest = OMP_NUM_THREADS=1 python -m pytest -n logical --dist worksteal
 preset_env = $(if $(PRESET),CL_PRESET=$(PRESET))
 
-.PHONY: lab demo course handout site slides wheel test test-full test-release compare bench lint results clean
+.PHONY: lab demo course handout site slides wheel test test-full test-release compare bench front lint results clean
 
 lab: .venv/ready
 	jupyter lab --notebook-dir=notebooks
@@ -68,6 +68,14 @@ compare: .venv/ready
 
 bench: .venv/ready .avalanche/ready
 	python benchmarks/bench.py $(SECTION)
+
+# What draws in the page, bundled from front/ into cl_helpers; only who changes it needs Node.
+front: front/node_modules
+	cd front && node build.js
+
+front/node_modules: front/package-lock.json
+	cd front && npm ci --silent
+	touch $@
 
 lint: .venv/ready
 	ruff check .

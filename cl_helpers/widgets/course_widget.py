@@ -13,15 +13,32 @@ if TYPE_CHECKING:
     from .canvas import Canvas
 
 
-class CourseWidget:
-    """A widget of the course: `box` is what is displayed, `canvas` its chart if it has one.
+class OneInACell:
+    """A cell that is run again shows a new one: the one before is closed, and what it did ends."""
 
-    A cell that is run again shows a new one: the one before is closed, and what it did ends.
-    """
+    _in_cell: ClassVar[dict[str, tuple[str, list[OneInACell]]]] = {}
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def _replace_the_one_before(self) -> None:
+        cell, execution = _place()
+        if cell is None:
+            return
+        then, shown = self._in_cell.get(cell, ("", []))
+        if then != execution:
+            for other in shown:
+                if other is not self:
+                    other.close()
+            shown = []
+        self._in_cell[cell] = execution, [*shown, self]
+
+
+class CourseWidget(OneInACell):
+    """A widget of the course: `box` is what is displayed, `canvas` its chart if it has one."""
 
     box: widgets.Box
     canvas: Canvas
-    _in_cell: ClassVar[dict[str, tuple[str, list[CourseWidget]]]] = {}
 
     def _ipython_display_(self) -> None:
         self._replace_the_one_before()
@@ -37,18 +54,6 @@ class CourseWidget:
             for part in (getattr(widget, "layout", None), getattr(widget, "style", None), widget):
                 if part is not None:
                     part.close()
-
-    def _replace_the_one_before(self) -> None:
-        cell, execution = _place()
-        if cell is None:
-            return
-        then, shown = self._in_cell.get(cell, ("", []))
-        if then != execution:
-            for other in shown:
-                if other is not self:
-                    other.close()
-            shown = []
-        self._in_cell[cell] = execution, [*shown, self]
 
 
 def _place() -> tuple[str | None, str]:

@@ -81,3 +81,19 @@ def notebook(browser, server, scratch, request) -> Iterator:
             each.screenshot(f"failed-{request.node.name}-{i}")
     for each in own:
         each.close()
+
+
+@pytest.fixture
+def static(browser) -> Iterator:
+    """Opens pages without a kernel: `static(view, ...)`."""
+    from static_page import StaticPage
+
+    pages: list[StaticPage] = []
+
+    def open_page(*views, **how) -> StaticPage:
+        pages.append(StaticPage(browser, *views, **how))
+        return pages[-1]
+
+    yield open_page
+    for page in pages:
+        page.close()

@@ -1,0 +1,57 @@
+// Shows views on a page without a kernel: each `.cl-still` carries the state that its view is drawn
+// from. What a reader changes stays in the page.
+
+import views from "./views.js";
+
+/** A model as anywidget's, of stored state: get, set, on, off, save_changes. */
+export class Stored {
+  #state;
+  #listeners = new Map();
+  #changed = new Set();
+
+  constructor(state) { this.#state = { ...state }; }
+
+  get(name) { return this.#state[name]; }
+
+  set(name, value) {
+    this.#state[name] = value;
+    this.#changed.add(name);
+    this.#tell(`change:${name}`);
+    queueMicrotask(() => {
+      if (this.#changed.size) this.#tell("change");
+      this.#changed.clear();
+    });
+  }
+
+  on(event, listener) {
+    if (!this.#listeners.has(event)) this.#listeners.set(event, new Set());
+    this.#listeners.get(event).add(listener);
+  }
+
+  off(event, listener) { this.#listeners.get(event)?.delete(listener); }
+
+  save_changes() {} // there is no kernel to tell
+
+  send() {}
+
+  #tell(event) { this.#listeners.get(event)?.forEach((listener) => listener()); }
+}
+
+/** Puts a living view in the place of a stored one. */
+export function mount(copy) {
+  const model = new Stored({ ...JSON.parse(copy.dataset.state), stored: true });
+  const el = document.createElement("div");
+  copy.after(el);
+  views.render({ model, el });
+  return { model, el };
+}
+
+export function mountAll(root = document) {
+  return [...root.querySelectorAll(".cl-still[data-state]")].map(mount);
+}
+
+if (typeof document !== "undefined") {
+  const begin = () => { globalThis.clMounted = mountAll(); };
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);
+  else begin();
+}

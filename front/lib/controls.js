@@ -1,0 +1,72 @@
+// Controls bound to the state: each shows the value called `name` and changes it.
+// A control is { el, sync }: `sync` brings it up to date with the state.
+
+import { change, make } from "./make.js";
+
+/** The controls side by side; their `sync` in one. */
+export function row(...controls) {
+  const el = make("div", { class: "cl-row" }, controls.map((control) => control.el ?? control));
+  return { el, sync: () => controls.forEach((control) => control.sync?.()) };
+}
+
+/** A value among `stops`, an array or what gives one, each written by `write`. */
+export function slider(model, name, { label, stops, write = String, unit = "" }) {
+  const offered = () => (typeof stops === "function" ? stops() : stops);
+  const input = make("input", {
+    type: "range", min: 0, step: 1, "aria-label": label, "data-lm-suppress-shortcuts": "true",
+    oninput: () => change(model, { [name]: offered()[input.valueAsNumber] }),
+  });
+  const output = make("span", { class: "cl-value", "aria-hidden": "true" });
+  const sync = () => {
+    const values = offered(), value = model.get(name), text = write(value) + unit;
+    input.max = values.length - 1;
+    input.value = nearest(values, value);
+    input.disabled = values.length < 2;
+    input.setAttribute("aria-valuetext", text);
+    output.textContent = text;
+  };
+  return { el: make("label", { class: "cl-slider" }, make("span", {}, label), input, output), sync };
+}
+
+/** One of `options` [[text, value], …] in a list. */
+export function choice(model, name, { label, options, then = () => ({}) }) {
+  const offered = () => (typeof options === "function" ? options() : options);
+  const select = make("select", {
+    "aria-label": label,
+    onchange: () => {
+      const value = offered()[select.selectedIndex][1];
+      change(model, { [name]: value, ...then(value) });
+    },
+  });
+  let shown = "";
+  const sync = () => {
+    const texts = offered().map(([text]) => text);
+    if (texts.join("\n") !== shown) {
+      select.replaceChildren(...texts.map((text) => make("option", {}, text)));
+      shown = texts.join("\n");
+    }
+    select.selectedIndex = offered().findIndex(([, value]) => value === model.get(name));
+  };
+  return { el: make("label", { class: "cl-choice" }, make("span", {}, label), select), sync };
+}
+
+/** One of a few `options` [[text, value, title], …], all in sight. */
+export function among(model, name, { label, options }) {
+  const group = `cl-${name}-${Math.random().toString(36).slice(2)}`;
+  const inputs = options.map(([, value]) => make("input", {
+    type: "radio", name: group, onchange: () => change(model, { [name]: value }),
+    "data-lm-suppress-shortcuts": "true",
+  }));
+  const el = make("fieldset", { class: "cl-among" }, make("legend", {}, label),
+    options.map(([text, , title], i) => make("label", { title }, inputs[i], make("span", {}, text))));
+  const sync = () => inputs.forEach((input, i) => { input.checked = options[i][1] === model.get(name); });
+  return { el, sync };
+}
+
+export function button(text, act, { title, usable = () => true } = {}) {
+  const el = make("button", { type: "button", title, onclick: act }, text);
+  return { el, sync: () => { el.disabled = !usable(); } };
+}
+
+const nearest = (values, value) => values.reduce(
+  (best, v, i) => (Math.abs(v - value) < Math.abs(values[best] - value) ? i : best), 0);

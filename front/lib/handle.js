@@ -1,0 +1,43 @@
+// A point of a picture that is taken by pointer or moved by the arrow keys.
+
+import { make } from "./make.js";
+
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+
+/**
+ * @param svg     the picture it lies in
+ * @param label   its name
+ * @param pixels  { to, from }: between the picture's units and its pixels
+ * @param move    what it does when it is pulled to a point
+ * @param key     what it does at a step [dx, dy] of the arrow keys, `far` with Shift
+ * @returns { el, put }: `put(point, text)` places it; `text` is its value in words
+ */
+export function handle(svg, { label, kind = "", pixels, move, key }) {
+  const el = make("circle", {
+    r: 13, class: `cl-handle ${kind}`, tabindex: 0, role: "slider", "aria-label": label,
+    "aria-valuenow": 0, "data-lm-suppress-shortcuts": "true",
+  }, make("title", {}, label));
+  el.addEventListener("keydown", (event) => {
+    const step = STEPS[event.key];
+    if (!step) return;
+    event.preventDefault();
+    key(step, event.shiftKey);
+  });
+  el.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    el.focus({ preventScroll: true });
+    el.setPointerCapture(event.pointerId);
+  });
+  el.addEventListener("pointermove", (event) => {
+    if (!el.hasPointerCapture(event.pointerId)) return;
+    const box = svg.getBoundingClientRect();
+    move(pixels.from([event.clientX - box.left, event.clientY - box.top]));
+  });
+  const put = (point, text) => {
+    const [x, y] = pixels.to(point);
+    el.setAttribute("cx", x);
+    el.setAttribute("cy", y);
+    el.setAttribute("aria-valuetext", text);
+  };
+  return { el, put };
+}

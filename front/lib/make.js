@@ -1,0 +1,24 @@
+// Elements of the page, from their name, attributes and children.
+
+const SVG = new Set(["svg", "g", "path", "line", "circle", "ellipse", "rect", "polygon", "polyline",
+  "text", "tspan", "clipPath", "defs", "use"]);
+
+/** make("button", { type: "button", onclick: act }, "Run") */
+export function make(name, attributes = {}, ...children) {
+  const element = SVG.has(name)
+    ? document.createElementNS("http://www.w3.org/2000/svg", name)
+    : document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value != null) element.setAttribute(key, value);
+  }
+  element.append(...children.flat());
+  return element;
+}
+
+/** Change the state by hand: at once in the page, and as soon as it can in the kernel. */
+export function change(model, values) {
+  for (const [name, value] of Object.entries(values)) model.set(name, value);
+  model.save_changes();
+}

@@ -1,0 +1,17 @@
+// How numbers are written, as in cl_helpers/formats.py.
+
+export const fixed = (value, digits = 2) => value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1");
+export const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)}%`;
+
+/** λ: off, 0.05, 400, 10,000 */
+export function lam(value) {
+  if (value === 0) return "off";
+  return Number(value.toPrecision(4)).toLocaleString("en-US", { maximumSignificantDigits: 4 });
+}
+
+/** What a slider of λ offers: off, then 1, 2, 5 a decade from 0.0001 to 10,000, and `value`. */
+export function strengths(value = 0) {
+  const stops = new Set([0, 1e4, value]);
+  for (let e = -4; e < 4; e++) for (const m of [1, 2, 5]) stops.add(Number(`${m}e${e}`));
+  return [...stops].sort((p, q) => p - q);
+}

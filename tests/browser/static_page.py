@@ -1,0 +1,69 @@
+"""A page without a kernel, on which views are drawn from their state alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cl_helpers
+from playwright.sync_api import Browser, Locator
+
+HOST = Path(cl_helpers.__file__).parent / "widgets" / "front" / "host.js"
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Views</title>
+<meta name="viewport" content="width=device-width"><body data-theme="light"><main>{}</main>"""
+
+
+class StaticPage:
+    """The still copies of `views` on a page, made live by front/host.js; errors end the test."""
+
+    def __init__(self, browser: Browser, *views: Any, width: int = 900):
+        self.page = browser.new_page(viewport={"width": width, "height": 900})
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.set_content(_PAGE.format("".join(view.copy().data for view in views)))
+        self.page.add_script_tag(content=HOST.read_text("utf-8"), type="module")
+        self.page.wait_for_function("globalThis.clMounted")
+        self.settle()
+
+    def settle(self) -> None:
+        """Until two frames have been drawn."""
+        frames = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        self.page.evaluate(frames)
+        assert self.errors == []
+
+    def get(self, name: str, i: int = 0) -> Any:
+        return self.page.evaluate("([i, name]) => clMounted[i].model.get(name)", [i, name])
+
+    def set(self, i: int = 0, **values: Any) -> None:
+        """Other state, as if it came from a kernel."""
+        self.page.evaluate(
+            "([i, values]) => Object.entries(values).forEach(v => clMounted[i].model.set(...v))",
+            [i, values],
+        )
+        self.settle()
+
+    def words(self, i: int = 0) -> str:
+        """The sentence that says what is seen."""
+        self.settle()
+        return self.page.locator("div.cl > p.cl-words").nth(i).inner_text()
+
+    def widget(self, role: Any, name: str) -> Locator:
+        return self.page.get_by_role(role, name=name, exact=True)
+
+    def drag(self, handle: Locator, dx: float, dy: float) -> None:
+        """Take a handle by its middle and pull it by so many pixels."""
+        box = handle.bounding_box()
+        assert box
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + dx, y + dy, steps=5)
+        self.page.mouse.up()
+        self.settle()
+
+    def overflow(self) -> int:
+        """How many pixels the page is wider than its window."""
+        return self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+
+    def close(self) -> None:
+        self.page.close()
