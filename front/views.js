@@ -1,12 +1,13 @@
 // What a notebook and the site call: `render` shows the view that the state names.
 
 import { still } from "./lib/still.js";
-import { make } from "./lib/make.js";
+import { change, make } from "./lib/make.js";
 import look from "./lib/look.css";
 import bowls from "./views/bowls.js";
 
 const VIEWS = { bowls };
 const AFTER = 700; // ms without a change, after which the sentence is read out and the copy kept
+const PATIENCE = 5000; // ms; while there are changes all the time, it is read out as often
 
 /**
  * A view is a function of (model, el) that fills `el` once and returns `draw`: bring the page up to
@@ -18,26 +19,30 @@ function render({ model, el }) {
   const aloud = make("div", { class: "cl-hidden", role: "status" });
   el.append(root);
   const draw = VIEWS[model.get("view")](model, root);
-  root.append(words, aloud);
+  const trouble = make("div", { role: "alert" });
+  root.append(words, aloud, trouble);
 
-  let frame = 0, quiet = 0, begun = false;
+  let frame = 0, quiet = 0, said = 0;
   function show() {
     frame = 0;
     if (!root.clientWidth) return; // not in the page yet, or hidden
     words.textContent = draw();
+    complain(trouble, model.get("trouble") ?? []);
     clearTimeout(quiet);
     quiet = setTimeout(settle, AFTER);
+    if (said && performance.now() - said > PATIENCE) say();
+  }
+  function say() {
+    if (said) aloud.textContent = words.textContent; // not what is there to begin with
+    said = performance.now();
   }
   function settle() {
-    if (begun) aloud.textContent = words.textContent;
-    begun = true;
-    const svg = root.querySelector("svg.cl-picture");
-    if (svg) change({ still: still(svg, words.textContent), words: words.textContent });
-  }
-  function change(values) {
-    if (model.get("words") === values.words && model.get("still")) return;
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    model.save_changes();
+    say();
+    const svg = root.querySelector("svg.cl-picture"), text = words.textContent;
+    const now = svg ? still(svg, text) : "";
+    if (model.get("words") !== text || model.get("still") !== now) {
+      change(model, { still: now, words: text });
+    }
   }
   const ask = () => { frame ||= requestAnimationFrame(show); };
   const size = new ResizeObserver(ask);
@@ -54,6 +59,18 @@ function render({ model, el }) {
     clearTimeout(quiet);
     hide.remove();
   };
+}
+
+/** What went wrong, line by line; the last one, where it was raised, on click. */
+function complain(el, lines) {
+  if (el.dataset.said === lines.join()) return;
+  el.dataset.said = lines.join();
+  const where = lines.at(-1);
+  el.replaceChildren(...(lines.length ? [
+    make("strong", {}, lines[0]),
+    ...lines.slice(1, -1).map((line) => make("div", {}, `because of ${line}`)),
+    make("details", {}, make("summary", {}, "where"), make("pre", {}, where)),
+  ] : []));
 }
 
 function dress() {
