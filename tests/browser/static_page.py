@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cl_helpers
 from playwright.sync_api import Browser, Locator
+
+import cl_helpers
 
 HOST = Path(cl_helpers.__file__).parent / "widgets" / "front" / "host.js"
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Views</title>
