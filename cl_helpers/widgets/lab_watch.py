@@ -165,7 +165,7 @@ class Clock:
             return None
         config = self.run.config
         stages = len(config["n_train"])
-        done = event.task * config["epochs"] + event.epoch + (event.kind == "epoch")
+        done = event.task * config["epochs"] + event.epoch + (event.kind != "step")
         still = range(done, stages * config["epochs"])
         each = median(self.evaluations) if self.evaluations else 0.0
         evaluated = sum(each * (e // config["epochs"] + 1) for e in still)

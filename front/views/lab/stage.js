@@ -20,6 +20,7 @@ export function stage(model, el, { does, on }) {
 
   function enter() {
     el.classList.add("cl-stage");
+    el.dataset.lmSuppressShortcuts = "true"; // all keys are ours, not JupyterLab's
     el.tabIndex = -1;
     el.focus();
     if (model.get("scene") < 0) change(model, { scene: 0 });
@@ -27,6 +28,7 @@ export function stage(model, el, { does, on }) {
   }
   function leave() {
     el.classList.remove("cl-stage");
+    delete el.dataset.lmSuppressShortcuts;
     if (document.fullscreenElement === el) document.exitFullscreen();
     sync();
     window.dispatchEvent(new Event("resize"));
