@@ -122,7 +122,7 @@ def test_runs_go_out_as_csv_and_the_picture_as_svg_and_png(static, trained, tmp_
 def test_the_stage_is_stepped_through_by_keys_and_fits_a_projector(static, trained):
     page = static(trained, width=1280)
     page.page.set_viewport_size({"width": 1280, "height": 720})
-    page.page.evaluate("clMounted[0].model.send = (m) => (globalThis.sent ??= []).push(m)")
+    page.page.evaluate("void (clMounted[0].model.send = (m) => (globalThis.sent ??= []).push(m))")
     page.widget("button", "Stage").click()
     page.settle()
     stage = page.page.locator(".cl-stage")
