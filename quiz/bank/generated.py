@@ -234,7 +234,7 @@ def accuracies(draw: random.Random) -> Made:
         Claim(
             "Forward transfer is {} percentage points.",
             forward,
-            "Each task just before it is learned, less the untrained network, for tasks 2 to 4: "
+            "Each task just before it is learned, minus the untrained network, for tasks 2 to 4: "
             f"({_sum(gained)}) / 3 = {_text(forward)}.",
             [
                 (_mean(ahead), "This does not subtract the accuracy before any training."),
@@ -624,7 +624,7 @@ def path(draw: random.Random) -> Made:
     if total > 0:
         claims.append(
             Claim(
-                "By SI's account, the three steps have lowered the task's loss by {}.",
+                "According to SI, the three steps have lowered the task's loss by {}.",
                 total,
                 f"The sum of ω over the weights is {_sum(omega)} = {_text(total)}.",
                 [
@@ -742,7 +742,7 @@ def slices(draw: random.Random) -> Made:
     """SCP's Ω of two weights, from a batch of two images and two directions."""
     fifths = [(5, 0), (0, 5), (3, 4), (4, 3), (3, -4), (4, -3)]  # of length 5
     units = [(_ratio(a, 5), _ratio(b, 5)) for a, b in fifths]
-    xi = draw.sample(units, 2)
+    u = draw.sample(units, 2)
     first = [[draw.randint(-3, 3) for _ in range(2)] for _ in range(2)]
     second = [[v + 2 * draw.randint(-2, 2) for v in row] for row in first]  # so means are whole
     d = [first, second]
@@ -750,12 +750,12 @@ def slices(draw: random.Random) -> Made:
 
     def of(slope: Sequence[Any]) -> Decimal:
         """Mean over the slices of the squared derivative."""
-        return _mean([_dot(direction, slope) ** 2 for direction in xi])
+        return _mean([_dot(direction, slope) ** 2 for direction in u])
 
     omega = [of(slope) for slope in mean]
     claims = []
     for i, name in enumerate(("θ₁", "θ₂")):
-        in_slices = [_dot(direction, mean[i]) for direction in xi]
+        in_slices = [_dot(direction, mean[i]) for direction in u]
         alone = _mean([of(image[i]) for image in d])
         length = _dot(mean[i], mean[i])
         a, b = (_text(v * v) for v in in_slices)
@@ -801,7 +801,7 @@ def slices(draw: random.Random) -> Made:
     stem = (
         "A network with two logits has two weights, and a task two images. `d[n][i]` are the "
         f"derivatives of image n's logits with respect to weight i: `d = {d}`, with weights in the "
-        f"order θ₁, θ₂. SCP draws two directions, `xi = {_code(xi)}`. Which statements are right?"
+        f"order θ₁, θ₂. SCP draws two directions, `u = {_code(u)}`. Which statements are right?"
     )
     return stem, claims
 
@@ -877,8 +877,8 @@ def projection(draw: random.Random) -> Made:
             [
                 (averaged, "This is A-GEM's, which has one condition for both tasks."),
                 (g, "This step would raise the loss of an old task."),
-                (_projected(g, g1), "This minds task 1 alone."),
-                (_projected(g, g2), "This minds task 2 alone."),
+                (_projected(g, g1), "This considers task 1 alone."),
+                (_projected(g, g2), "This considers task 2 alone."),
                 (_less(_less(g, g1), g2), "This takes away one component after the other."),
             ],
         ),

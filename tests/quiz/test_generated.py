@@ -238,7 +238,7 @@ def path(stem):
         rf"Without the relu, Ω(.) would be {NUMBER}\.": lambda name: (
             method.path / ((flat.theta - method.theta_start).square() + method.xi)
         )[index(name)],
-        r"By SI's account, the three steps have lowered the task's loss by "
+        r"According to SI, the three steps have lowered the task's loss by "
         rf"{NUMBER}\.": method.path.sum,
         rf"Because of this task, {WORDS} is held tighter\.": lambda: best(
             omega, ("weight 1", "weight 2")
@@ -284,7 +284,7 @@ def slices(stem):
 
     class Drawn(cl.SCP):
         def directions(self, n_outputs):
-            return torch.from_numpy(says["xi"]) / len(says["xi"]) ** 0.5
+            return torch.from_numpy(says["u"]) / len(says["u"]) ** 0.5
 
     model = Weights([0.0, 0.0], lambda theta, d: torch.einsum("i,nik->nk", theta, d))
 
