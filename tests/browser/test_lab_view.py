@@ -144,7 +144,7 @@ def test_the_stage_is_stepped_through_by_keys_and_fits_a_projector(static, train
     sizes = page.page.evaluate(
         """[...document.querySelectorAll(".cl-stage *")].filter(e => e.checkVisibility()
             && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
-            .map(e => [parseFloat(getComputedStyle(e).fontSize), e.className, e.textContent])"""
+            .map(e => [parseFloat(getComputedStyle(e).fontSize), e.tagName, e.textContent])"""
     )
     assert min(sizes)[0] >= 20, min(sizes)
     high = "(e => [e.scrollHeight, e.clientHeight])(document.querySelector('.cl-stage'))"
