@@ -19,7 +19,7 @@ class Credit(View):
 
     view = traitlets.Unicode("credit").tag(sync=True)
     start: traitlets.List = traitlets.List([-2.0, 0.9]).tag(sync=True)
-    lr = traitlets.Float(0.2, min=0.01, max=0.5).tag(sync=True)
+    lr = traitlets.Float(0.05, min=0.01, max=0.5).tag(sync=True)
     walked = traitlets.Float(1.0, min=0.0, max=1.0).tag(sync=True)
     curvature = traitlets.Float(9.0, min=1.0, max=9.0).tag(sync=True)
     degrees = traitlets.Float(25.0).tag(sync=True)

@@ -93,7 +93,7 @@ class Predict(View):
         """
         if self._kind == "order" and isinstance(outcome, Sequence):
             outcome = list(outcome)
-        if self._kind == "number" and isinstance(outcome, SupportsFloat):
+        if self._kind == "number" and isinstance(outcome, SupportsFloat) and outcome is not True:
             outcome = float(outcome)
         if not self._fits(outcome):
             raise ValueError(f"{outcome!r} is no answer to {self.question!r}")

@@ -38,27 +38,27 @@ export default function tradeoff(model, el) {
     const end = (B + lam * fisher * A) / (1 + lam * fisher), best = (B + fisher * A) / (1 + fisher);
     const [la, lb, least] = [curves.a(end), curves.b(end), curves.a(best) + curves.b(best)];
     const figure = Plot.plot({
-      width: Math.min(el.clientWidth - 16, 760), height: 340, marginLeft: 34, marginRight: 14, marginBottom: 40,
+      width: Math.min(el.clientWidth - 16, 760), height: 350, marginLeft: 34, marginRight: 14, marginBottom: 48,
       className: "cl-plot", style: { fontSize: "13px" },
-      x: { domain: [LEAST, MOST], label: "weight θ", ticks: [-2, -1, 0, 1, 2], tickFormat: String, labelAnchor: "center", labelArrow: "none" },
+      x: { domain: [LEAST, MOST], label: "weight θ", ticks: [-2, -1, 0, 1, 2], tickFormat: String, labelAnchor: "center", labelOffset: 36, labelArrow: "none" },
       y: { domain: [0, HIGH], label: "loss", ticks: 4, grid: true, labelArrow: "none" },
       marks: [
         Plot.ruleX([end], { stroke: "var(--cl-soft)", strokeDasharray: "1 4" }),
         ...Object.entries(looks).map(([name, [, stroke, strokeDasharray, strokeWidth = 2]]) => Plot.line(
-          THETA, { x: (t) => t, y: curves[name], stroke, strokeDasharray, strokeWidth, clip: true,
+          THETA, { x: (t) => t, y: within(curves[name]), stroke, strokeDasharray, strokeWidth,
             strokeOpacity: name === "a" ? 0.6 : 1 })),
         Plot.dot([["a", "circle"], ["b", "square"]], {
-          x: end, y: ([name]) => curves[name](end), symbol: ([, symbol]) => symbol, r: 5,
-          fill: ([name]) => looks[name][1], clip: true,
+          x: end, y: ([name]) => within(curves[name])(end), symbol: ([, symbol]) => symbol, r: 5,
+          fill: ([name]) => looks[name][1],
         }),
-        Plot.dot([end], { x: end, y: curves.sum(end), symbol: "star", r: 10, fill: "currentColor",
-          stroke: "var(--cl-paper)", clip: true }),
+        Plot.dot([end], { x: end, y: within(curves.sum)(end), symbol: "star", r: 10, fill: "currentColor",
+          stroke: "var(--cl-paper)" }),
         Plot.text([[A, "θ*A", "var(--cl-1)"], [B, "θ*B", "var(--cl-b)"]], {
           x: ([theta]) => theta, y: 0, dy: -12, text: ([, text]) => text, fill: ([, , colour]) => colour,
           fontSize: 14, fontWeight: 600, stroke: "var(--cl-paper)", strokeWidth: 4,
         }),
         Plot.tip(THETA, Plot.pointerX({
-          x: (t) => t, y: curves.sum, fill: "var(--cl-paper)", stroke: "var(--cl-line)", fontSize: 13,
+          x: (t) => t, y: (t) => Math.min(HIGH, curves.sum(t)), fill: "var(--cl-paper)", stroke: "var(--cl-line)", fontSize: 13,
           title: (t) => `θ ${fixed(t)}\nloss of A ${fixed(curves.a(t))}\nloss of B ${fixed(curves.b(t))}\n` +
             `penalty ${fixed(curves.penalty(t))}\nsum ${fixed(curves.sum(t))}`,
         })),
@@ -72,3 +72,6 @@ export default function tradeoff(model, el) {
         lam === 1 ? " With λ = 1 the penalty is the loss of A itself." : "");
   };
 }
+
+/** What lies above the picture is not drawn. (Plot's own clipping would make each copy differ.) */
+const within = (curve) => (theta) => (curve(theta) <= HIGH ? curve(theta) : NaN);

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cl_helpers
 from playwright.sync_api import Browser, Locator
+
+import cl_helpers
 
 HOST = Path(cl_helpers.__file__).parent / "widgets" / "front" / "host.js"
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Views</title>
@@ -60,6 +61,19 @@ class StaticPage:
         self.page.mouse.move(x + dx, y + dy, steps=5)
         self.page.mouse.up()
         self.settle()
+
+    def cut_off(self) -> list[str]:
+        """Which texts of the pictures do not lie within them."""
+        return self.page.evaluate(
+            """() => [...document.querySelectorAll("svg.cl-picture")].flatMap(svg => {
+                const { left, right, top, bottom } = svg.getBoundingClientRect();
+                return [...svg.querySelectorAll("text")].filter(text => {
+                    const box = text.getBoundingClientRect();
+                    return box.left < left || box.right > right
+                        || box.top < top || box.bottom > bottom;
+                }).map(text => text.textContent);
+            })"""
+        )
 
     def overflow(self) -> int:
         """How many pixels the page is wider than its window."""
