@@ -119,7 +119,7 @@ class Predict(View):
         """It is recorded once, before its outcome; None forgets it."""
         new, open_ = proposal["value"], self._recorded is None and self.outcome is None
         if new is None or (open_ and self._fits(new)):
-            return new
+            return float(new) if isinstance(new, int) else new  # the page sends 100 for 100.0
         if self._recorded is None and self.outcome is not None:
             self.note = "Not recorded: the outcome has been on screen."
         return self._recorded
