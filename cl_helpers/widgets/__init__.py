@@ -10,6 +10,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "bowls_widget": ["Bowls"],
+        "credit_widget": ["Credit"],
         "curvature_widget": ["Curvature"],
         "importance_widget": ["Importance"],
         "lab_widget": ["Lab"],
@@ -17,6 +18,7 @@ _load, __dir__, __all__ = lazy_loader.attach(
         "projection_widget": ["Projection"],
         "schedule_widget": ["Schedule"],
         "sweep_widget": ["Sweep"],
+        "tradeoff_widget": ["TradeOff"],
     },
 )
 __all__ += ["Quiz"]

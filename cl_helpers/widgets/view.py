@@ -47,9 +47,14 @@ class View(anywidget.AnyWidget, OneInACell):
         whole = self.get_state()
         return {k: v for k, v in whole.items() if not k.startswith("_") and k not in _NOT_DRAWN}
 
+    @property
+    def alt(self) -> str:
+        """What the still copy says."""
+        return self.words or "This picture is drawn in the page."
+
     def copy(self) -> HTML:
         """The still copy as it is now."""
-        alt = escape(self.words or "This picture is drawn in the page.")
+        alt = escape(self.alt)
         source = f"data:image/svg+xml;base64,{b64encode(self.still.encode()).decode()}"
         inside = f'<img alt="{alt}" src="{source}">' if self.still else f"<p>{alt}</p>"
         stored = escape(json.dumps(self.state, ensure_ascii=False))

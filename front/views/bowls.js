@@ -1,12 +1,14 @@
 // The geometry of forgetting: two tasks as bowls over two weights, and where a penalty lets θ go.
 
 import {
-  PENALTIES, eigen, end, hessian, importance, joint, loss, lowestOfBoth, minus, path,
+  PENALTIES, end, hessian, importance, joint, loss, lowestOfBoth, minus, path,
 } from "../core/quadratic.js";
 import { among, button, choice, row, slider } from "../lib/controls.js";
+import { ellipse } from "../lib/ellipse.js";
 import { handle } from "../lib/handle.js";
 import { change, make } from "../lib/make.js";
 import { fixed, lam as write, strengths } from "../lib/numbers.js";
+import { walk } from "../lib/walk.js";
 
 const GOOD = 1; // a task counts as solved where its loss is below
 const LEVELS = [GOOD, 3, 6, 10];
@@ -21,7 +23,6 @@ const FIGURES = [ // what is in sight, and the penalty to begin with
 ];
 const TITLES = ["train on B alone", "every weight alike", "each weight by A's curvature in it: EWC",
   "A's whole curvature"];
-const WALK = 2500; // ms
 
 export default function bowls(model, el) {
   const pixels = {
@@ -189,14 +190,6 @@ function say(a, b, theta, best, walked) {
     `${fixed(loss(a, best) + loss(b, best))}); ${fate}.`;
 }
 
-/** { ½ dᵀ M d = level } around `centre`. A flat direction reaches beyond the picture. */
-function ellipse(centre, matrix, level, pixels, scale, look) {
-  const { values, vectors: [along] } = eigen(matrix);
-  const [rx, ry] = values.map((v) => scale * Math.sqrt((2 * level) / Math.max(v, 1e-6)));
-  const [cx, cy] = pixels.to(centre), turn = (-180 / Math.PI) * Math.atan2(along[1], along[0]);
-  return make("ellipse", { cx, cy, rx, ry, transform: `rotate(${turn} ${cx} ${cy})`, ...look });
-}
-
 /** What is gone of a way, `part` of its length, and where one is then. */
 function along(way, part) {
   const lengths = way.map((p, i) => (i ? Math.hypot(p[0] - way[i - 1][0], p[1] - way[i - 1][1]) : 0));
@@ -210,18 +203,6 @@ function along(way, part) {
     left -= lengths[i];
   }
   return [way, way.at(-1)];
-}
-
-function walk(model) {
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return change(model, { walked: 1 });
-  const began = performance.now();
-  const step = (now) => {
-    const part = Math.min(1, (now - began) / WALK);
-    model.set("walked", Math.round(100 * part) / 100);
-    if (part < 1) requestAnimationFrame(step);
-    else model.save_changes();
-  };
-  requestAnimationFrame(step);
 }
 
 const at = ([cx, cy]) => ({ cx, cy });

@@ -73,6 +73,19 @@ class StaticPage:
         self.page.mouse.up()
         self.settle()
 
+    def cut_off(self) -> list[str]:
+        """Which texts of the pictures do not lie within them."""
+        return self.page.evaluate(
+            """() => [...document.querySelectorAll("svg.cl-picture")].flatMap(svg => {
+                const { left, right, top, bottom } = svg.getBoundingClientRect();
+                return [...svg.querySelectorAll("text")].filter(text => {
+                    const box = text.getBoundingClientRect();
+                    return box.left < left || box.right > right
+                        || box.top < top || box.bottom > bottom;
+                }).map(text => text.textContent);
+            })"""
+        )
+
     def overflow(self) -> int:
         """How many pixels the page is wider than its window."""
         return self.page.evaluate("document.documentElement.scrollWidth - innerWidth")

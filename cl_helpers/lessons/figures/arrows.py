@@ -116,37 +116,6 @@ class Gradients:
             for each, colour in zip(corners, (A, B, GOOD), strict=True)
         ]
 
-    def rises(self, v: Sequence[float] | NDArray) -> list[int]:
-        """List the old losses, 1 and 2, that a step along −v raises."""
-        return [k for k, along in enumerate(self._along(v), 1) if along < -TINY]
-
-    def binds(self, v: NDArray) -> list[int]:
-        """List the conditions, 1 and 2, that `v` fulfils with equality."""
-        return [k for k, along in enumerate(self._along(v), 1) if abs(along) <= TINY]
-
-    def _along(self, v: Sequence[float] | NDArray) -> NDArray:
-        return self.old @ np.asarray(v) / np.linalg.norm(self.old, axis=1)
-
-    @property
-    def words(self) -> str:
-        """Describe in a few sentences how g is corrected."""
-        if not (hurt := self.rises(self.g)):
-            return "g raises no old loss: GEM and A-GEM leave it as it is."
-        texts = [f"g raises the loss of {_tasks(hurt)}."]
-        if np.linalg.norm(self.gem) <= TINY:
-            texts += ["GEM: both conditions bind, and no step is left: g̃ = 0."]
-        elif binding := self.binds(self.gem):
-            texts += [f"GEM: g̃ = {_point(self.gem)}; the condition of {_tasks(binding)} binds."]
-        else:
-            texts += [f"GEM: g̃ = {_point(self.gem)}; γ keeps it away from both edges."]
-        still = self.rises(self.agem)
-        fate = f"the loss of {_tasks(still)} still rises" if still else "no old loss rises"
-        if np.allclose(self.agem, self.g, atol=TINY):
-            texts += [f"A-GEM: the mean r does not object, g stays; {fate}."]
-        else:
-            texts += [f"A-GEM: g̃ = {_point(self.agem)}, at right angles to r; {fate}."]
-        return " ".join(texts)
-
     def draw(self, ax: Axes, names: bool = True) -> None:
         """Draw regions and arrows into `ax`, as the widget shows them."""
         for corners, colour in self.regions:
@@ -175,12 +144,3 @@ class Gradients:
 
 def _tensor(v: Sequence[float] | NDArray) -> torch.Tensor:
     return torch.as_tensor(v, dtype=torch.float64)
-
-
-def _tasks(numbers: list[int]) -> str:
-    return "task " + " and of task ".join(map(str, numbers))
-
-
-def _point(v: NDArray) -> str:
-    x, y = (f"{c + 0.0:.2f}".replace("-", "−") for c in np.round(v, 2))
-    return f"({x}, {y})"
