@@ -4,8 +4,10 @@ import { still } from "./lib/still.js";
 import { change, make } from "./lib/make.js";
 import look from "./lib/look.css";
 import bowls from "./views/bowls.js";
+import importance from "./views/importance.js";
+import sweep from "./views/sweep.js";
 
-const VIEWS = { bowls };
+const VIEWS = { bowls, importance, sweep };
 const AFTER = 700; // ms without a change, after which the sentence is read out and the copy kept
 const PATIENCE = 5000; // ms; while there are changes all the time, it is read out as often
 
