@@ -60,13 +60,11 @@ class Importance(View):
         if any(other != shapes[0] for other in shapes):
             raise ValueError("these runs have different models: give runs of one model")
         self.omegas = dict(zip(_distinct([label(run) for run in runs]), omegas, strict=True))
-        first, n_inputs = next(iter(omegas[0])), math.prod(_shape(tasks[0]))
-        pixels = {layer: layer == first and v.shape[1] == n_inputs for layer, v in omegas[0].items()}
-
-        def maps(layer: str, omega: Tensor) -> dict[str, Any]:
-            seen = [self.pixels(omega, t) for t in tasks] if pixels[layer] else [_blocks(omega.numpy())]
-            return {"values": [_packed(v) for v in seen], "top_share": _share_of_the_top(omega)}
-
+        size = _shape(tasks[0])
+        self._reads_pixels = {
+            layer: nth == 0 and v.shape[1] == math.prod(size)
+            for nth, (layer, v) in enumerate(omegas[0].items())
+        }
         super().__init__(
             methods=[*self.omegas],
             viewers=[*self.tasks],
@@ -74,15 +72,17 @@ class Importance(View):
                 {
                     "name": layer,
                     "weights": list(v.shape),
-                    "map": list(_shape(tasks[0])[1:] if pixels[layer] else _blocks(v.numpy()).shape),
-                    "pixels": pixels[layer],
+                    "pixels": self._reads_pixels[layer],
+                    "map": size[1:]
+                    if self._reads_pixels[layer]
+                    else [min(n, BLOCKS) for n in v.shape],
                     "agreement": [[_number(r) for r in row] for row in self.agreement(layer)],
                 }
                 for layer, v in omegas[0].items()
             ],
-            maps=[[maps(layer, v) for layer, v in omega.items()] for omega in omegas],
+            maps=[[self._maps(*each) for each in omega.items()] for omega in omegas],
             method=next(iter(self.omegas)),
-            layer=first,
+            layer=next(iter(omegas[0])),
             seen_by=next(iter(self.tasks)),
         )
 
@@ -100,7 +100,16 @@ class Importance(View):
 
     def agreement(self, layer: str) -> NDArray:
         """(M, M): Spearman's rank correlation of the methods' Ω in a layer, on some weights."""
-        return spearman([omega[layer].flatten().numpy() for omega in self.omegas.values()])
+        with np.errstate(invalid="ignore"):  # NaN for a constant Ω
+            return spearman([omega[layer].flatten().numpy() for omega in self.omegas.values()])
+
+    def _maps(self, layer: str, omega: Tensor) -> dict[str, Any]:
+        """What the page draws of a layer: its pixels, as each task sees them, or its weights."""
+        if self._reads_pixels[layer]:
+            maps = [self.pixels(omega, task) for task in self.tasks.values()]
+        else:
+            maps = [_blocks(omega.numpy())]
+        return {"values": [_packed(v) for v in maps], "top_share": _share_of_the_top(omega)}
 
 
 def _of_layers(run: Run) -> dict[str, Tensor]:

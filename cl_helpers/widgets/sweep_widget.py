@@ -104,18 +104,13 @@ class Sweep(View):
         values = self.by[self.method if method is None else method]
         return max(values, key=lambda value: _mean(values[value], "average_accuracy"))
 
-    @traitlets.validate("method")
-    def _a_method(self, proposal: Any) -> str:
-        if proposal["value"] not in self.by:
-            raise traitlets.TraitError(f"method is {proposal['value']!r}: choose one of {[*self.by]}")
-        return proposal["value"]
-
-    @traitlets.validate("value")
-    def _a_value(self, proposal: Any) -> Any:
-        values = self.by[self.method]
-        if proposal["value"] not in values:
-            raise traitlets.TraitError(f"value is {proposal['value']!r}: choose one of {[*values]}")
-        return proposal["value"]
+    @traitlets.validate("method", "value")
+    def _one_of(self, proposal: Any) -> Any:
+        name, value = proposal["trait"].name, proposal["value"]
+        offered = [*(self.by if name == "method" else self.by[self.method])]
+        if value not in offered:
+            raise traitlets.TraitError(f"{name} is {value!r}: choose one of {offered}")
+        return value
 
     @traitlets.observe("method")
     def _suit_the_method(self, _: object) -> None:

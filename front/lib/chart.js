@@ -68,6 +68,6 @@ export function legend(entries, { x: left, y: top, width, height }) {
       make("polygon", { points: corners(4.5), transform: "translate(15,0)" }),
       make("text", { x: 36, y: 4, stroke: "none" }, text));
   });
-  const el = make("g", { transform: `translate(${left + LEFT},${top + height - y - 12})` }, samples);
+  const el = make("g", { class: "cl-legend", transform: `translate(${left + LEFT},${top + height - y - 12})` }, samples);
   return { el, height: y + 16 };
 }

@@ -2,27 +2,22 @@
 
 import re
 from itertools import product
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 from bowl_losses import loss, total
 from IPython.display import Markdown
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.path import Path
 from scipy.optimize import minimize
-from scipy.stats import spearmanr
-from toys import a_run
 
 import cl_helpers as cl
 from cl_helpers.lessons.bowls import PENALTIES
 from cl_helpers.report import plots
-from cl_helpers.widgets import Bowls, Curvature, Importance, Predict, Projection, Sweep, controls
+from cl_helpers.widgets import Bowls, Curvature, Predict, Projection, controls
 from cl_helpers.widgets import course_widget as shown
 from cl_helpers.widgets.canvas import Canvas
 from cl_helpers.widgets.course_widget import _tree
-from cl_helpers.widgets.importance_widget import _blocks
 
 
 @pytest.fixture(autouse=True)
@@ -72,8 +67,6 @@ def some_widgets(few):
     yield Predict("how much?")
     yield Predict("which?", ["a", "b"])
     yield Predict("in which order?", ["a", "b", "c"], order=True)
-    yield Sweep(SWEEP)
-    yield Importance([with_omega({"1.weight": torch.ones(4, 784)})], cl.permuted(few, 2))
     yield Projection()
     yield Curvature(cl.permuted(few, 2))
 
@@ -275,300 +268,6 @@ def test_predict_an_order():
             widget.replay(outcome)
     with pytest.raises(ValueError, match="needs options"):
         Predict("in which order?", order=True)
-
-
-# --- Sweep ---
-
-SWEEP = [
-    a_run("ewc", 0, ((0.9, 0.1), (0.5, 0.9)), 0.0),
-    a_run("ewc", 1, ((0.8, 0.1), (0.6, 0.8)), 0.0),
-    a_run("ewc", 0, ((0.9, 0.1), (0.8, 0.86)), 10.0),
-    a_run("ewc", 0, ((0.9, 0.1), (0.8, 0.864)), 12.0),
-    a_run("ewc", 0, ((0.9, 0.1), (0.88, 0.5)), 10_000.0),
-    a_run("ewc", 1, ((0.99, 0.99), (np.nan, np.nan)), 5.0),  # stopped
-    a_run("mas", 0, ((0.92, 0.2), (0.86, 0.9)), 0.02),
-    a_run("mas", 0, ((0.92, 0.2), (0.9, 0.6)), 1.0),
-]
-# By hand: (mean of the diagonal, last row without its end), seeds averaged.
-PLACES = {
-    "ewc": {0.0: (85, 55), 10.0: (88, 80), 12.0: (88.2, 80), 10_000.0: (70, 88)},
-    "mas": {0.02: (91, 86), 1.0: (76, 90)},
-}
-
-
-def test_sweep_by_hand():
-    baseline = a_run("baseline")
-    baseline.config["knobs"] = {}
-    widget = Sweep([*SWEEP, baseline], on="held-out images")
-    assert list(widget.by) == ["ewc", "mas"]
-    assert (widget.best("ewc"), widget.best("mas")) == (12, 0.02)
-    assert widget.slider.texts == ["off", "10", "12", "10,000"]
-    assert widget.slider.value == 12
-    draw(widget)
-    _, right = widget.canvas.figure.axes
-    for line, places in zip(right.lines, PLACES.values(), strict=False):
-        np.testing.assert_allclose(line.get_xydata(), list(places.values()))
-    star, ring = (line.get_xydata()[0] for line in right.lines[-2:])
-    np.testing.assert_allclose([star, ring], [(88.2, 80)] * 2)
-    assert sorted(text.get_text() for text in right.texts) == ["10,000", "12", "off"]  # 10: close
-
-    widget.slider.value = 0.0
-    draw(widget)
-    assert said(widget) == (
-        "λ off: average accuracy 70.0%, forgetting 30.0 points. Best of the sweep: λ 12 with "
-        "83.2%, on held-out images."
-    )
-    left, right = widget.canvas.figure.axes
-    np.testing.assert_allclose(right.lines[-1].get_xydata(), [(85, 55)])
-    discs, numbers = left.lines[0:4:2], left.lines[1:4:2]
-    for line in (*discs[:1], *numbers[:1]):
-        np.testing.assert_allclose(line.get_xydata(), [(1, 0.85), (2, 0.55)])
-    np.testing.assert_allclose(discs[1].get_xydata(), [(2, 0.85)])
-    assert [n.get_marker() for n in numbers] == ["$1$", "$2$"]
-    assert {d.get_markerfacecolor() for d in discs} == {"white"}
-    np.testing.assert_allclose(left.lines[4].get_ydata(), (0.85, 0.7))
-
-
-def test_sweep_each_control_moves_the_picture(asked):
-    widget = Sweep(SWEEP)
-    moves(widget, asked, slider=10_000.0, method="mas")
-    assert widget.slider.texts == ["0.02", "1"]
-    assert widget.slider.value == 0.02
-    assert said(widget).startswith("λ 0.02: average accuracy 88.0%, forgetting 6.0 points.")
-    assert "MAS" in plots.alt_text(widget.canvas.figure)
-    moves(widget, asked, slider=1.0, method="ewc")
-    assert widget.slider.value == 12
-
-
-def test_sweep_tells_variants_of_a_method_apart_from_seeds():
-    true = a_run("ewc", 0, ((0.9, 0.1), (0.9, 0.9)), 10.0)
-    true.config["knobs"]["fisher"] = "true"
-    mine = a_run("my_own", 0, ((0.9, 0.1), (0.7, 0.7)), 3.0)
-    widget = Sweep([*SWEEP, true, mine])
-    assert list(widget.by) == ["ewc", "mas", "ewc fisher=true", "my_own"]
-    assert len(widget.by["ewc"][10.0]) == 1
-    assert [text for text, _ in widget.method.options] == [
-        "EWC",
-        "MAS",
-        "EWC fisher=true",
-        "my_own",
-    ]
-    for name in widget.by:
-        widget.method.value = name
-        draw(widget)
-
-
-@pytest.mark.parametrize("spread", [0.3, 0.02, 0.0004, 0.0])
-def test_sweep_ticks_are_whole_per_cents(spread):
-    runs = [a_run("ewc", 0, ((0.9, 0), (0.95 - k * spread, 0.9 - k * spread)), k) for k in (0, 1)]
-    widget = Sweep(runs)
-    draw(widget)
-    left, right = widget.canvas.figure.axes
-    for axis in (left.yaxis, right.xaxis, right.yaxis):
-        ticks = {label.get_text() for label in axis.get_ticklabels()}
-        assert len(ticks) == len(axis.get_ticklabels())
-        assert all(re.fullmatch(r"\d+%", tick) for tick in ticks), ticks
-
-
-@pytest.mark.parametrize("runs", [[], SWEEP[5:6], [a_run("baseline")]])
-def test_sweep_without_runs_says_so(runs):
-    for run in runs:
-        if run.config["method"] == "baseline":
-            run.config["knobs"] = {}
-    with pytest.raises(ValueError, match="no complete run with a λ"):
-        Sweep(runs)
-
-
-def with_knob(knob, value, name, last_row, **others):
-    run = a_run(name, 0, ((0.9, 0.1), last_row))
-    run.config["knobs"] = {knob: value} | others
-    return run
-
-
-@pytest.mark.parametrize(
-    ("knob", "values", "slider", "stops", "words"),
-    [
-        ("memory", (20, 1_000), "images stored", ["20", "1,000"], "1,000 images stored"),
-        ("xi", (0.0001, 0.1), "ξ", ["0.0001", "0.1"], "ξ 0.1"),
-        ("margin", (0.0, 0.5), "margin", ["0.0", "0.5"], "margin 0.5"),
-        ("fisher", ("empirical", "true"), "fisher", ["empirical", "true"], "fisher true"),
-    ],
-)
-def test_sweep_of_any_knob(asked, knob, values, slider, stops, words):
-    rows = ((0.5, 0.7), (0.7, 0.8))
-    runs = [with_knob(knob, v, "my_own", r, lam=7.0) for v, r in zip(values, rows, strict=True)]
-    widget = Sweep([*SWEEP, *runs], "held-out images", knob=knob)
-    assert list(widget.by) == ["my_own lam=7"]
-    assert (widget.slider.description, widget.slider.texts) == (slider, stops)
-    assert widget.best() == widget.slider.value == values[1]
-    assert said(widget) == (
-        f"{words}: average accuracy 75.0%, forgetting 20.0 points. Best of the sweep: {words} "
-        "with 75.0%, on held-out images."
-    )
-    draw(widget)
-    left, right = widget.canvas.figure.axes
-    assert words in left.get_title()
-    assert slider in right.get_title()
-    assert sorted(text.get_text() for text in right.texts) == sorted(stops)
-    np.testing.assert_allclose(right.lines[0].get_xydata(), [(80, 50), (85, 70)])
-    moves(widget, asked, slider=values[0])
-    assert said(widget).startswith(f"{words.replace(stops[1], stops[0])}: average accuracy 60.0%")
-    assert "λ" not in said(widget) + plots.alt_text(widget.canvas.figure)
-
-
-def test_sweep_without_that_knob_says_so():
-    with pytest.raises(ValueError, match=r"no complete run with a memory: .* the knob 'memory'"):
-        Sweep(SWEEP, knob="memory")
-    with pytest.raises(ValueError, match=r"no complete run with a ξ: .* the knob 'xi'"):
-        Sweep(SWEEP, knob="xi")
-
-
-def test_sweep_where_everything_is_forgotten_can_be_read():
-    """Class-IL: all points at the right edge, and whole discs at 0%."""
-    rows = {1e6: (0.0, 0.99), 1e7: (0.1, 0.97), 1e8: (0.9, 0.1)}
-    runs = [a_run("ewc", 0, ((0.99, 0), row), lam) for lam, row in rows.items()]
-    widget = Sweep(runs)
-    draw(widget)
-    left, right = widget.canvas.figure.axes
-    FigureCanvasAgg(widget.canvas.figure).draw()
-    assert len(right.texts) == 3
-    for text in right.texts:
-        assert text.get_window_extent().x1 <= right.bbox.x1, text
-    assert not left.lines[0].get_clip_on()
-    assert left.get_ylim()[0] == 0
-
-
-# --- Importance ---
-
-
-def with_omega(omega, name="ewc", **knobs):
-    run = a_run(name)
-    run.config["knobs"] |= knobs
-    run.method = SimpleNamespace(importance=omega)
-    return run
-
-
-def random_omega(seed, *shapes):
-    generator = torch.Generator().manual_seed(seed)
-    return {f"{i}.weight": torch.rand(*s, generator=generator) ** 3 for i, s in enumerate(shapes)}
-
-
-def of_shape(channels, height, width) -> cl.Dataset:
-    images = torch.zeros(4, channels, height, width, dtype=torch.uint8)
-    one, labels = torch.ones(channels, 1, 1), torch.arange(4) % 2
-    return cl.Dataset("noise", images, labels, images, labels, ("a", "b"), one, one)
-
-
-@pytest.mark.parametrize("shape", [(1, 28, 28), (1, 3, 5), (3, 4, 2)])
-def test_pixels_are_put_back_where_the_image_has_them(shape):
-    """A hot pixel is followed through the task's own transform, forwards."""
-    _, height, width = shape
-    tasks = cl.permuted(of_shape(*shape), 3)
-    for task, (row, column) in zip(tasks, [(1, 1), (2, 1), (0, 0)], strict=True):
-        image = torch.zeros(1, *shape)
-        image[..., row, column] = 1
-        seen = image if task.train.transform is None else task.train.transform(image)
-        omega = 0.5 * seen.flatten(1).repeat(6, 1)  # six units, every channel
-        widget = Importance([with_omega({"0.weight": omega})], tasks)
-        pixels = widget.pixels(omega, task)
-        assert pixels.shape == (height, width)
-        assert pixels[row, column] == 6 * 0.5 * shape[0]
-        assert pixels.sum() == pixels[row, column]
-        widget.view.value = task.name
-        draw(widget)
-        np.testing.assert_allclose(widget.canvas.figure.axes[0].images[0].get_array(), pixels)
-
-
-def test_importance_each_control_moves_the_picture(asked, few):
-    shapes = (20, 784), (10, 20)
-    runs = [with_omega(random_omega(s, *shapes), n) for s, n in enumerate(("ewc", "mas", "si"))]
-    widget = Importance(runs, cl.permuted(few, 2))
-    moves(widget, asked, method="mas lam=100", view="permutation 2", layer="1")
-    assert widget.view.disabled  # nothing but the first layer has pixels
-    assert "mas lam=100, 1:" in said(widget)
-    omega = runs[1].method.importance["1.weight"]
-    heat = widget.canvas.figure.axes[0].images[0].get_array()
-    np.testing.assert_allclose(heat, omega.clamp(1e-5 * omega.max()))
-    share = np.sort(omega.numpy().ravel())[-2:].sum() / omega.numpy().sum()
-    assert f"1 % of the 200 weights hold {share:.0%} of Ω" in said(widget)
-    widget.layer.value = "0"
-    draw(widget)
-    assert not widget.view.disabled
-    # Every weight of a small layer is ranked.
-    flat = [run.method.importance["0.weight"].flatten().numpy() for run in runs]
-    by_scipy = [[spearmanr(a, b).statistic for a in flat] for b in flat]
-    np.testing.assert_allclose(widget.agreement("0"), by_scipy, atol=1e-12)
-    assert f"mas and ewc {by_scipy[0][1]:.2f}" in said(widget)
-
-
-def test_agreement_of_a_large_layer_is_that_of_a_sample():
-    one, other = random_omega(0, (300, 400), (300, 400)).values()
-    pair = [with_omega({"w.weight": one}), with_omega({"w.weight": one + other}, "si")]
-    widget = Importance(pair, cl.permuted(of_shape(1, 20, 20), 1))
-    exact = spearmanr(*(r.method.importance["w.weight"].flatten() for r in pair)).statistic
-    np.testing.assert_allclose(widget.agreement("w"), [[1, exact], [exact, 1]], atol=0.02)
-
-
-@pytest.mark.parametrize("shape", [(5, 7), (96, 96), (200, 130), (192, 97), (1024, 10)])
-def test_blocks_by_brute_force(shape):
-    v = np.random.default_rng(0).random(shape)
-    edges = [[k * n // min(n, 96) for k in range(min(n, 96) + 1)] for n in shape]
-    by_hand = [
-        [v[a:b, c:d].mean() for c, d in zip(edges[1], edges[1][1:], strict=False)]
-        for a, b in zip(edges[0], edges[0][1:], strict=False)
-    ]
-    np.testing.assert_allclose(_blocks(v), by_hand)
-
-
-def test_importance_of_a_first_layer_that_reads_no_pixels(few):
-    """After convolutions, say."""
-    omega = random_omega(0, (3, 1, 5, 5), (6, 50), (10, 6))
-    widget = Importance([with_omega(omega)], cl.permuted(few, 1))
-    assert list(widget.layer.options) == ["1", "2"]
-    draw(widget)
-    assert widget.view.disabled
-
-
-def test_importance_names_that_repeat(few):
-    first, second = cl.permuted(few, 2)
-    omega = random_omega(0, (6, 784))
-    runs = [with_omega(omega), with_omega(omega), with_omega(omega, gamma=2)]
-    widget = Importance(runs, [first, second, second, first])
-    assert list(widget.method.options) == ["ewc lam=100", "ewc lam=100 (2)", "ewc lam=100 gamma=2"]
-    names = ["permutation 1", "permutation 2", "permutation 2 (2)", "permutation 1 (2)"]
-    assert list(widget.view.options) == names
-    drawn = []
-    for name in names:
-        widget.view.value = name
-        draw(widget)
-        drawn.append(np.array(widget.canvas.figure.axes[0].images[0].get_array()))
-    np.testing.assert_array_equal(drawn[0], drawn[3])
-    np.testing.assert_array_equal(drawn[1], drawn[2])
-    assert not np.array_equal(drawn[0], drawn[1])
-    assert "ewc lam=100 (2) and ewc lam=100 1.00" in said(widget)
-
-
-def test_importance_of_real_runs(few):
-    tasks = cl.permuted(few, 2)
-    how = {"epochs": 1, "lr": 1e-2, "progress": False}
-    runs = [cl.train(m, tasks, cl.MLP((784, 16, 10)), **how) for m in (cl.EWC(), cl.MAS())]
-    widget = Importance(runs, tasks)
-    for layer in widget.layer.options:
-        widget.layer.value = layer
-        draw(widget)
-    with pytest.raises(ValueError, match="baseline has no Ω"):
-        Importance([cl.train(cl.Baseline(), tasks, cl.MLP((784, 16, 10)), **how)], tasks)
-
-
-def test_importance_says_what_is_missing(few):
-    tasks = cl.permuted(few, 1)
-    with pytest.raises(ValueError, match="ewc lam=100 has no Ω"):
-        Importance([a_run()], tasks)  # read from a file
-    with pytest.raises(ValueError, match="different models"):
-        Importance([with_omega(random_omega(0, (n, 784))) for n in (4, 5)], tasks)
-    for given in (([], tasks), ([with_omega(random_omega(0, (4, 784)))], [])):
-        with pytest.raises(ValueError, match="at least one run"):
-            Importance(*given)
 
 
 # --- Projection ---
