@@ -38,6 +38,7 @@ export function chart({ x, y, width, height }, { title, x: across, y: up, below 
       ...marks,
     ],
   });
+  el.setAttribute("aria-hidden", "true"); // what it says, the picture's sentence and readers do
   el.setAttribute("x", x);
   el.setAttribute("y", y);
   const [toX, toY] = ["x", "y"].map((axis) => el.scale(axis).apply);

@@ -5,7 +5,9 @@ import { make } from "./make.js";
 import { fixed, significant } from "./numbers.js";
 
 const [GAP, BAR] = [10, 12]; // between map and legend, and of its bar, in pixels
-const inferno = Plot.scale({ color: { scheme: "inferno", domain: [0, 1] } });
+const { apply } = Plot.scale({ color: { scheme: "inferno", domain: [0, 255] } });
+const SHADES = Array.from({ length: 256 }, (_, i) => apply(i));
+const inferno = (part) => SHADES[Math.round(255 * part)];
 
 /** From values to 0 … 1: in proportion, or as the logarithm over so many decades below `top`. */
 export function part(top, decades = 0) {
@@ -34,8 +36,8 @@ export function heatMap(frame, values, decades) {
   const ticks = !(top > 0) ? [0] : decades
     ? Array.from({ length: decades }, (_, k) => 10 ** (last - k)) : [0, 0.25, 0.5, 0.75, 1].map((p) => p * top);
   return make("g", {},
-    cells(frame, values, (v) => inferno.apply(to(v))),
-    cells(bar, parts, inferno.apply),
+    cells(frame, values, (v) => inferno(to(v))),
+    cells(bar, parts, inferno),
     make("rect", { x, y, width, height, fill: "none", stroke: "var(--cl-line)" }),
     ticks.map((v) => make("text", {
       x: bar.x + BAR + 5, y: y + (1 - to(v)) * height, "dominant-baseline": "central", class: "cl-tick",

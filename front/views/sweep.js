@@ -47,8 +47,14 @@ export default function sweep(model, el) {
     const now = shown(), best = run(mine(), mine().best);
     const { place, ...size } = places(el, [0.54, 0.46], () => 370);
     curves = drawCurves(place(0), now, `${mine().label}, ${now.words}; thick: the average`);
-    fronts = drawFronts(place(1), methods, mine(), now, best, `at the points: ${called}; star: best average`);
-    drawn.replaceChildren(curves.el, fronts.el);
+    const key = `${size.width} ${mine().name}`; // a slider that is dragged leaves the rest as it is
+    if (fronts.key !== key) {
+      const title = `at the points: ${called}; star: best average`;
+      fronts = { key, ...drawFronts(place(1), methods, mine(), best, title) };
+    }
+    const { x: cx, y: cy } = fronts.at(now.x, now.y);
+    const ring = make("circle", { cx, cy, r: 13, class: "cl-ring" });
+    drawn.replaceChildren(curves.el, fronts.el, now.y == null ? "" : ring);
     [curves, fronts].forEach((each, i) => readers[i].put(each.area));
     for (const side of ["width", "height"]) svg.setAttribute(side, size[side]);
     svg.setAttribute("aria-label", `${mine().label}: accuracy on each task after each task, and stability ` +
@@ -100,7 +106,7 @@ function drawCurves(place, run, title) {
 }
 
 /** Stability against plasticity, a line a method, the values at the markers of the one chosen. */
-function drawFronts(place, methods, mine, now, best, title) {
+function drawFronts(place, methods, mine, best, title) {
   const all = methods.flatMap((method) => method.values.filter((v) => v.x != null && v.y != null)
     .map((run) => ({ run, x: run.x, y: run.y, method })));
   const [x, y] = ["x", "y"].map((axis) => {
@@ -128,7 +134,6 @@ function drawFronts(place, methods, mine, now, best, title) {
         ];
       }),
       Plot.dot([best], { x: "x", y: "y", symbol: "star", r: 8, fill: "#f0c000", stroke: "currentColor" }),
-      Plot.dot([now], { x: "x", y: "y", r: 13, strokeWidth: 2 }),
     ],
   });
   const points = all.map((p) => ({
