@@ -29,6 +29,10 @@ class TrainingView(View):
 
     # What the page may ask for, `model.send({ do: "start" })`: methods without arguments.
     ACTIONS: ClassVar[tuple[str, ...]] = ("start", "stop")
+    # Traits that come with it: as state they may still be on their way, and be overtaken.
+    SETTINGS: ClassVar[tuple[str, ...]] = ()
+
+    training: TrainingThread | None = None
 
     doing = traitlets.Unicode("idle").tag(sync=True)
     reason = traitlets.Unicode().tag(sync=True)
@@ -36,7 +40,6 @@ class TrainingView(View):
 
     def __init__(self, **state: Any):
         super().__init__(**state)
-        self.training: TrainingThread | None = None
         self.on_msg(lambda _view, message, _buffers: self._take_message(message))
 
     @property
@@ -76,6 +79,9 @@ class TrainingView(View):
         """Do what the page asks for; what cannot be done is said there."""
         if message.get("do") in self.ACTIONS:
             try:
+                for name in self.SETTINGS:
+                    if name in message.get("with", {}):
+                        setattr(self, name, message["with"][name])
                 getattr(self, message["do"])()
             except Exception as error:
                 self.trouble = _lines(error)

@@ -10,7 +10,7 @@ export function row(...controls) {
 }
 
 /** A value among `stops`, an array or what gives one, each written by `write`. */
-export function slider(model, name, { label, stops, write = String, unit = "" }) {
+export function slider(model, name, { label, stops, write = String, unit = "", usable = () => true }) {
   const offered = () => (typeof stops === "function" ? stops() : stops);
   const input = make("input", {
     type: "range", min: 0, step: 1, "aria-label": label, "data-lm-suppress-shortcuts": "true",
@@ -21,7 +21,7 @@ export function slider(model, name, { label, stops, write = String, unit = "" })
     const values = offered(), value = model.get(name), text = write(value) + unit;
     input.max = values.length - 1;
     input.value = nearest(values, value);
-    input.disabled = values.length < 2;
+    input.disabled = values.length < 2 || !usable();
     input.setAttribute("aria-valuetext", text);
     output.textContent = text;
   };
@@ -64,8 +64,22 @@ export function among(model, name, { label, options }) {
   return { el, sync };
 }
 
-export function button(text, act, { title, usable = () => true } = {}) {
-  const el = make("button", { type: "button", title, onclick: act }, text);
+/** A number to type; what is none, or too small, is taken back. */
+export function number(model, name, { label, whole = false, least = 0 }) {
+  const input = make("input", {
+    type: "number", min: least, step: whole ? 1 : "any", "aria-label": label,
+    onchange: () => {
+      const value = input.valueAsNumber;
+      if (value >= least && (!whole || Number.isInteger(value))) change(model, { [name]: value });
+      sync();
+    },
+  });
+  const sync = () => { if (document.activeElement !== input) input.value = model.get(name); };
+  return { el: make("label", { class: "cl-choice" }, make("span", {}, label), input), sync };
+}
+
+export function button(text, act, { title, main = false, usable = () => true } = {}) {
+  const el = make("button", { type: "button", title, class: main ? "cl-main" : null, onclick: act }, text);
   return { el, sync: () => { el.disabled = !usable(); } };
 }
 

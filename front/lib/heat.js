@@ -3,11 +3,9 @@
 import * as Plot from "@observablehq/plot";
 import { make } from "./make.js";
 import { fixed, significant } from "./numbers.js";
+import { heat, paint } from "./pixels.js";
 
 const [GAP, BAR] = [10, 12]; // between map and legend, and of its bar, in pixels
-const { apply } = Plot.scale({ color: { scheme: "inferno", domain: [0, 255] } });
-const SHADES = Array.from({ length: 256 }, (_, i) => apply(i));
-const inferno = (part) => SHADES[Math.round(255 * part)];
 
 /** From values to 0 … 1: in proportion, or as the logarithm over so many decades below `top`. */
 export function part(top, decades = 0) {
@@ -17,11 +15,8 @@ export function part(top, decades = 0) {
 
 /** Cells, row by row, `colour` of each; as an image, which stays sharp. */
 export function cells({ x, y, width, height, rows, columns }, values, colour) {
-  const canvas = make("canvas", { width: columns, height: rows }), context = canvas.getContext("2d");
-  values.forEach((v, k) => {
-    context.fillStyle = colour(v);
-    context.fillRect(k % columns, Math.floor(k / columns), 1, 1);
-  });
+  const canvas = make("canvas", { width: columns, height: rows });
+  paint(canvas, values, colour);
   return make("image", {
     x, y, width, height, href: canvas.toDataURL(), preserveAspectRatio: "none", class: "cl-cells",
   });
@@ -36,8 +31,8 @@ export function heatMap(frame, values, decades) {
   const ticks = !(top > 0) ? [0] : decades
     ? Array.from({ length: decades }, (_, k) => 10 ** (last - k)) : [0, 0.25, 0.5, 0.75, 1].map((p) => p * top);
   return make("g", {},
-    cells(frame, values, (v) => inferno(to(v))),
-    cells(bar, parts, inferno),
+    cells(frame, values, (v) => heat(to(v))),
+    cells(bar, parts, heat),
     make("rect", { x, y, width, height, fill: "none", stroke: "var(--cl-line)" }),
     ticks.map((v) => make("text", {
       x: bar.x + BAR + 5, y: y + (1 - to(v)) * height, "dominant-baseline": "central", class: "cl-tick",

@@ -5,6 +5,7 @@ import { choice, row } from "../lib/controls.js";
 import { correlationMatrix, heatMap } from "../lib/heat.js";
 import { make } from "../lib/make.js";
 import { fixed, percent, significant } from "../lib/numbers.js";
+import { floats } from "../lib/pixels.js";
 import { grid, reader } from "../lib/reader.js";
 
 const DECADES = 5; // of colours below the largest Ω, for weights; pixels are coloured in proportion
@@ -37,7 +38,7 @@ export default function importance(model, el) {
     const of = model.get("maps")[m][layers.indexOf(now)];
     const { place, ...size } = places(el, several ? [0.58, 0.42] : [1], height);
     map = framed(place(0), now);
-    map.values = unpacked(of.values[now.pixels ? viewers.indexOf(seenBy) : 0]);
+    map.values = [...floats(of.values[now.pixels ? viewers.indexOf(seenBy) : 0])];
     const short = shortened(methods);
     const title = now.pixels ? `Ω of the pixels, as ${seenBy} sees them` : `Ω of ${now.name}: ${a(now)}`;
     drawn.replaceChildren(
@@ -113,5 +114,3 @@ function correlations(r, names) {
     .map((other, j) => `${name} and ${other} ${r[i][j] == null ? "–" : fixed(r[i][j])}`));
   return `Rank correlation: ${pairs.join(", ")}.`;
 }
-
-const unpacked = (text) => [...new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer)];

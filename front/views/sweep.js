@@ -156,7 +156,7 @@ function texts(points, best, { x, width }) {
   return labelled.map((point) => {
     const left = point.x > x + 0.8 * width;
     return make("text", {
-      x: point.x + (left ? -11 : 11), y: point.y - 7, "text-anchor": left ? "end" : "start", class: "cl-beside",
+      x: point.x + (left ? -11 : 11), y: point.y - 7, "text-anchor": left ? "end" : "start", class: "cl-at",
     }, point.run.text);
   });
 }

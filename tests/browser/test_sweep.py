@@ -42,7 +42,7 @@ def walked(page, label, n):
 
 
 def beside(page):
-    return sorted(page.page.locator(".cl-beside").all_text_contents())
+    return sorted(page.page.locator(".cl-at").all_text_contents())
 
 
 def marks(page, chart, kind="path"):
@@ -80,6 +80,7 @@ def test_by_hand(static):
     for text, (name, (x, y)) in zip(texts, PLACES.items(), strict=True):
         assert text.startswith(f"{name}: plasticity {x:.1f}%, stability {y:.1f}%, average ")
     assert texts[0].endswith("average 70.0%, forgetting 30.0 points (2 seeds)")
+    assert page.serious() == []
 
 
 def test_marks_lie_where_the_numbers_say(static):
@@ -190,7 +191,7 @@ def test_where_everything_is_forgotten_it_can_be_read(static):
         picture = page.page.locator("svg.cl-picture").first.bounding_box()
         assert len(beside(page)) == 3
         boxes = page.page.evaluate(
-            "[...document.querySelectorAll('.cl-beside')]"
+            "[...document.querySelectorAll('.cl-at')]"
             ".map(text => text.getBoundingClientRect().toJSON())"
         )
         for box in boxes:
