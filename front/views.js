@@ -5,12 +5,14 @@ import { change, make } from "./lib/make.js";
 import look from "./lib/look.css";
 import bowls from "./views/bowls.js";
 import credit from "./views/credit.js";
+import importance from "./views/importance.js";
 import lab from "./views/lab.js";
 import predict from "./views/predict.js";
 import projection from "./views/projection.js";
+import sweep from "./views/sweep.js";
 import tradeoff from "./views/tradeoff.js";
 
-const VIEWS = { bowls, credit, lab, predict, projection, tradeoff };
+const VIEWS = { bowls, credit, importance, lab, predict, projection, sweep, tradeoff };
 const AFTER = 700; // ms without a change, after which the sentence is read out and the copy kept
 const PATIENCE = 5000; // ms; while there are changes all the time, it is read out as often
 

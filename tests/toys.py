@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -115,3 +117,44 @@ def a_run(method="ewc", seed=0, accuracy=((0.9, 0.1), (0.7, 0.8)), lam=100.0):
     run.seconds = 12.5
     run.history = [{"task": 0, "epoch": 0, "lam": lam, "accuracy": [0.9], "seconds": 3.0}]
     return run
+
+
+def a_sweep() -> list:
+    """λ of two methods; two seeds of the first value, and a run that was stopped."""
+    return [
+        a_run("ewc", 0, ((0.9, 0.1), (0.5, 0.9)), 0.0),
+        a_run("ewc", 1, ((0.8, 0.1), (0.6, 0.8)), 0.0),
+        a_run("ewc", 0, ((0.9, 0.1), (0.8, 0.86)), 10.0),
+        a_run("ewc", 0, ((0.9, 0.1), (0.8, 0.864)), 12.0),
+        a_run("ewc", 0, ((0.9, 0.1), (0.88, 0.5)), 10_000.0),
+        a_run("ewc", 1, ((0.99, 0.99), (np.nan, np.nan)), 5.0),
+        a_run("mas", 0, ((0.92, 0.2), (0.86, 0.9)), 0.02),
+        a_run("mas", 0, ((0.92, 0.2), (0.9, 0.6)), 1.0),
+    ]
+
+
+def with_knob(knob, value, last_row=(0.7, 0.8), **others):
+    """A run of a method of one's own that has that knob."""
+    run = a_run("my_own", 0, ((0.9, 0.1), last_row))
+    run.config["knobs"] = {knob: value} | others
+    return run
+
+
+def with_omega(omega, name="ewc", **knobs):
+    """A run whose method has that Ω."""
+    run = a_run(name)
+    run.config["knobs"] |= knobs
+    run.method = SimpleNamespace(importance=omega)
+    return run
+
+
+def random_omega(seed, *shapes):
+    generator = torch.Generator().manual_seed(seed)
+    return {f"{i}.weight": torch.rand(*s, generator=generator) ** 3 for i, s in enumerate(shapes)}
+
+
+def of_shape(channels, height, width) -> cl.Dataset:
+    """Four black images."""
+    images = torch.zeros(4, channels, height, width, dtype=torch.uint8)
+    one, labels = torch.ones(channels, 1, 1), torch.arange(4) % 2
+    return cl.Dataset("noise", images, labels, images, labels, ("a", "b"), one, one)

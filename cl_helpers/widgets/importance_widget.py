@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from collections.abc import Sequence
+from typing import Any
 
-import ipywidgets as widgets
 import numpy as np
 import torch
-from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+import traitlets
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..data.tasks import Task
 from ..lessons.compared import spearman
-from ..report import plots
 from ..report.tables import label
 from ..training.run import Run
-from .accessible import Status
-from .canvas import Canvas
-from .controls import choice, row
-from .course_widget import CourseWidget
+from .view import View
 
-BLOCKS = 96  # a side of a heat map
+BLOCKS = 64  # a side of a heat map, at most
 
 
-class Importance(CourseWidget):
+class Importance(View):
     """Heat maps of Ω, layer by layer.
 
     The first layer is folded back to the image: how important is each pixel, summed over the
@@ -38,8 +34,22 @@ class Importance(CourseWidget):
         tasks: those they were trained on.
 
     Raises:
-        ValueError: there is no run or no task; a run has no Ω; their models differ.
+        ValueError: there is no run or no task; a run has no Ω, or one that is not finite; their
+            models differ.
+
+    Attributes:
+        omegas, tasks: Ω by run and layer, and the tasks, by the names that the page shows.
+        method, layer, seen_by: what is looked at, among them.
     """
+
+    view = traitlets.Unicode("importance").tag(sync=True)
+    methods: traitlets.List = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    layers: traitlets.List = traitlets.List().tag(sync=True)
+    viewers: traitlets.List = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    maps: traitlets.List = traitlets.List().tag(sync=True)
+    method = traitlets.Unicode().tag(sync=True)
+    layer = traitlets.Unicode().tag(sync=True)
+    seen_by = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, runs: Sequence[Run], tasks: Sequence[Task]):
         if not runs or not tasks:
@@ -50,15 +60,30 @@ class Importance(CourseWidget):
         if any(other != shapes[0] for other in shapes):
             raise ValueError("these runs have different models: give runs of one model")
         self.omegas = dict(zip(_distinct([label(run) for run in runs]), omegas, strict=True))
-        self.method = choice("Method", list(self.omegas), next(iter(self.omegas)))
-        self.layer = choice("Layer", list(omegas[0]), next(iter(omegas[0])))
-        self.view = choice("Pixels as seen by", list(self.tasks), next(iter(self.tasks)))
-        self.status = Status()
-        self.canvas = Canvas(plots.blank(9.0, 3.8), self._update)
-        for control in (self.method, self.layer, self.view):
-            control.observe(lambda _: self.canvas.ask(), "value")
-        self.box = widgets.VBox(
-            [row(self.method, self.layer, self.view), self.status, self.canvas.box]
+        size = _shape(tasks[0])
+        self._reads_pixels = {
+            layer: nth == 0 and v.shape[1] == math.prod(size)
+            for nth, (layer, v) in enumerate(omegas[0].items())
+        }
+        super().__init__(
+            methods=[*self.omegas],
+            viewers=[*self.tasks],
+            layers=[
+                {
+                    "name": layer,
+                    "weights": list(v.shape),
+                    "pixels": self._reads_pixels[layer],
+                    "map": size[1:]
+                    if self._reads_pixels[layer]
+                    else [min(n, BLOCKS) for n in v.shape],
+                    "agreement": [[_number(r) for r in row] for row in self.agreement(layer)],
+                }
+                for layer, v in omegas[0].items()
+            ],
+            maps=[[self._maps(*each) for each in omega.items()] for omega in omegas],
+            method=next(iter(self.omegas)),
+            layer=next(iter(omegas[0])),
+            seen_by=next(iter(self.tasks)),
         )
 
     def pixels(self, omega: Tensor, task: Task) -> NDArray:
@@ -75,37 +100,16 @@ class Importance(CourseWidget):
 
     def agreement(self, layer: str) -> NDArray:
         """(M, M): Spearman's rank correlation of the methods' Ω in a layer, on some weights."""
-        return spearman([omega[layer].flatten().numpy() for omega in self.omegas.values()])
+        with np.errstate(invalid="ignore"):  # NaN for a constant Ω
+            return spearman([omega[layer].flatten().numpy() for omega in self.omegas.values()])
 
-    def _update(self) -> None:
-        layer, seen_by = self.layer.value, self.view.value
-        omega, task = self.omegas[self.method.value][layer], self.tasks[seen_by]
-        first = layer == self.layer.options[0] and omega.shape[1] == math.prod(_shape(task))
-        self.view.disabled = not first
-        figure = self.canvas.figure
-        figure.clear()
-        left, right = figure.subplots(1, 2, width_ratios=[1.3, 1])
-        if first:
-            image = left.imshow(self.pixels(omega, task), cmap="inferno")
-            left.set_title(f"Ω of the pixels, as {seen_by} sees them", fontsize=11)
-            left.set(xticks=[], yticks=[])
+    def _maps(self, layer: str, omega: Tensor) -> dict[str, Any]:
+        """What the page draws of a layer: its pixels, as each task sees them, or its weights."""
+        if self._reads_pixels[layer]:
+            maps = [self.pixels(omega, task) for task in self.tasks.values()]
         else:
-            blocks = _blocks(omega.numpy())
-            top = max(float(blocks.max()), 1e-30)
-            shown, norm = np.maximum(blocks, 1e-5 * top), LogNorm(1e-5 * top, top)
-            image = left.imshow(shown, cmap="inferno", norm=norm, aspect="auto")
-            left.set(xlabel="from unit", ylabel="to unit", xticks=[], yticks=[])
-            left.set_title(f"Ω of {layer}, mean over blocks of weights", fontsize=11)
-        figure.colorbar(image, ax=left, shrink=0.85)
-        share = _share_of_the_top(omega)
-        words = (
-            f"{self.method.value}, {layer}: the most important 1 % of the "
-            f"{omega.numel():,} weights hold {share:.0%} of Ω."
-        )
-        words += _draw_agreement(right, self.agreement(layer), list(self.omegas))
-        self.status.value = words
-        seen = f" Pixels as {seen_by} sees them." if first else ""
-        plots.described(figure, f"Heat map of Ω and rank correlation of methods. {words}{seen}")
+            maps = [_blocks(omega.numpy())]
+        return {"values": [_packed(v) for v in maps], "top_share": _share_of_the_top(omega)}
 
 
 def _of_layers(run: Run) -> dict[str, Tensor]:
@@ -116,6 +120,8 @@ def _of_layers(run: Run) -> dict[str, Tensor]:
         raise ValueError(
             f"{label(run)} has no Ω: give runs of EWC, MAS, SI, RWalk or SCP, just trained"
         )
+    if not all(v.isfinite().all() for v in layers.values()):
+        raise ValueError(f"Ω of {label(run)} is not finite: the run diverged, give another")
     return layers
 
 
@@ -130,32 +136,11 @@ def _shape(task: Task) -> tuple[int, ...]:
     return tuple(task.train.batch(torch.zeros(1, dtype=torch.long))[0].shape[1:])
 
 
-def _draw_agreement(ax: Axes, r: NDArray, names: list[str]) -> str:
-    if len(names) == 1:
-        ax.axis("off")
-        return ""
-    ax.imshow(r, cmap="cividis", vmin=0, vmax=1)
-    for i, j in np.ndindex(r.shape):
-        ink = "black" if r[i, j] > 0.6 else "white"
-        ax.text(j, i, f"{r[i, j]:.2f}", ha="center", va="center", color=ink)
-    short = [name.split()[0] for name in names]
-    if len(set(short)) < len(names):
-        short = names
-    stacked = [name.replace(" ", "\n") for name in short]
-    ax.set_xticks(range(len(names)), stacked)
-    ax.set_yticks(range(len(names)), stacked)
-    ax.set_title("do they rank the weights alike?\n(Spearman's correlation)", fontsize=11)
-    correlations = ", ".join(
-        f"{short[i]} and {short[j]} {r[i, j]:.2f}" for i in range(len(r)) for j in range(i)
-    )
-    return f" Rank correlation: {correlations}."
-
-
-def _share_of_the_top(omega: Tensor) -> float:
-    """Of Ω, what the largest 1 % of its entries hold."""
+def _share_of_the_top(omega: Tensor) -> float | None:
+    """Of Ω, what the largest 1 % of its entries hold; None if Ω is zero."""
     flat = omega.flatten()
-    top = flat.topk(max(1, flat.numel() // 100)).values.sum()
-    return float(top / flat.sum().clamp_min(1e-30))
+    top, whole = flat.topk(max(1, flat.numel() // 100)).values.sum(), flat.sum()
+    return float(top / whole) if whole > 0 else None
 
 
 def _blocks(v: NDArray) -> NDArray:
@@ -164,3 +149,13 @@ def _blocks(v: NDArray) -> NDArray:
     sums = np.add.reduceat(np.add.reduceat(v, rows, 0), columns, 1)
     counts = np.outer(np.diff([*rows, v.shape[0]]), np.diff([*columns, v.shape[1]]))
     return sums / counts
+
+
+def _packed(v: NDArray) -> str:
+    """Row by row, as little-endian float32, in base64."""
+    return b64encode(np.ascontiguousarray(v, dtype="<f4").tobytes()).decode()
+
+
+def _number(r: float) -> float | None:
+    """None where there is none, as of a constant Ω: JSON has no NaN."""
+    return None if np.isnan(r) else round(float(r), 4)

@@ -29,7 +29,7 @@ export function slider(model, name, { label, stops, write = String, unit = "", u
 }
 
 /** One of `options` [[text, value], …] in a list. */
-export function choice(model, name, { label, options, then = () => ({}) }) {
+export function choice(model, name, { label, options, then = () => ({}), usable = () => true }) {
   const offered = () => (typeof options === "function" ? options() : options);
   const select = make("select", {
     "aria-label": label,
@@ -45,6 +45,7 @@ export function choice(model, name, { label, options, then = () => ({}) }) {
       select.replaceChildren(...texts.map((text) => make("option", {}, text)));
       shown = texts.join("\n");
     }
+    select.disabled = !usable();
     select.selectedIndex = offered().findIndex(([, value]) => value === model.get(name));
   };
   return { el: make("label", { class: "cl-choice" }, make("span", {}, label), select), sync };
@@ -82,5 +83,5 @@ export function button(text, act, { title, main = false, usable = () => true } =
   return { el, sync: () => { el.disabled = !usable(); } };
 }
 
-const nearest = (values, value) => values.reduce(
-  (best, v, i) => (Math.abs(v - value) < Math.abs(values[best] - value) ? i : best), 0);
+const nearest = (values, value) => (values.includes(value) ? values.indexOf(value) : values.reduce(
+  (best, v, i) => (Math.abs(v - value) < Math.abs(values[best] - value) ? i : best), 0));

@@ -1,7 +1,7 @@
 // Elements of the page, from their name, attributes and children.
 
 const SVG = new Set(["svg", "g", "path", "line", "circle", "ellipse", "rect", "polygon", "polyline",
-  "text", "tspan", "clipPath", "defs", "use"]);
+  "text", "tspan", "clipPath", "defs", "use", "image"]);
 
 /** make("button", { type: "button", onclick: act }, "Run") */
 export function make(name, attributes = {}, ...children) {

@@ -18,3 +18,13 @@ export function strengths(value = 0) {
   for (let e = -4; e < 4; e++) for (const m of [1, 2, 5]) stops.add(Number(`${m}e${e}`));
   return [...stops].sort((p, q) => p - q);
 }
+
+/** Three significant digits, or as many as `digits`: 0.0123, 4.57 × 10⁻⁶ */
+export function significant(value, digits = 3) {
+  if (value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e4)) {
+    return Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumSignificantDigits: digits });
+  }
+  const [m, e] = value.toExponential(digits - 1).split("e");
+  const power = `10${String(Number(e)).replace(/./g, (c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)])}`;
+  return Number(m) === 1 ? power : `${Number(m)} × ${power}`;
+}

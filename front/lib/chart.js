@@ -1,0 +1,74 @@
+// What charts share: a picture of several, a title, whole per cents, a legend.
+
+import * as Plot from "@observablehq/plot";
+import { make } from "./make.js";
+
+const [ABOVE, RIGHT, BELOW, LEFT] = [56, 16, 42, 46]; // around the frame, in pixels
+
+/** Where the charts of a picture are: beside each other, in `shares` of it, if there is room.
+ *  `tall` is the height of a place, from the width of the first. */
+export function places(el, shares, tall) {
+  const width = Math.min(el.clientWidth - 16, 984), beside = width >= 640;
+  const height = tall(beside ? shares[0] * width : width);
+  const begin = (i) => shares.slice(0, i).reduce((sum, share) => sum + share, 0);
+  const place = (i) => (beside
+    ? { x: Math.round(begin(i) * width), y: 0, width: Math.round(shares[i] * width), height }
+    : { x: 0, y: i * height, width, height });
+  return { width, height: beside ? height : shares.length * height, place };
+}
+
+/**
+ * A figure of Plot as a part of a picture, with a title.
+ * @returns { el, area: [x, y, width, height] of its frame, at: from values to pixels }
+ */
+export function chart({ x, y, width, height }, { title, x: across, y: up, below = 0, marks }) {
+  const label = (text, options) => Plot.text([text], { fontSize: 12, ...options });
+  const el = Plot.plot({
+    width, height, marginTop: ABOVE, marginRight: RIGHT, marginBottom: BELOW + below, marginLeft: LEFT,
+    style: { height: `${height}px`, overflow: "visible", fontSize: "12px" },
+    x: { ...across, label: null },
+    y: { grid: true, ...up, label: null },
+    marks: [
+      label(across.label, { frameAnchor: "bottom", lineAnchor: "top", dy: 24 }),
+      label(up.label, { frameAnchor: "top-left", lineAnchor: "bottom", dx: -LEFT, dy: -14 }),
+      label(title, {
+        frameAnchor: "top-left", lineAnchor: "bottom", dx: -LEFT, dy: -36, fontWeight: 600, fontSize: 13,
+        lineWidth: (width - 8) / 13, textOverflow: "ellipsis",
+      }),
+      ...marks,
+    ],
+  });
+  el.setAttribute("aria-hidden", "true"); // what it says, the picture's sentence and readers do
+  el.setAttribute("x", x);
+  el.setAttribute("y", y);
+  const [toX, toY] = ["x", "y"].map((axis) => el.scale(axis).apply);
+  return {
+    el, at: (a, b) => ({ x: x + toX(a), y: y + toY(b) }),
+    area: [x + LEFT, y + ABOVE, width - LEFT - RIGHT, height - ABOVE - BELOW - below],
+  };
+}
+
+export const perCent = (v) => `${v}%`;
+
+/** Whole per cents between two, at most n or so, a round step apart. */
+export function percents(low, high, n = 6) {
+  const step = [1, 2, 5, 10, 20].find((s) => (high - low) / s <= n) ?? 50, first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
+}
+
+/** Samples of lines [{ text, ...look(method) }] at the foot of a place. */
+export function legend(entries, { x: left, y: top, width, height }) {
+  let x = 0, y = 10;
+  const samples = entries.map(({ text, stroke, dash, corners }) => {
+    const wide = 48 + 7 * text.length;
+    if (x && x + wide > width - LEFT) [x, y] = [0, y + 20];
+    const at = `translate(${x},${y})`;
+    x += wide;
+    return make("g", { transform: at, stroke, fill: stroke },
+      make("path", { d: "M0,0H30", "stroke-dasharray": dash, "stroke-width": 1.6 }),
+      make("polygon", { points: corners(4.5), transform: "translate(15,0)" }),
+      make("text", { x: 36, y: 4, stroke: "none" }, text));
+  });
+  const el = make("g", { class: "cl-legend", transform: `translate(${left + LEFT},${top + height - y - 12})` }, samples);
+  return { el, height: y + 16 };
+}
