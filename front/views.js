@@ -4,8 +4,10 @@ import { still } from "./lib/still.js";
 import { change, make } from "./lib/make.js";
 import look from "./lib/look.css";
 import bowls from "./views/bowls.js";
+import curvature from "./views/curvature.js";
+import schedule from "./views/schedule.js";
 
-const VIEWS = { bowls };
+const VIEWS = { bowls, curvature, schedule };
 const AFTER = 700; // ms without a change, after which the sentence is read out and the copy kept
 const PATIENCE = 5000; // ms; while there are changes all the time, it is read out as often
 
@@ -38,8 +40,8 @@ function render({ model, el }) {
   }
   function settle() {
     say();
-    const svg = root.querySelector("svg.cl-picture"), text = words.textContent;
-    const now = svg ? still(svg, text) : "";
+    const pictures = [...root.querySelectorAll("svg.cl-picture")], text = words.textContent;
+    const now = pictures.length ? still(pictures, text) : "";
     if (model.get("words") !== text || model.get("still") !== now) {
       change(model, { still: now, words: text });
     }

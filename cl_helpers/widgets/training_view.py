@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable, Generator
 from typing import Any, ClassVar
@@ -37,6 +38,7 @@ class TrainingView(View):
     def __init__(self, **state: Any):
         super().__init__(**state)
         self.training: TrainingThread | None = None
+        self._saying = threading.RLock()
         self.on_msg(lambda _view, message, _buffers: self._take_message(message))
 
     @property
@@ -90,9 +92,10 @@ class TrainingView(View):
     def _say_what_it_does(self) -> None:
         training = self.training
         if training is not None:
-            stopping = training.state == "running" and training.reason
-            self.reason = training.reason
-            self.doing = "stopping" if stopping else training.state
+            with self._saying:  # else what was true before it ended could be said after
+                stopping = training.state == "running" and training.reason
+                self.reason = training.reason
+                self.doing = "stopping" if stopping else training.state
 
     # ---- in the training thread ----
 

@@ -10,7 +10,7 @@ export function row(...controls) {
 }
 
 /** A value among `stops`, an array or what gives one, each written by `write`. */
-export function slider(model, name, { label, stops, write = String, unit = "" }) {
+export function slider(model, name, { label, stops, write = String, unit = "", usable = () => true }) {
   const offered = () => (typeof stops === "function" ? stops() : stops);
   const input = make("input", {
     type: "range", min: 0, step: 1, "aria-label": label, "data-lm-suppress-shortcuts": "true",
@@ -21,11 +21,24 @@ export function slider(model, name, { label, stops, write = String, unit = "" })
     const values = offered(), value = model.get(name), text = write(value) + unit;
     input.max = values.length - 1;
     input.value = nearest(values, value);
-    input.disabled = values.length < 2;
+    input.disabled = values.length < 2 || !usable();
     input.setAttribute("aria-valuetext", text);
     output.textContent = text;
   };
   return { el: make("label", { class: "cl-slider" }, make("span", {}, label), input, output), sync };
+}
+
+/** A whole number to type, from 0. */
+export function whole(model, name, { label }) {
+  const input = make("input", {
+    type: "number", min: 0, step: 1, "aria-label": label, "data-lm-suppress-shortcuts": "true",
+    onchange: () => {
+      if (input.checkValidity() && input.value) change(model, { [name]: input.valueAsNumber });
+      else input.value = model.get(name);
+    },
+  });
+  const sync = () => { if (document.activeElement !== input) input.value = model.get(name); };
+  return { el: make("label", { class: "cl-choice" }, make("span", {}, label), input), sync };
 }
 
 /** One of `options` [[text, value], …] in a list. */

@@ -3,6 +3,12 @@
 export const fixed = (value, digits = 2) => value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1");
 export const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)}%`;
 
+/** 0.02, 12,345 as 12345: at most so many significant digits. */
+export const general = (value, digits = 6) => String(Number(value.toPrecision(digits)));
+
+/** `stops`, and those of `values` that are not among them, in order. */
+export const including = (stops, ...values) => [...new Set([...stops, ...values])].sort((p, q) => p - q);
+
 /** λ: off, 0.05, 400, 10,000 */
 export function lam(value) {
   if (value === 0) return "off";
