@@ -1,5 +1,6 @@
 // A chart whose points can be read by the arrow keys: they move Plot's pointer from point to point.
 
+import * as Plot from "@observablehq/plot";
 import { make } from "./make.js";
 
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, Home: -Infinity, End: Infinity };
@@ -44,3 +45,8 @@ export function chart(label) {
   };
   return { el, put };
 }
+
+/** The `text` of the point { x, y, text } that is nearest to the pointer, beside it. */
+export const tip = (points, nearest = Plot.pointer) => Plot.tip(points, nearest({
+  x: "x", y: "y", title: "text", preferredAnchor: "bottom", lineWidth: 40, stroke: "var(--cl-soft)",
+}));

@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 import { spearman } from "../core/ranks.js";
-import { chart } from "../lib/chart.js";
+import { chart, tip } from "../lib/chart.js";
 import { choice, row, slider } from "../lib/controls.js";
 import { make } from "../lib/make.js";
 import { fixed, general, including, percent } from "../lib/numbers.js";
@@ -94,9 +94,9 @@ function drawFactors(points, width) {
   };
   const log = (domain, label) => ({ type: "log", domain, label, tickFormat: general, ticks: width / 90 });
   const plot = Plot.plot({
-    ...size(width), x: log(x, "distance ‖δ‖"), y: log(y, "sharpness μₘₐₓ"),
+    ...size(width), x: log(x, "distance ‖δ‖"), y: log(y, null),
     marks: [
-      ...framed("Dotted: the same bound ½ μₘₐₓ ‖δ‖²"),
+      ...framed("Dotted: the same bound ½ μₘₐₓ ‖δ‖²", "sharpness μₘₐₓ"),
       Plot.line(shown.flatMap(clip), { x: "x", y: "y", z: "b", stroke: "var(--cl-soft)", strokeDasharray: "1 4",
         strokeLinecap: "round", strokeWidth: 1.6 }),
       Plot.text(shown.map((b) => clip(b)[0]), { x: "x", y: "y", text: (d) => general(d.b), dx: 5, dy: 9,
@@ -119,22 +119,26 @@ function drawForgetting(points, what, width) {
   const plot = Plot.plot({
     ...size(width),
     x: { domain: reach(points.length ? x : [0, 1]), label: ACROSS.find(([, each]) => each === what)[0], ticks: width / 90 },
-    y: { domain: reach(points.length ? y : [0, 1], 0), label: "forgetting Forg₁, measured" },
-    marks: [...framed(agreement(x, y)), Plot.ruleY([0], { stroke: "var(--cl-soft)" }), ...discs(places)],
+    y: { domain: reach(points.length ? y : [0, 1], 0), label: null },
+    marks: [
+      ...framed(agreement(x, y), "forgetting Forg₁, measured"),
+      Plot.ruleY([0], { stroke: "var(--cl-soft)" }),
+      ...discs(places),
+    ],
   });
   return [plot, places];
 }
 
 function agreement(x, y) {
-  if (x.length < 4) return "With four points or more: do the ranks agree?";
+  if (x.length < 4) return "Rank correlation: from four points on";
   const rho = spearman(x, y);
-  return Number.isNaN(rho) ? "All are equal: there are no ranks to compare"
+  return Number.isNaN(rho) ? "All are equal: no rank correlation"
     : `Rank correlation ${fixed(rho)} of ${x.length} regimes`;
 }
 
 const told = (p, i) => ({
   number: String(i + 1),
-  text: `${i + 1}: ${rule(p)}\nsharpness ${fixed(p.sharpness, 1)}, distance ${fixed(p.distance, 1)}\n` +
+  text: `${i + 1}: ${rule(p).replace(", drop", ",\ndrop")}\nsharpness ${fixed(p.sharpness, 1)}, distance ${fixed(p.distance, 1)}\n` +
     `bound ${fixed(p.bound, 0)}, quadratic ${fixed(p.quadratic, 3)}\nForg₁ ${fixed(p.forgetting, 3)}`,
 });
 
@@ -145,16 +149,17 @@ function discs(places) {
     Plot.dot(places, { x: "x", y: "y", r: 10, stroke: "var(--cl-1)", strokeWidth: 1.5,
       fill: (p) => (last(p) ? "var(--cl-1)" : "var(--cl-paper)") }),
     Plot.text(places, { x: "x", y: "y", text: "number", fill: (p) => (last(p) ? "var(--cl-paper)" : "var(--cl-ink)") }),
-    Plot.tip(places, Plot.pointer({ x: "x", y: "y", title: "text" })),
+    tip(places),
   ];
 }
 
 const size = (width) => ({
-  width, height: 350, marginLeft: 56, marginRight: 14, marginTop: 52, marginBottom: 38, color: { type: "identity" },
+  width, height: 355, marginLeft: 56, marginRight: 14, marginTop: 60, marginBottom: 38, color: { type: "identity" },
 });
 
-/** The frame, and above it in words what is to be seen. */
-const framed = (title) => [
+/** The frame; above it in words what is to be seen, and the name of the axis. */
+const framed = (title, axis) => [
   Plot.frame({ stroke: "var(--cl-line)" }),
-  Plot.text([title], { frameAnchor: "top-left", lineAnchor: "bottom", dx: -56, dy: -36, fontWeight: 600 }),
+  ...[[title, -34, 600], [`↑ ${axis}`, -12, 400]].map(([text, dy, fontWeight]) =>
+    Plot.text([text], { frameAnchor: "top-left", lineAnchor: "bottom", dx: -52, dy, fontWeight })),
 ];

@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 import { SCHEDULES, factors, suited } from "../core/schedules.js";
-import { chart } from "../lib/chart.js";
+import { chart, tip } from "../lib/chart.js";
 import { choice, row, slider, whole } from "../lib/controls.js";
 import { make } from "../lib/make.js";
 import { general, including, percent } from "../lib/numbers.js";
@@ -69,9 +69,8 @@ export default function schedule(model, el) {
     const words = [];
     const told = run && (run.diverged || run.steps.length > 1);
     if (told) words.push(`${describe(run, target, trains(model))}.`);
-    const next = `${rule(how)}${told && how.seed !== run.seed ? `, seed ${how.seed}` : ""}`;
     if (!told) words.push(`Learning rate: ${rule(how)}.`);
-    else if (!same(run, how)) words.push(`Next: ${next}, ${how.start_from}.`);
+    else if (!same(run, how)) words.push(`${model.get("stored") ? "Shaded" : "Next run"}: ${name(how)}.`);
     if (!told && !model.get("stored") && !trains(model)) words.push("Press Run to train with it.");
     if (kept) words.push(`${kept === 1 ? "1 run is" : `${kept} runs are`} kept.`);
     return words.join(" ");
@@ -95,7 +94,7 @@ function drawRates(how, runs, n, width) {
       Plot.areaY(asked, { x: "x", y: "y", curve: "step", fill: NOW.stroke, fillOpacity: 0.12 }),
       line(asked, { stroke: NOW.stroke, strokeWidth: NOW.strokeWidth }),
       Plot.ruleX(asked, Plot.pointerX({ x: "x", stroke: "var(--cl-soft)" })),
-      Plot.tip(asked, Plot.pointerX({ x: "x", y: "y", title: "text" })),
+      tip(asked, Plot.pointerX),
     ],
   });
   return [plot, asked];
@@ -104,12 +103,16 @@ function drawRates(how, runs, n, width) {
 /** Beneath: the accuracy of each run after each epoch, and a star where it first is the target's. */
 function drawAccuracy(runs, target, n, width) {
   const all = runs.map(([run, look]) => [run, look, run.steps.map((x, i) => ({
-    x, y: run.accuracy[i], text: `${name(run)}\nstep ${x}: ${percent(run.accuracy[i])}`,
+    x, y: run.accuracy[i], text: `${rule(run)}\n${whence(run)}, step ${x}: ${percent(run.accuracy[i])}`,
   }))]);
   const points = all.flatMap(([, , those]) => those);
   const marks = all.toReversed().flatMap(([run, { symbol, ...look }, those]) => {
     const first = reached(run, target), at = those.filter(({ x }) => x === first);
+    const lost = run.diverged ? [run.diverged.step + 1] : [];
     return [
+      Plot.ruleX(lost, { stroke: look.stroke, strokeDasharray: "1 4" }),
+      Plot.text(lost, { x: lost, y: 1, text: ["✗ diverged"], textAnchor: lost > n / 2 ? "end" : "start",
+        dx: lost > n / 2 ? -6 : 6, fill: look.stroke }),
       Plot.ruleX(at, { x: "x", y1: 0, y2: "y", stroke: look.stroke, strokeWidth: 0.8 }),
       Plot.lineY(those, { x: "x", y: "y", ...look }),
       Plot.dot(those, { x: "x", y: "y", symbol, r: 3.5, stroke: look.stroke, fill: look.stroke }),
@@ -127,7 +130,7 @@ function drawAccuracy(runs, target, n, width) {
         stroke: "var(--cl-paper)", strokeWidth: 3,
       }),
       ...marks,
-      Plot.tip(points, Plot.pointer({ x: "x", y: "y", title: "text" })),
+      tip(points),
     ],
   });
   return [plot, points];
@@ -139,8 +142,10 @@ function drawLegend(runs, target, width) {
   const marks = runs.flatMap(([run, { symbol, ...look }], i) => {
     const x = (width / columns) * (i % columns), y = 42 * Math.floor(i / columns) + 12;
     const first = reached(run, target);
-    const speed = first != null ? `★ ${first} steps` : run.diverged ? "diverged" : run.complete ? "never" : "not yet";
-    const text = `${rule(run)}\n${whence(run)}: ${speed}, ${percent(run.accuracy.at(-1))}`;
+    const speed = first != null ? `★ ${first} steps` : run.complete ? "never" : "not yet";
+    const fate = run.diverged ? `diverged at step ${run.diverged.step + 1}`
+      : `${speed}, ${percent(run.accuracy.at(-1))}`;
+    const text = `${rule(run)}\n${whence(run)}: ${fate}`;
     return [
       Plot.line([[x + 2, y], [x + 32, y]], look),
       Plot.dot([[x + 17, y]], { symbol, r: 3.5, stroke: look.stroke, fill: look.stroke }),
