@@ -31,14 +31,15 @@ class TrainingView(View):
     # What the page may ask for, `model.send({ do: "start" })`: methods without arguments.
     ACTIONS: ClassVar[tuple[str, ...]] = ("start", "stop")
 
+    training: TrainingThread | None = None
+
     doing = traitlets.Unicode("idle").tag(sync=True)
     reason = traitlets.Unicode().tag(sync=True)
     trouble: traitlets.List = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def __init__(self, **state: Any):
-        super().__init__(**state)
-        self.training: TrainingThread | None = None
         self._saying = threading.RLock()
+        super().__init__(**state)
         self.on_msg(lambda _view, message, _buffers: self._take_message(message))
 
     @property
