@@ -90,7 +90,9 @@ def test_runs_are_kept_once_until_they_are_cleared(widget):
     widget.start()
     second = widget.wait(PATIENCE)
     widget.keep()
-    assert [k["accuracy"] for k in widget.kept_runs] == [r.curve()[1].tolist() for r in (first, second)]
+    assert [k["accuracy"] for k in widget.kept_runs] == [
+        r.curve()[1].tolist() for r in (first, second)
+    ]
     ask(widget, "clear")
     assert (widget.kept, widget.kept_runs) == ([], [])
     assert widget.latest["lr"] == 0.05

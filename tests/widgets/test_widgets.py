@@ -18,7 +18,7 @@ from toys import a_run
 import cl_helpers as cl
 from cl_helpers.lessons.bowls import PENALTIES
 from cl_helpers.report import plots
-from cl_helpers.widgets import Bowls, Curvature, Importance, Predict, Projection, Sweep, controls
+from cl_helpers.widgets import Bowls, Importance, Predict, Projection, Sweep, controls
 from cl_helpers.widgets import course_widget as shown
 from cl_helpers.widgets.canvas import Canvas
 from cl_helpers.widgets.course_widget import _tree
@@ -75,7 +75,6 @@ def some_widgets(few):
     yield Sweep(SWEEP)
     yield Importance([with_omega({"1.weight": torch.ones(4, 784)})], cl.permuted(few, 2))
     yield Projection()
-    yield Curvature(cl.permuted(few, 2))
 
 
 def test_every_control_has_a_name_and_every_box_closes(few):
