@@ -92,14 +92,14 @@ function drawFactors(points, width) {
     const ends = [Math.max(x[0], Math.sqrt((2 * b) / y[1])), Math.min(x[1], Math.sqrt((2 * b) / y[0]))];
     return ends.map((distance) => ({ x: distance, y: (2 * b) / distance ** 2, b }));
   };
-  const log = (domain, label) => ({ type: "log", domain, label, tickFormat: general, ticks: width / 90 });
+  const log = (domain, label, ticks) => ({ type: "log", domain, label, ticks, tickFormat: tick });
   const plot = Plot.plot({
-    ...size(width), x: log(x, "distance ‖δ‖"), y: log(y, null),
+    ...size(width), x: log(x, "distance ‖δ‖", width / 60), y: log(y, null, 8),
     marks: [
       ...framed("Dotted: the same bound ½ μₘₐₓ ‖δ‖²", "sharpness μₘₐₓ"),
       Plot.line(shown.flatMap(clip), { x: "x", y: "y", z: "b", stroke: "var(--cl-soft)", strokeDasharray: "1 4",
         strokeLinecap: "round", strokeWidth: 1.6 }),
-      Plot.text(shown.map((b) => clip(b)[0]), { x: "x", y: "y", text: (d) => general(d.b), dx: 5, dy: 9,
+      Plot.text(shown.map((b) => clip(b)[0]), { x: "x", y: "y", text: (d) => tick(d.b), dx: 5, dy: 9,
         textAnchor: "start", fill: "var(--cl-soft)", stroke: "var(--cl-paper)", strokeWidth: 3 }),
       ...discs(places),
     ],
@@ -135,6 +135,8 @@ function agreement(x, y) {
   return Number.isNaN(rho) ? "All are equal: no rank correlation"
     : `Rank correlation ${fixed(rho)} of ${x.length} regimes`;
 }
+
+const tick = (v) => (v < 1e-3 ? v.toExponential(0) : general(v));
 
 const told = (p, i) => ({
   number: String(i + 1),

@@ -16,6 +16,7 @@ const KEPT = [ // in turn
   ["var(--cl-2)", "triangle", "8 3 2 3"], ["var(--cl-3)", "diamond", "6 4"], ["var(--cl-4)", "square", "2 3"],
   ["var(--cl-5)", "times", "10 3"], ["var(--cl-7)", "triangle2", "4 2"],
 ].map(([stroke, symbol, strokeDasharray]) => ({ stroke, symbol, strokeDasharray, strokeWidth: 1.6 }));
+const PLACES = 400; // of the steps, at most so many are drawn
 const SIDES = { marginLeft: 58, marginRight: 16 };
 
 export default function schedule(model, el) {
@@ -50,6 +51,7 @@ export default function schedule(model, el) {
   ];
   const above = chart("Learning rate of each step"), below = chart("Accuracy after each epoch");
   const legend = make("div");
+  let drawn = [];
   el.append(...controls.map((control) => control.el), above.el, below.el, legend);
 
   return function draw() {
@@ -58,10 +60,14 @@ export default function schedule(model, el) {
     const kept = model.get("kept_runs").map((each, i) => [each, KEPT[i % KEPT.length]]);
     const runs = [...(run ? [[run, NOW]] : []), ...kept.filter(([each]) => !run || !same(each, run))];
     above.put(...drawRates(how, runs, n, width));
-    below.put(...drawAccuracy(runs, target, n, width));
-    const key = drawLegend(runs, target, width);
-    key.classList.add("cl-picture");
-    legend.replaceChildren(...(runs.length ? [key] : []));
+    const seen = [run, model.get("kept_runs"), width];
+    if (seen.some((each, i) => each !== drawn[i])) { // not while the next run is chosen
+      drawn = seen;
+      below.put(...drawAccuracy(runs, target, n, width));
+      const key = drawLegend(runs, target, width);
+      key.classList.add("cl-picture");
+      legend.replaceChildren(...(runs.length ? [key] : []));
+    }
     return say(how, run, kept.length);
   };
 
@@ -79,8 +85,9 @@ export default function schedule(model, el) {
 
 /** Above: what is asked for, thick; what the runs had. */
 function drawRates(how, runs, n, width) {
+  const every = Math.ceil(n / PLACES);
   const curve = (each) => factors(each.schedule, n, each.warm_up, each.lr_final)
-    .map((factor, i) => ({ x: i + 1, y: each.lr * factor }));
+    .map((factor, i) => ({ x: i + 1, y: each.lr * factor })).filter((_, i) => i % every === 0 || i === n - 1);
   const asked = curve(how).map((at) => ({ ...at, text: `step ${at.x}: lr ${general(at.y, 3)}` }));
   const line = (points, look) => Plot.lineY(points, { x: "x", y: "y", curve: "step", ...look });
   const others = runs.filter(([each]) => !sameRates(each, how));
