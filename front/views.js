@@ -5,9 +5,10 @@ import { change, make } from "./lib/make.js";
 import look from "./lib/look.css";
 import bowls from "./views/bowls.js";
 import curvature from "./views/curvature.js";
+import lab from "./views/lab.js";
 import schedule from "./views/schedule.js";
 
-const VIEWS = { bowls, curvature, schedule };
+const VIEWS = { bowls, curvature, lab, schedule };
 const AFTER = 700; // ms without a change, after which the sentence is read out and the copy kept
 const PATIENCE = 5000; // ms; while there are changes all the time, it is read out as often
 

@@ -22,7 +22,7 @@ class Bowls(View):
 
     Attributes:
         a, b: the minima θ*_A and θ*_B, (θ₁, θ₂).
-        curvature_a, degrees_a, curvature_b, degrees_b: of the two bowls, as in `lessons.bowls.Bowl`.
+        curvature_a, degrees_a, curvature_b, degrees_b: of the two, as in `lessons.bowls.Bowl`.
         penalty, lam: what holds the weights, as in `lessons.bowls.end`.
         end: (2,) where training ends.
     """

@@ -38,6 +38,7 @@ class Curvature(TrainingView):
     """
 
     ACTIONS: ClassVar[tuple[str, ...]] = ("start", "stop", "clear")
+    SETTINGS: ClassVar[tuple[str, ...]] = REGIME
 
     view = traitlets.Unicode("curvature").tag(sync=True)
     lr = traitlets.Float(0.05, min=1e-12).tag(sync=True)

@@ -1,40 +1,41 @@
-"""The Lab: every method, λ while it trains, runs overlaid."""
+"""The Lab: every method, λ while it trains, runs overlaid, and what the network forgets."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import math
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from html import escape
+from pathlib import Path
 from typing import Any
 
-import ipywidgets as widgets
-import torch
+import numpy as np
+import traitlets
 
 from ..data.datasets import Dataset, load
-from ..data.tasks import SCENARIOS, Scenario, Task
-from ..data.views import SplitView
+from ..data.tasks import SCENARIOS, Scenario
+from ..formats import format_lam
 from ..methods import METHODS, pick_method, serving
 from ..models.small import MLP, mlp_for
-from ..speed.precision import products
-from ..training.evaluation import accuracies, as_of
+from ..report.plots import method_label
+from ..report.tables import differing, label
+from ..training import metrics
 from ..training.events import Event
 from ..training.presets import PRESETS, STREAMS, pick_preset, pick_stream
 from ..training.run import Run
 from ..training.train import train_steps
-from .accessible import Status
-from .canvas import Canvas
-from .controls import buttons, choice, number, row, strength, strengths
-from .lab_chart import Curves, LabChart
 from .lab_recipe import code, source
-from .training_thread import TrainingThread
-from .training_widget import TrainingWidget
+from .lab_watch import Watch
+from .scenes import read_scenes
+from .training_view import TrainingView
 
-SAMPLE = 200  # test images a task that are looked at between epochs
+NEXT = ("method", "preset", "stream", "scenario", "seed", "epochs", "lr", "optimizer", "dropout")
+SIZE = ("preset", "stream", "scenario")
 
 
-class Lab(TrainingWidget):
+class Lab(TrainingView):
     """Train in the background; move λ, pause, stop, and lay runs over each other.
+
+    λ acts on the run in training, at its next step. Everything else acts on the next run.
 
     Args:
         data: images; None takes `cl.load("auto")`.
@@ -42,11 +43,39 @@ class Lab(TrainingWidget):
         method: to begin with; a name in `cl.METHODS`.
         stream, scenario: to begin with; as in `cl.presets.Preset.tasks`.
         keep: runs to compare with, from `cl.train` or `cl.Run.load`.
+        scenes: a YAML file of scenes for the stage; None takes the five that ship (`scenes.py`).
 
     Attributes:
         run: the latest run; its `model` and `method` are there to be looked at.
         kept: runs that were kept.
+        event: the latest event of the run in training.
     """
+
+    ACTIONS = ("start", "stop", "pause", "resume", "keep", "clear", "play")
+    SETTINGS = (*NEXT, "lam", "scene")
+
+    view = traitlets.Unicode("lab").tag(sync=True)
+    lam = traitlets.Float(0.0, min=0.0).tag(sync=True)
+    method = traitlets.Unicode().tag(sync=True)
+    preset = traitlets.Enum(list(PRESETS)).tag(sync=True)
+    stream = traitlets.Enum(list(STREAMS)).tag(sync=True)
+    scenario = traitlets.Enum(list(SCENARIOS)).tag(sync=True)
+    seed = traitlets.Int(0, min=0).tag(sync=True)
+    epochs = traitlets.Int(1, min=1).tag(sync=True)
+    lr = traitlets.Float(1e-3).tag(sync=True)
+    optimizer = traitlets.Enum(["adam", "sgd"], "adam").tag(sync=True)
+    dropout = traitlets.Float(0.0).tag(sync=True)
+    offered: traitlets.List = traitlets.List().tag(sync=True)  # [label, name] of methods
+    next_lam = traitlets.Float(None, allow_none=True).tag(sync=True)  # None: it has none
+    news: traitlets.Dict = traitlets.Dict().tag(sync=True)  # of the run in training
+    digits: traitlets.List = traitlets.List().tag(sync=True)  # test images in sight
+    weights: traitlets.Dict = traitlets.Dict().tag(sync=True)  # of the first layer, as pixels
+    runs: traitlets.List = traitlets.List().tag(sync=True)  # those kept
+    hidden: traitlets.List = traitlets.List().tag(sync=True)  # ids of runs switched off
+    recipe = traitlets.Unicode().tag(sync=True)
+    scenes: traitlets.List = traitlets.List().tag(sync=True)
+    scene = traitlets.Int(-1).tag(sync=True)  # the one on the stage
+    guesses: traitlets.Dict = traitlets.Dict().tag(sync=True)  # of the hall: scene -> guess
 
     def __init__(
         self,
@@ -57,274 +86,290 @@ class Lab(TrainingWidget):
         stream: str = "permuted",
         scenario: Scenario = "domain",
         keep: Sequence[Run] = (),
+        scenes: str | Path | None = None,
     ):
+        pick_method(method, scenario), pick_stream(stream)  # or say what is wrong
         self.data = load("auto") if data is None else data
         self.kept: list[Run] = list(keep)
         self.run: Run | None = None
-        self.curves: Curves | None = None
         self.event: Event | None = None
-        self.chart = LabChart()
-        self.canvas = Canvas(self.chart.figure, self._update)
-
-        pick_method(method, scenario), pick_stream(stream)  # or say what is wrong
-        self.method = choice("Method", _methods(scenario), method)
-        self.lam = strength(0.0)
-        self.preset = choice("Preset", list(PRESETS), pick_preset(preset).name)
-        self.seed = number("Seed", 0, whole=True, least=0)
-        self.stream = choice("Stream", list(STREAMS), stream)
-        self.scenario = choice("Scenario", list(SCENARIOS), scenario)
-        self.epochs = number("Epochs", 1, whole=True, least=1)
-        self.lr = number("Learning rate", 1e-3)
-        self.optimizer = choice("Optimiser", ["adam", "sgd"], "adam")
-        self.dropout = choice("Dropout", [0.0, 0.1, 0.25, 0.5], 0.0)
-        self.start_, self.pause_, self.stop_, self.keep_, self.clear_, self.code_ = buttons(
-            ("Run", self.start),
-            ("Pause", self._pause_or_resume),
-            ("Stop", self.stop),
-            ("Keep", self.keep),
-            ("Clear", self.clear),
-            ("Show code", self._show_code),
-        )
-        self.progress = widgets.FloatProgress(max=1.0, tooltip="done", layout={"width": "120px"})
-        self.status, self.rest = Status(), widgets.HTML()
-        self.shown_code = widgets.HTML()
-
-        self.method.observe(self._suit_the_method, "value")
-        self.scenario.observe(self._suit_the_scenario, "value")
-        for size in (self.preset, self.stream):
-            size.observe(self._suit_the_size, "value")
-        for size in (self.preset, self.stream, self.scenario):
-            size.observe(self._suit_the_lam, "value")
-        self._suit_the_method()
+        self.watch: Watch | None = None
+        self.waiting: list[str] = []  # methods of a scene, still to be trained
+        self.moves: list[tuple[float, float]] = []  # (place in tasks, λ), still to be made
+        self._scenes = read_scenes(scenes)
+        size = {"preset": pick_preset(preset).name, "stream": stream, "scenario": scenario}
+        super().__init__(method=method, scenes=[scene.shown for scene in self._scenes], **size)
         self._suit_the_size()
-        self.more = widgets.ToggleButton(
-            description="More settings", tooltip="tasks, epochs, learning rate, optimiser, dropout"
-        )
-        more = widgets.VBox(
-            [
-                row(self.stream, self.scenario),
-                row(self.epochs, self.lr, self.optimizer, self.dropout),
-            ]
-        )
-        more.layout.display = "none"
-        self.more.observe(
-            lambda on: setattr(more.layout, "display", "" if on["new"] else "none"), "value"
-        )
-        self.box = widgets.VBox(
-            [
-                row(self.method, self.lam, self.preset, self.seed, self.more),
-                more,
-                row(self.start_, self.pause_, self.stop_, self.progress, self.status, self.rest),
-                row(self.keep_, self.clear_, self.code_),
-                self.shown_code,
-                self.canvas.box,
-            ]
-        )
+        self._suit_the_scenario()
+        self.tuned = self.next_lam = self._tuned_lam()
+        self.lam = self.next_lam or 0.0
+        self._show_kept()
+        self.observe(self._suit_the_size, ["preset", "stream"])
+        self.observe(self._suit_the_scenario, "scenario")
+        self.observe(self._suit_the_lam, ["method", *SIZE])
+        self.observe(self._note_the_lam, "lam")
 
-    # ---- what the buttons do; also from code ----
+    # ---- what the page asks for; also from code ----
 
-    def start(self, *_: object) -> None:
+    def start(self) -> None:
         """Train with the settings on the page. A run in progress, of any Lab, is stopped."""
-        asked = {name: getattr(self, name).value for name in ("preset", "stream", "scenario")}
-        settings = self._settings() | {
-            "epochs": self.epochs.value,
-            "lr": self.lr.value,
-            "optimizer": self.optimizer.value,
-            "seed": self.seed.value,
-        }
-        self.event, self.curves, self.run = None, None, None
-        self.shown_code.value = ""
-        chosen = self.method.value, self.lam.value, asked, settings, self.dropout.value
-        self._begin(partial(self._events, *chosen))
+        self.waiting, self.moves = [], []
+        self._start()
 
     def pause(self) -> None:
         """Hold after the step in progress, until `resume`."""
         if self.training:
             self.training.pause()
-        self.canvas.ask()
+        self._say_what_it_does()
 
     def resume(self) -> None:
         if self.training:
             self.training.resume()
-        self.canvas.ask()
+        self._say_what_it_does()
+
+    def stop(self) -> None:
+        self.waiting, self.moves = [], []
+        super().stop()
 
     def wait(self, timeout: float | None = None) -> Run | None:
         super().wait(timeout)
         return self.run
 
-    def keep(self, *_: object) -> None:
+    def keep(self) -> None:
         """Lay the latest run over those to come."""
         run = self.run
         if run is not None and run.config not in [k.config for k in self.kept]:
             if run.complete:
                 self.kept.append(replace(run, model=None, method=None))
-            self.canvas.ask()
+            self._show_kept()
 
-    def clear(self, *_: object) -> None:
+    def clear(self) -> None:
         """Forget the kept runs."""
         self.kept.clear()
-        self.canvas.ask()
+        self.hidden = []
+        self._show_kept()
 
-    def _pause_or_resume(self, _: object) -> None:
-        paused = self.training is not None and self.training.state == "paused"
-        self.resume() if paused else self.pause()
+    def play(self) -> None:
+        """Play the scene on the stage: its settings, its runs one after another, its moves of λ."""
+        scene = self._scenes[self.scene]
+        if self.trains:
+            self.stop()
+        for name, value in scene.settings.items():
+            setattr(self, name, value)
+        first, *self.waiting = scene.methods
+        self.method = first
+        if scene.lam is not None:
+            self.lam = scene.lam
+        self.moves = list(scene.moves)
+        self._start()
 
-    def _show_code(self, _: object) -> None:
-        """The lines that give the latest run again."""
-        shown = self.shown_code.value
-        self.shown_code.value = (
-            "" if shown or self.run is None else f"<pre>{escape(code(self.run))}</pre>"
-        )
+    # ---- the settings of the next run ----
 
-    def _suit_the_method(self, _: object = None) -> None:
-        self.lam_of, name = "", self.method.value  # nobody's, while it is being changed
-        self.tuned = lam = self._tuned_lam()
-        self.lam.disabled = lam is None
-        if self.trains and self.run is not None and self.run.config["method"] == name:
-            self.tuned = lam = self.run.learner[1].lam  # back to the run in progress
-        self.lam.offer(strengths(lam or 0.0), lam or 0.0)
-        self.lam_of = name
+    def _suit_the_size(self, _: object = None) -> None:
+        settings = PRESETS[self.preset].settings(self.data, self.stream)
+        self.epochs, self.lr = settings["epochs"], settings["lr"]
+
+    def _suit_the_scenario(self, _: object = None) -> None:
+        """Offer what serves it; a method that does is left as it is."""
+        offered = serving(self.scenario)
+        self.offered = [[method.label, name] for name, method in offered.items()]
+        if self.method not in offered:
+            self.method = next(iter(offered))
+
+    def _suit_the_lam(self, change: Mapping[str, Any] | None = None) -> None:
+        """With another method, or size, comes its λ; one that was chosen is left to the method."""
+        tuned = self._tuned_lam()
+        chosen = change is not None and change["name"] in SIZE and self.next_lam != self.tuned
+        self.tuned = tuned
+        if not (chosen and tuned is not None):
+            self.next_lam = tuned
+        if not self.trains:
+            self.lam = self.next_lam or 0.0
+
+    def _note_the_lam(self, change: Mapping[str, Any]) -> None:
+        """The slider is the λ of the run in training; and of the next one, if that is alike."""
+        if self.next_lam is not None and (not self.trains or self._next_is_alike()):
+            self.next_lam = change["new"]
+
+    def _next_is_alike(self) -> bool:
+        now = self.news
+        return bool(now) and all(now.get(name) == getattr(self, name) for name in ("method", *SIZE))
 
     def _tuned_lam(self) -> float | None:
         """λ of the method at the size on the page; None if it has none."""
-        preset, name = PRESETS[self.preset.value], self.method.value
-        method = preset.method(name, self.stream.value, self.scenario.value)
+        method = PRESETS[self.preset].method(self.method, self.stream, self.scenario)
         return method.lam if "lam" in method.knobs else None
 
-    def _suit_the_lam(self, _: object) -> None:
-        """With another size comes its λ, unless another one was chosen."""
-        if self.lam.value == self.tuned:
-            self._suit_the_method()
-
-    def _suit_the_scenario(self, _: object) -> None:
-        """Offer what serves it; a method that does is left as it is."""
-        name, lam = self.method.value, self.lam.value
-        chosen = self.tuned is not None and lam != self.tuned
-        self.method.options = offered = list(_methods(self.scenario.value).items())
-        if name in dict(offered).values():
-            self.method.value = name
-            if chosen:
-                self.lam.offer(strengths(lam), lam)
-
-    def _suit_the_size(self, _: object = None) -> None:
-        settings = self._settings()
-        self.epochs.value, self.lr.value = settings["epochs"], settings["lr"]
-
-    def _settings(self) -> dict[str, Any]:
-        return PRESETS[self.preset.value].settings(self.data, self.stream.value)
+    def _start(self) -> None:
+        asked = {name: getattr(self, name) for name in NEXT}
+        lam = self.next_lam
+        self.event, self.watch, self.run = None, None, None
+        self.news, self.recipe = self._about(asked, lam), ""
+        self.digits, self.weights = [], {}
+        if lam is not None:
+            self.lam = lam
+        self._begin(lambda: self._events(asked, lam))
 
     # ---- in the training thread ----
 
-    def _events(
-        self,
-        name: str,
-        lam: float,
-        asked: dict[str, Any],
-        settings: dict[str, Any],
-        dropout: float,
-    ) -> Generator[Event, None, None]:
-        method = METHODS[name]()
-        if "lam" in method.knobs:
+    def _events(self, asked: dict[str, Any], lam: float | None) -> Generator[Event, None, None]:
+        method = METHODS[asked["method"]]()
+        if lam is not None:
             method.lam = lam
+        size = {name: asked[name] for name in SIZE}
         preset = PRESETS[asked["preset"]]
         tasks = preset.tasks(self.data, asked["stream"], asked["scenario"])
+        dropout = asked["dropout"]
         model = MLP(mlp_for(tasks).sizes, dropout=dropout) if dropout else None
+        settings = preset.settings(self.data, asked["stream"])
+        settings |= {name: asked[name] for name in ("epochs", "lr", "optimizer", "seed")}
         for event in train_steps(method, tasks, model, every=1, **settings):
             if event.kind == "start":
-                how = asked | {"data": source(self.data), "lam_at": []}
-                how["model"] = repr(model.sizes) if model else None
-                how["dropout"] = dropout
-                event.run.config["lab"] = how
-                device = next(event.run.learner[0].parameters()).device
-                self._samples = _samples([task.to(device) for task in tasks])
+                how = size | {"data": source(self.data), "lam_at": [], "dropout": dropout}
+                event.run.config["lab"] = how | {"model": repr(model.sizes) if model else None}
                 if self.is_latest:
-                    self.curves, self.run = Curves(event.run), event.run
+                    device = next(event.run.learner[0].parameters()).device
+                    self.watch = Watch(event.run, [task.to(device) for task in tasks])
+                    self.run = event.run
+                    self._show_kept()
             yield event
 
     def _take_event(self, event: Event) -> None:
-        curves, (model, method) = self.curves, event.run.learner
-        if curves is None or curves.run is not event.run:
+        watch, method = self.watch, event.run.learner[1]
+        if watch is None or watch.run is not event.run:
             return  # a new run was asked for: this is the last step of the one before
         self.event = event
-        lam, mine = self.lam.value, self.lam_of == method.name and "lam" in method.knobs
-        if mine and lam != method.lam and event.step < event.n_steps:
+        place = _place(event.step, watch.ends)
+        while self.moves and place >= self.moves[0][0]:
+            self.lam = self.moves.pop(0)[1]
+        lam = self.lam
+        if "lam" in method.knobs and lam != method.lam and event.step < event.n_steps:
             method.lam = lam
-            curves.moved.append((event.step, method.lam))
-            event.run.config["lab"]["lam_at"].append([event.step, method.lam])
-        if event.kind == "step" and curves.looks_at(event.step):
-            now = [as_of(self._samples[event.task], task) for task in self._samples]
-            with products(event.run.config["precision"], next(model.parameters()).device):
-                on = accuracies([event.run.learner], now[: event.task + 1])[0]
-            curves.points.append((event.step, on, False))
-        elif event.kind == "epoch":
-            curves.points.append((event.step, event.run.history[-1]["accuracy"], True))
-        if event.kind != "step" or event.step % 5 == 0:
-            self.canvas.ask()
+            watch.moved.append([event.step, lam])
+            event.run.config["lab"]["lam_at"].append([event.step, lam])
+        if watch.take(event):
+            self._tell(event)
 
-    # ---- in the drawing thread ----
+    def _tell(self, event: Event) -> None:
+        """Send the page all there is to the run in training, in one message."""
+        run, watch = event.run, self.watch
+        assert watch is not None
+        method = run.learner[1]
+        self.news = self.news | {
+            "lam": method.lam if "lam" in method.knobs else None,
+            "task": event.task,
+            "epoch": event.epoch,
+            "step": event.step,
+            "n_steps": event.n_steps,
+            "seconds": round(run.seconds, 1),
+            "left": watch.clock.left(event),
+            "ends": watch.ends,
+            "series": [list(points) for points in watch.series],
+            "moved": list(watch.moved),
+            "matrix": _numbers(run.accuracy),
+            "average": _number(run.average_accuracy),
+            "forgetting": _number(run.forgetting),
+            "seen": watch.seen,
+        }
+        if self.digits is not watch.digits:
+            self.digits = watch.digits
+        if self.weights is not watch.weights:
+            self.weights = watch.weights
 
-    def _update(self) -> None:
-        n_tasks = PRESETS[self.preset.value].n_tasks
-        if self.curves is not None:
-            n_tasks = len(self.curves.run.accuracy)
-        self.chart.update(self.curves, n_tasks, self.kept)
-        training, run, event = self.training, self.run, self.event
-        stopping = training is not None and bool(training.reason)
-        live = self.trains
-        for button, usable in (
-            (self.pause_, live and not stopping),
-            (self.stop_, live and not stopping),
-            (self.keep_, not live and run is not None and run.complete),
-            (self.code_, run is not None),
-            (self.clear_, bool(self.kept)),
-        ):
-            button.disabled = not usable
-        paused = training is not None and training.state == "paused"
-        self.pause_.description = "Resume" if paused else "Pause"
-        self.status.value = _where(training, event)
-        self.rest.value = ""
-        if event is not None:
-            self.progress.value = event.step / event.n_steps
-            if live and not paused:
-                left = event.run.seconds * (event.n_steps / max(1, event.step) - 1)
-                epochs = event.run.config["epochs"]
-                self.rest.value = f"· epoch {event.epoch + 1} of {epochs} · {left:.0f} s left"
+    def _ended(self) -> None:
+        training = self.training
+        if training is None or not training.is_current_thread:
+            return
+        run, event = self.run, self.event
+        if run is not None and event is not None:
+            self._tell(event)
+            self.news = self.news | {
+                "outcome": run.outcome,
+                "diverged": run.diverged is not None,
+                "summary": _summary(run, "now"),
+            }
+            self.recipe = code(run)
+        super()._ended()
+        if run is not None and run.complete and self.waiting:
+            self.keep()
+            self.method = self.waiting.pop(0)
+            self._suit_the_lam()
+            self.next_lam = self._tuned_lam()
+            self._start()
+        elif self.next_lam is not None and not self._next_is_alike():
+            self.lam = self.next_lam
+
+    # ---- what the page is told beside ----
+
+    def _about(self, asked: Mapping[str, Any], lam: float | None) -> dict[str, Any]:
+        """What a run is, before anything has happened in it."""
+        tasks = PRESETS[asked["preset"]].tasks(self.data, asked["stream"], asked["scenario"])
+        return dict(asked) | {
+            "label": METHODS[asked["method"]].label,
+            "lam": lam,
+            "data": self.data.name,
+            "n_tasks": len(tasks),
+            "names": [task.name for task in tasks],
+        }
+
+    def _show_kept(self) -> None:
+        """Tell the page what was kept, and in what each differs from the run in training."""
+        beside = self.run or (self.kept[-1] if self.kept else None)
+        self.runs = [
+            _summary(run, str(i)) | {"differs": [] if beside is None else _differs(run, beside)}
+            for i, run in enumerate(self.kept)
+        ]
 
 
-def _methods(scenario: Scenario) -> dict[str, str]:
-    """Label -> name, of those that serve it."""
-    return {m.label: name for name, m in serving(scenario).items()}
+def _place(step: int, at: Sequence[int]) -> float:
+    """Where a step is, in tasks: 2.5 is half-way through the third."""
+    return float(np.interp(step, at, np.arange(len(at))))
 
 
-def _where(training: TrainingThread | None, event: Event | None) -> str:
-    """What is going on, in a line."""
-    if training is None:
-        return "Choose a method and press Run; λ can be moved while it trains."
-    place = "" if event is None else f"task {event.task + 1} of {len(event.run.accuracy)}"
-    step = "" if event is None else f", step {event.step} of {event.n_steps}"
-    match training.state:
-        case "running" if training.reason:
-            return f"stopping: {place}"
-        case "running":
-            return place or "starting"
-        case "paused":
-            return f"paused at {place}{step}"
-        case "done":
-            if event is None or event.run.diverged:
-                return "" if event is None else event.run.outcome
-            return f"done in {event.run.seconds:.0f} s"
-        case "failed":
-            return f"failed at {place}{step}" if place else "failed"
-        case _:
-            return f"ended early: {training.reason}" + (place and f", at {place}{step}")
+def _summary(run: Run, name: str) -> dict[str, Any]:
+    """A run as it is laid over others."""
+    moved = run.config.get("lab", {}).get("lam_at")
+    return {
+        "id": name,
+        "method": run.config["method"],
+        "label": describe_run(run),
+        "moved": bool(moved),
+        "averages": _numbers(np.array(metrics.average_accuracies(run.accuracy))),
+        "matrix": _numbers(run.accuracy),
+        "average": _number(run.average_accuracy),
+        "forgetting": _number(run.forgetting),
+        "seed": run.config["seed"],
+    }
 
 
-def _samples(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks with a few of their test images, from all over."""
+def describe_run(run: Run) -> str:
+    """What a run is called: its method, its λ and where that was moved to, its other knobs."""
+    name, *knobs = label(run).split()
+    moved = run.config.get("lab", {}).get("lam_at")
+    words = [method_label(name)]
+    for knob in knobs:
+        words.append(f"λ {format_lam(run.config['knobs']['lam'])}" if knob[:4] == "lam=" else knob)
+    return " ".join(words) + (f" → {format_lam(moved[-1][1])}" if moved else "")
 
-    few = []
-    for task in tasks:
-        assert isinstance(task.test, SplitView)
-        rows = torch.linspace(0, len(task.test) - 1, min(SAMPLE, len(task.test)))
-        few.append(replace(task, test=task.test.only(rows.long().to(task.test.device))))
-    return few
+
+def _differs(run: Run, beside: Run) -> list[str]:
+    """In what two runs are different experiments, with the values of `run`."""
+    a, b = run.config, beside.config
+    found = [f"{name} {a.get(name)}" for name in differing([run, beside]) if name in a]
+    found += [name for name in differing([run, beside]) if name not in a]
+    if a.get("data") != b.get("data"):
+        found.insert(0, f"data {a.get('data')}")
+    if a.get("n_train") != b.get("n_train"):
+        found.append(f"{a['n_train'][0]:,} training images a task")
+    if a.get("tasks_digest", a["tasks"]) != b.get("tasks_digest", b["tasks"]):
+        scenario = a.get("lab", {}).get("scenario")
+        found.append(f"{len(run.accuracy)} tasks" + (f", {scenario}-IL" if scenario else ""))
+    return found
+
+
+def _number(value: float) -> float | None:
+    return round(float(value), 4) if math.isfinite(value) else None
+
+
+def _numbers(values: np.ndarray) -> list:
+    return [_numbers(v) if isinstance(v, np.ndarray) else _number(v) for v in values]

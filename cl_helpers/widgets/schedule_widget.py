@@ -46,6 +46,7 @@ class Schedule(TrainingView):
     """
 
     ACTIONS: ClassVar[tuple[str, ...]] = ("start", "stop", "keep", "clear")
+    SETTINGS: ClassVar[tuple[str, ...]] = HOW
 
     view = traitlets.Unicode("schedule").tag(sync=True)
     schedule = traitlets.Enum(tuple(SCHEDULES)).tag(sync=True)

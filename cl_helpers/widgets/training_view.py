@@ -30,6 +30,8 @@ class TrainingView(View):
 
     # What the page may ask for, `model.send({ do: "start" })`: methods without arguments.
     ACTIONS: ClassVar[tuple[str, ...]] = ("start", "stop")
+    # Traits that come with it: as state they may still be on their way, and be overtaken.
+    SETTINGS: ClassVar[tuple[str, ...]] = ()
 
     training: TrainingThread | None = None
 
@@ -79,6 +81,9 @@ class TrainingView(View):
         """Do what the page asks for; what cannot be done is said there."""
         if message.get("do") in self.ACTIONS:
             try:
+                for name in self.SETTINGS:
+                    if name in message.get("with", {}):
+                        setattr(self, name, message["with"][name])
                 getattr(self, message["do"])()
             except Exception as error:
                 self.trouble = _lines(error)

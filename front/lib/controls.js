@@ -28,19 +28,6 @@ export function slider(model, name, { label, stops, write = String, unit = "", u
   return { el: make("label", { class: "cl-slider" }, make("span", {}, label), input, output), sync };
 }
 
-/** A whole number to type, from 0. */
-export function whole(model, name, { label }) {
-  const input = make("input", {
-    type: "number", min: 0, step: 1, "aria-label": label, "data-lm-suppress-shortcuts": "true",
-    onchange: () => {
-      if (input.checkValidity() && input.value) change(model, { [name]: input.valueAsNumber });
-      else input.value = model.get(name);
-    },
-  });
-  const sync = () => { if (document.activeElement !== input) input.value = model.get(name); };
-  return { el: make("label", { class: "cl-choice" }, make("span", {}, label), input), sync };
-}
-
 /** One of `options` [[text, value], …] in a list. */
 export function choice(model, name, { label, options, then = () => ({}) }) {
   const offered = () => (typeof options === "function" ? options() : options);
@@ -76,8 +63,22 @@ export function among(model, name, { label, options }) {
   return { el, sync };
 }
 
-export function button(text, act, { title, usable = () => true } = {}) {
-  const el = make("button", { type: "button", title, onclick: act }, text);
+/** A number to type; what is none, or too small, is taken back. */
+export function number(model, name, { label, whole = false, least = 0 }) {
+  const input = make("input", {
+    type: "number", min: least, step: whole ? 1 : "any", "aria-label": label,
+    onchange: () => {
+      const value = input.valueAsNumber;
+      if (value >= least && (!whole || Number.isInteger(value))) change(model, { [name]: value });
+      sync();
+    },
+  });
+  const sync = () => { if (document.activeElement !== input) input.value = model.get(name); };
+  return { el: make("label", { class: "cl-choice" }, make("span", {}, label), input), sync };
+}
+
+export function button(text, act, { title, main = false, usable = () => true } = {}) {
+  const el = make("button", { type: "button", title, class: main ? "cl-main" : null, onclick: act }, text);
   return { el, sync: () => { el.disabled = !usable(); } };
 }
 

@@ -17,6 +17,11 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Have the kernel do something, with these parts of the state as they are in the page. */
+export function ask(model, what, names = []) {
+  model.send({ do: what, with: Object.fromEntries(names.map((name) => [name, model.get(name)])) });
+}
+
 /** Change the state by hand: at once in the page, and as soon as it can in the kernel. */
 export function change(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);

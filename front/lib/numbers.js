@@ -1,6 +1,6 @@
 // How numbers are written, as in cl_helpers/formats.py.
 
-export const fixed = (value, digits = 2) => value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1");
+export const fixed = (value, digits = 2) => value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1").replace("-", "−");
 export const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)}%`;
 
 /** 0.02, 12,345 as 12345: at most so many significant digits. */
@@ -8,6 +8,8 @@ export const general = (value, digits = 6) => String(Number(value.toPrecision(di
 
 /** `stops`, and those of `values` that are not among them, in order. */
 export const including = (stops, ...values) => [...new Set([...stops, ...values])].sort((p, q) => p - q);
+export const whole = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 0 });
+export const duration = (seconds) => (seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`);
 
 /** λ: off, 0.05, 400, 10,000 */
 export function lam(value) {

@@ -7,12 +7,10 @@ import { make } from "./make.js";
 export const trains = (model) =>
   !model.get("stored") && ["running", "stopping", "paused"].includes(model.get("doing"));
 
-/** A button that asks the kernel for `what`. */
-export function asks(model, text, what, usable) {
-  const control = button(text, () => model.send({ do: what }), { usable });
-  if (what === "start") control.el.classList.add("cl-main");
-  return control;
-}
+/** A button that asks the kernel for `what`, with the `settings` as they are on the page. */
+export const asks = (model, text, what, { settings = [], ...how } = {}) => button(text, () => model.send({
+  do: what, with: Object.fromEntries(settings.map((name) => [name, model.get(name)])),
+}), how);
 
 /** The line beneath the controls: what trains now, as `say` says; or that nothing can. */
 export function note(model, say) {

@@ -28,9 +28,9 @@ export default function curvature(model, el) {
   const across = choice(model, "across", { label: "Against forgetting", options: ACROSS });
   const controls = [
     ...(model.get("stored") ? [] : [row(...knobs), row(
-      asks(model, "Train on two tasks", "start"),
-      asks(model, "Stop", "stop", () => trains(model)),
-      asks(model, "Clear", "clear", () => model.get("points").length > 0),
+      asks(model, "Train on two tasks", "start", { settings: Object.keys(OFFERED), main: true }),
+      asks(model, "Stop", "stop", { usable: () => trains(model) }),
+      asks(model, "Clear", "clear", { usable: () => model.get("points").length > 0 }),
       bar,
     )]),
     note(model, () => where(model)),

@@ -3,7 +3,7 @@
 import * as Plot from "@observablehq/plot";
 import { SCHEDULES, factors, suited } from "../core/schedules.js";
 import { chart, tip } from "../lib/chart.js";
-import { choice, row, slider, whole } from "../lib/controls.js";
+import { choice, number, row, slider } from "../lib/controls.js";
 import { make } from "../lib/make.js";
 import { general, including, percent } from "../lib/numbers.js";
 import { asks, note, trains } from "../lib/training.js";
@@ -38,11 +38,11 @@ export default function schedule(model, el) {
     ),
     ...(model.get("stored") ? [] : [row(
       choice(model, "start_from", { label: "Start", options: model.get("starts_from").map((name) => [name, name]) }),
-      whole(model, "seed", { label: "Seed" }),
-      asks(model, "Run", "start"),
-      asks(model, "Stop", "stop", () => trains(model)),
-      asks(model, "Keep", "keep", () => !trains(model) && Boolean(model.get("latest")?.complete)),
-      asks(model, "Clear", "clear", () => model.get("kept_runs").length > 0),
+      number(model, "seed", { label: "Seed", whole: true }),
+      asks(model, "Run", "start", { settings: HOW, main: true }),
+      asks(model, "Stop", "stop", { usable: () => trains(model) }),
+      asks(model, "Keep", "keep", { usable: () => !trains(model) && Boolean(model.get("latest")?.complete) }),
+      asks(model, "Clear", "clear", { usable: () => model.get("kept_runs").length > 0 }),
     )]),
     note(model, () => {
       const run = model.get("latest");

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cl_helpers
 from playwright.sync_api import Browser, Locator
 
+import cl_helpers
+
 HOST = Path(cl_helpers.__file__).parent / "widgets" / "front" / "host.js"
+AXE = Path(__file__).parents[2] / "front" / "node_modules" / "axe-core" / "axe.min.js"
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Views</title>
 <meta name="viewport" content="width=device-width"><body data-theme="light"><main>{}</main>"""
 
@@ -41,6 +43,16 @@ class StaticPage:
             [i, values],
         )
         self.settle()
+
+    def serious(self) -> list[str]:
+        """What axe-core finds against assistive use, serious or worse."""
+        self.page.add_script_tag(path=AXE)
+        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+        return [
+            f"{rule['id']}: {rule['nodes'][0]['html'][:200]}"
+            for rule in found
+            if rule["impact"] in ("serious", "critical")
+        ]
 
     def words(self, i: int = 0) -> str:
         """The sentence that says what is seen."""

@@ -22,7 +22,7 @@ END = re.compile(
 def told(page):
     """(θ₁, θ₂, L_A, L_B, L_A + L_B, best of it), and the verdict."""
     *numbers, verdict = END.search(page.words()).groups()
-    return [float(n) for n in numbers], verdict
+    return [float(n.replace("−", "-")) for n in numbers], verdict
 
 
 def test_six_figures(static):
@@ -101,7 +101,7 @@ def test_the_way_is_the_gradient_flow(static):
     widget = Bowls(6)
     page = static(widget)
     page.widget("slider", "Way").press("Home")
-    assert "After 0% of the way θ is at (-1.08, -0.62)" in page.words()
+    assert "After 0% of the way θ is at (−1.08, −0.62)" in page.words()
     points = page.page.locator("polyline").last.get_attribute("points")
     assert len(points.split()) == 2  # nothing of it is gone yet
     page.set(walked=1)

@@ -34,9 +34,9 @@ def widget(task):
     widget.close()
 
 
-def ask(widget, what):
+def ask(widget, what, **settings):
     """As the page does when a button is clicked."""
-    widget._take_message({"do": what})
+    widget._take_message({"do": what, "with": settings})
 
 
 def test_what_has_no_part_in_a_schedule_does_nothing(widget):
@@ -50,10 +50,10 @@ def test_what_has_no_part_in_a_schedule_does_nothing(widget):
 
 @pytest.mark.parametrize("start", ["known", "new"])
 def test_a_run_is_what_train_gives(widget, task, start):
-    widget.start_from, widget.seed, widget.schedule, widget.lr_final = start, 3, "step", 0.1
     assert widget.n_steps == 15  # 100 images, 20 a step, three times
     before = deepcopy(widget.starts[start])
-    ask(widget, "start")
+    asked = {"schedule": "step", "lr": 0.02, "lr_final": 0.1, "warm_up": 0, "seed": 3}
+    ask(widget, "start", **asked, start_from=start)
     run = widget.wait(PATIENCE)
     how = HOW | {"schedule": "step", "lr": 0.02, "lr_final": 0.1, "seed": 3}
     same = cl.train(cl.Baseline(), [task], deepcopy(before), progress=False, **how)
@@ -64,7 +64,6 @@ def test_a_run_is_what_train_gives(widget, task, start):
     np.testing.assert_array_equal([latest["steps"], latest["accuracy"]], same.curve())
     assert latest["complete"]
     assert latest["diverged"] is None
-    asked = {"schedule": "step", "lr": 0.02, "lr_final": 0.1, "warm_up": 0, "seed": 3}
     assert (asked | {"start_from": start}).items() <= latest.items()
 
 

@@ -1,0 +1,161 @@
+// Accuracy on each task while it is learned, by number; kept runs; where λ was moved.
+// Its elements are made once a run and then only moved: it is drawn ten times a second.
+
+import { look } from "../../lib/palette.js";
+import { make } from "../../lib/make.js";
+import { lam as write, percent, whole } from "../../lib/numbers.js";
+
+const [RIGHT, TOP, BOTTOM] = [26, 14, 30];
+let LEFT = 46; // room for the numbers, which are larger on the stage
+const CLOSE = 14; // pixels between marks of λ: of those closer, only the last is shown
+
+export function curves(model) {
+  const svg = make("svg", { class: "cl-picture cl-curves", role: "img", tabindex: 0,
+    "data-lm-suppress-shortcuts": "true" });
+  const readout = make("p", { class: "cl-soft cl-readout" });
+  const el = make("section", {}, make("h3", {}, "Accuracy on each task"), svg, readout);
+  let at = null; // the place of the cursor, in tasks
+
+  const staged = () => el.closest(".cl-stage");
+  const width = () => Math.max(280, el.clientWidth || 600);
+  const height = () => (staged() ? el.clientHeight - 70 : Math.round(Math.min(0.6 * width(), 400)));
+  function draw() {
+    LEFT = staged() ? 64 : 46;
+    const n = model.get("news"), count = n.n_tasks ?? 5, ends = n.ends ?? [];
+    const [w, h] = [width(), height()];
+    const x = (place) => LEFT + (place / count) * (w - LEFT - RIGHT);
+    const y = (a) => TOP + (1 - a) * (h - TOP - BOTTOM);
+    const place = (step) => placeOf(step, ends, count);
+    svg.setAttribute("viewBox", `0 0 ${w} ${h}`);
+    svg.setAttribute("width", w);
+    svg.setAttribute("height", h);
+    const series = n.series ?? [];
+    svg.replaceChildren(
+      ...bands(count, x, h), ...grid(w, y),
+      ...kept(model, count, x, y),
+      ...marks(n.moved ?? [], place, x, h),
+      ...average(series, place, x, y),
+      ...series.flatMap((points, j) => task(points, j, place, x, y)),
+      ...numbers(series, place, x, y),
+      ...(at === null ? [] : [make("line", { x1: x(at), x2: x(at), y1: TOP, y2: h - BOTTOM,
+        stroke: "currentColor", "stroke-opacity": 0.5 })]),
+    );
+    svg.setAttribute("aria-label", "Accuracy on each task as training goes on. " +
+      "Arrow keys move a cursor that reads the values.");
+    readout.textContent = at === null ? "Thick: the average over the tasks so far."
+      : read(series, place, at, ends, count);
+  }
+
+  svg.addEventListener("pointermove", (event) => {
+    const box = svg.getBoundingClientRect(), count = model.get("news").n_tasks ?? 5;
+    at = within(((event.clientX - box.left - LEFT) / (box.width - LEFT - RIGHT)) * count, count);
+    draw();
+  });
+  svg.addEventListener("pointerleave", () => { at = null; draw(); });
+  svg.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: -0.1, ArrowRight: 0.1 }[event.key], count = model.get("news").n_tasks ?? 5;
+    if (!step || staged()) return;
+    event.preventDefault();
+    at = within((at ?? 0) + step, count);
+    draw();
+  });
+  return { el, draw };
+}
+
+const within = (v, most) => Math.min(most, Math.max(0, v));
+
+/** In tasks: 2.5 is half-way through the third. Joint training has only the last. */
+function placeOf(step, ends, count) {
+  const stages = ends.length - 1;
+  let s = 0;
+  while (s < stages - 1 && step > ends[s + 1]) s++;
+  return count - stages + s + (step - ends[s]) / (ends[s + 1] - ends[s]);
+}
+
+const text = (x, y, words, attributes = {}) => make("text", { x, y, ...attributes }, words);
+
+function bands(count, x, h) {
+  return Array.from({ length: count }, (_, t) => [
+    make("rect", { x: x(t), y: TOP, width: x(1) - x(0), height: h - TOP - BOTTOM,
+      fill: "var(--cl-shade)", "fill-opacity": t % 2 ? 0 : 1 }),
+    text((x(t) + x(t + 1)) / 2, h - 10, count > 6 ? `${t + 1}` : `task ${t + 1}`, { "text-anchor": "middle" }),
+  ]).flat();
+}
+
+function grid(w, y) {
+  return [0, 0.2, 0.4, 0.6, 0.8, 1].flatMap((a) => [
+    make("line", { x1: LEFT, x2: w - RIGHT, y1: y(a), y2: y(a), stroke: "var(--cl-line)" }),
+    text(LEFT - 6, y(a) + 4, `${Math.round(100 * a)}%`, { "text-anchor": "end", fill: "var(--cl-soft)" }),
+  ]);
+}
+
+const trace = (points, attributes) => make("polyline",
+  { points: points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "), fill: "none", ...attributes });
+
+function task(points, j, place, x, y) {
+  if (!points.length) return [];
+  const colour = `var(--cl-${(j % 8) + 1})`, dash = j % 2 ? "7 3" : null;
+  const drawn = points.map(([step, a]) => [x(place(step)), y(a)]);
+  const exact = points.flatMap(([, , sure], i) => (sure ? [drawn[i]] : []));
+  return [
+    trace(drawn, { stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }),
+    ...exact.map(([cx, cy]) => make("circle", { cx, cy, r: 3, fill: colour })),
+  ];
+}
+
+/** The number of each task at the end of its line, moved apart where they would overlap. */
+function numbers(series, place, x, y) {
+  const ends = series.flatMap((points, j) => {
+    if (!points.length) return [];
+    const [step, a] = points.at(-1);
+    return [{ j, at: x(place(step)), y: y(a) }];
+  }).sort((p, q) => p.y - q.y);
+  ends.forEach((end, i) => { if (i) end.y = Math.max(end.y, ends[i - 1].y + 12); });
+  return ends.map(({ j, at, y }) => text(at + 5, y + 4, String(j + 1),
+    { class: "cl-number", style: `fill: var(--cl-${(j % 8) + 1})` }));
+}
+
+/** The mean over the tasks so far, of the latest that is known of each. */
+function average(series, place, x, y) {
+  const all = series.flatMap((points, j) => points.map(([step, a]) => [step, j, a]));
+  all.sort((p, q) => p[0] - q[0]);
+  const latest = [], drawn = [];
+  for (const [step, j, a] of all) {
+    latest[j] = a;
+    const known = latest.filter((v) => v !== undefined);
+    drawn.push([x(place(step)), y(known.reduce((s, v) => s + v, 0) / known.length)]);
+  }
+  return [trace(drawn, { stroke: "currentColor", "stroke-width": 4, "stroke-opacity": 0.85 })];
+}
+
+function kept(model, count, x, y) {
+  const hidden = model.get("hidden");
+  return model.get("runs").filter((run) => !run.differs.length && !hidden.includes(run.id)).flatMap((run) => {
+    const { stroke, dash, corners } = look(run.method);
+    const points = run.averages.flatMap((a, t) => (a === null ? [] : [[x(t + 1), y(a)]]));
+    return [trace(points, { stroke, "stroke-width": 1.6, "stroke-dasharray": dash }),
+      ...points.map(([px, py]) => make("polygon", { points: corners(5), fill: stroke,
+        transform: `translate(${px.toFixed(1)} ${py.toFixed(1)})` }))];
+  });
+}
+
+function marks(moved, place, x, h) {
+  const shown = [];
+  for (const [step, lam] of moved) {
+    const at = x(place(step));
+    if (shown.length && at - shown.at(-1)[0] < CLOSE) shown.pop();
+    shown.push([at, lam]);
+  }
+  return shown.flatMap(([at, lam]) => [
+    make("line", { x1: at, x2: at, y1: TOP, y2: h - BOTTOM, stroke: "var(--cl-warn)", "stroke-dasharray": "4 3" }),
+    text(at + 4, TOP + 12, `λ ${write(lam)}`, { fill: "var(--cl-warn)", class: "cl-number" }),
+  ]);
+}
+
+/** The values at a place: of each task the latest that was known there. */
+function read(series, place, at, ends, count) {
+  const values = series.map((points) => points.filter(([step]) => place(step) <= at + 1e-9).at(-1));
+  const known = values.flatMap((v, j) => (v ? [`task ${j + 1} ${percent(v[1])}`] : []));
+  const step = Math.max(0, ...values.filter(Boolean).map(([s]) => s));
+  return known.length ? `Step ${whole(step)}: ${known.join(", ")}.` : "Nothing was known there yet.";
+}

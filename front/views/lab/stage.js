@@ -1,0 +1,123 @@
+// The stage: the Lab in full screen for a hall, stepped through by a presenter's remote.
+
+import { change, make } from "../../lib/make.js";
+import { fixed, percent, strengths } from "../../lib/numbers.js";
+
+const KEYS = "Space: run, pause · ← →: λ · Page down, up: next scene, the one before · 1–9: start a scene · Esc: leave";
+
+export function stage(model, el, { does, on }) {
+  const open = make("button", { type: "button", onclick: () => enter(), title: "full screen, for a hall (key F)" }, "Stage");
+  const title = make("h2"), says = make("p"), question = make("p", { class: "cl-ask" });
+  const guess = make("input", { type: "number", min: 0, max: 100, "aria-label": "the hall's guess, in %" });
+  const hands = make("span", { class: "cl-hands" });
+  const record = make("button", { type: "button", onclick: () => note() }, "Record the guess");
+  const answer = make("span", { role: "status" });
+  const form = make("div", { class: "cl-row" }, question, guess, hands, record, answer);
+  const help = make("p", { class: "cl-soft cl-keys" }, KEYS);
+  const section = make("section", { class: "cl-scene" }, title, says, form);
+  const scene = () => model.get("scenes")[model.get("scene")];
+  const staged = () => el.classList.contains("cl-stage");
+
+  function enter() {
+    el.classList.add("cl-stage");
+    el.dataset.lmSuppressShortcuts = "true"; // all keys are ours, not JupyterLab's
+    el.tabIndex = -1;
+    el.focus();
+    if (model.get("scene") < 0) change(model, { scene: 0 });
+    el.requestFullscreen?.().catch(() => {}); // where it is not allowed the page's width must do
+  }
+  function leave() {
+    el.classList.remove("cl-stage");
+    delete el.dataset.lmSuppressShortcuts;
+    if (document.fullscreenElement === el) document.exitFullscreen();
+    sync();
+    window.dispatchEvent(new Event("resize"));
+  }
+  el.addEventListener("fullscreenchange", () => { if (!document.fullscreenElement) leave(); });
+  const go = (i, play) => {
+    if (!model.get("scenes")[i]) return;
+    change(model, { scene: i });
+    if (play) does("play")();
+  };
+  const space = () => {
+    if (model.get("doing") === "paused") does("resume")();
+    else if (on()) does("pause")();
+    else does("play")();
+  };
+  const lam = (by) => {
+    const now = model.get("lam"), stops = strengths(now), i = stops.indexOf(now) + by;
+    if (stops[i] !== undefined) change(model, { lam: stops[i] });
+  };
+  el.addEventListener("keydown", (event) => {
+    if (event.target.matches("input[type=number], select")) return;
+    if (!staged()) {
+      if (event.key === "f" && !event.ctrlKey && !event.metaKey) enter();
+      return;
+    }
+    const i = model.get("scene");
+    const act = {
+      " ": space, ArrowLeft: () => lam(-1), ArrowRight: () => lam(1), Escape: leave,
+      PageDown: () => go(i + 1), PageUp: () => go(i - 1),
+    }[event.key] ?? (/^[1-9]$/.test(event.key) ? () => go(Number(event.key) - 1, true) : null);
+    if (!act || (event.key === " " && event.target.matches("button"))) return;
+    event.preventDefault();
+    event.stopPropagation();
+    act();
+  }, true);
+
+  function note() {
+    const now = scene();
+    const value = now.options.length
+      ? Object.fromEntries([...hands.querySelectorAll("input")].map((input, i) => [now.options[i], input.valueAsNumber || 0]))
+      : guess.valueAsNumber;
+    if (typeof value === "number" && !(value >= 0 && value <= 100)) {
+      answer.textContent = "Give a number from 0 to 100.";
+      return;
+    }
+    change(model, { guesses: { ...model.get("guesses"), [model.get("scene")]: value } });
+  }
+
+  let shown = null;
+  function sync() {
+    section.hidden = help.hidden = !staged();
+    open.hidden = staged() || !model.get("scenes").length;
+    const now = scene();
+    if (!now) return;
+    if (now !== shown) {
+      shown = now;
+      title.textContent = `${model.get("scene") + 1}. ${now.title}`;
+      says.textContent = now.say;
+      question.textContent = now.ask;
+      guess.hidden = now.options.length > 0;
+      guess.value = "";
+      hands.replaceChildren(...now.options.map((name) => make("label", {}, name,
+        make("input", { type: "number", min: 0, "aria-label": `hands for ${name}` }))));
+      answer.textContent = "";
+    }
+    form.hidden = !now.ask;
+    const made = model.get("guesses")[model.get("scene")];
+    record.disabled = made !== undefined || on();
+    if (made !== undefined) answer.textContent = compare(now, made, model, on());
+  }
+  return { el: section, button: open, help, sync };
+}
+
+/** The hall's guess, and once the scene has been played what came of it. */
+function compare(scene, guess, model, on) {
+  const said = typeof guess === "number" ? `${guess}%`
+    : Object.entries(guess).map(([name, hands]) => `${name} ${hands}`).join(", ");
+  const { summary, label } = model.get("news");
+  if (on || !summary || summary.average === null) return `The hall's guess: ${said}.`;
+  const last = summary.matrix.at(-1);
+  const outcome = {
+    average: () => percent(summary.average),
+    first: () => percent(last[0]),
+    forgetting: () => `${fixed(100 * summary.forgetting, 1)} points`,
+    best: () => {
+      const runs = [...model.get("runs").filter((run) => !run.differs.length), { ...summary, label }];
+      const best = runs.reduce((p, q) => (q.average > p.average ? q : p));
+      return `${best.label}, ${percent(best.average)}`;
+    },
+  }[scene.outcome]();
+  return `The hall's guess: ${said}. The outcome: ${outcome}.`;
+}

@@ -1,0 +1,34 @@
+// The first layer's weights, folded back to the pixels that they read: how far they have moved in this
+// task, and how strongly Ω holds them. Where Ω is large and λ is on, little moves.
+
+import { floats, heat, paint } from "../../lib/pixels.js";
+import { make } from "../../lib/make.js";
+
+export function weights(model) {
+  const pictures = ["moved", "held"].map((name) => {
+    const canvas = make("canvas", { role: "img" }), caption = make("figcaption");
+    return { name, canvas, caption, el: make("figure", {}, canvas, caption) };
+  });
+  const el = make("section", {}, make("h3", {}, "First layer, pixel by pixel of task 1"),
+    make("div", { class: "cl-weights" }, pictures.map((each) => each.el)));
+  let shown = null;
+
+  function draw() {
+    const now = model.get("weights");
+    el.hidden = !now.moved;
+    if (now === shown || !now.moved) return;
+    shown = now;
+    for (const { name, canvas, caption, el: figure } of pictures) {
+      figure.hidden = false;
+      const values = now[name] ? floats(now[name]) : new Float32Array(now.size[0] * now.size[1]);
+      const most = values.reduce((m, v) => Math.max(m, v), 0);
+      [canvas.height, canvas.width] = now.size;
+      paint(canvas, values, (v) => heat(most ? v / most : 0));
+      const words = name === "moved" ? `moved in this task: at most ${most.toPrecision(2)}`
+        : most ? `held by Ω: at most ${most.toPrecision(2)}` : "held by Ω: nothing yet";
+      caption.textContent = words;
+      canvas.setAttribute("aria-label", words);
+    }
+  }
+  return { el, draw };
+}
