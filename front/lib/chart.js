@@ -40,6 +40,7 @@ export function chart(label) {
     [plot, points] = [next, those];
     at = Math.min(at, points.length - 1);
     plot.classList.add("cl-picture");
+    plot.setAttribute("aria-hidden", "true"); // its values are this element's
     el.replaceChildren(plot);
     point();
   };

@@ -66,6 +66,7 @@ export default function schedule(model, el) {
       below.put(...drawAccuracy(runs, target, n, width));
       const key = drawLegend(runs, target, width);
       key.classList.add("cl-picture");
+      key.querySelectorAll("[aria-label]").forEach((group) => group.removeAttribute("aria-label"));
       legend.replaceChildren(...(runs.length ? [key] : []));
     }
     return say(how, run, kept.length);

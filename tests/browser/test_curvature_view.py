@@ -155,4 +155,6 @@ def test_what_trains_is_not_offered_without_a_kernel(static, widget):
 
 @pytest.mark.parametrize("width", [360, 900, 1920])
 def test_it_fits(static, widget, width):
-    assert static(widget, width=width).overflow() == 0
+    page = static(widget, width=width)
+    assert page.overflow() == 0
+    assert page.serious() == []

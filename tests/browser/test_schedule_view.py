@@ -171,6 +171,7 @@ def test_it_fits(static, widget, width):
     widget.latest, widget.kept_runs = RUN, [SLOW, SLOW | {"schedule": "exponential"}]
     page = static(widget, width=width)
     assert page.overflow() == 0
+    assert page.serious() == []
     assert "<svg" in page.page.evaluate(
         "new Promise(done => setTimeout(() => done(clMounted[0].model.get('still')), 900))"
     )
