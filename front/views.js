@@ -5,14 +5,18 @@ import { change, make } from "./lib/make.js";
 import look from "./lib/look.css";
 import bowls from "./views/bowls.js";
 import credit from "./views/credit.js";
+import curvature from "./views/curvature.js";
 import importance from "./views/importance.js";
 import lab from "./views/lab.js";
 import predict from "./views/predict.js";
 import projection from "./views/projection.js";
+import schedule from "./views/schedule.js";
 import sweep from "./views/sweep.js";
 import tradeoff from "./views/tradeoff.js";
 
-const VIEWS = { bowls, credit, importance, lab, predict, projection, sweep, tradeoff };
+const VIEWS = {
+  bowls, credit, curvature, importance, lab, predict, projection, schedule, sweep, tradeoff,
+};
 const AFTER = 700; // ms without a change, after which the sentence is read out and the copy kept
 const PATIENCE = 5000; // ms; while there are changes all the time, it is read out as often
 
@@ -45,8 +49,8 @@ function render({ model, el }) {
   }
   function settle() {
     say();
-    const svg = root.querySelector("svg.cl-picture"), text = words.textContent;
-    const now = svg ? still(svg, text) : "";
+    const pictures = [...root.querySelectorAll("svg.cl-picture")], text = words.textContent;
+    const now = pictures.length ? still(pictures, text) : "";
     if (model.get("words") !== text || model.get("still") !== now) {
       change(model, { still: now, words: text });
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable, Generator
 from typing import Any, ClassVar
@@ -39,6 +40,7 @@ class TrainingView(View):
     trouble: traitlets.List = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def __init__(self, **state: Any):
+        self._saying = threading.RLock()
         super().__init__(**state)
         self.on_msg(lambda _view, message, _buffers: self._take_message(message))
 
@@ -96,9 +98,10 @@ class TrainingView(View):
     def _say_what_it_does(self) -> None:
         training = self.training
         if training is not None:
-            stopping = training.state == "running" and training.reason
-            self.reason = training.reason
-            self.doing = "stopping" if stopping else training.state
+            with self._saying:  # else what was true before it ended could be said after
+                stopping = training.state == "running" and training.reason
+                self.reason = training.reason
+                self.doing = "stopping" if stopping else training.state
 
     # ---- in the training thread ----
 

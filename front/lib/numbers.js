@@ -3,6 +3,11 @@
 export const fixed = (value, digits = 2) => value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1").replace("-", "−");
 export const percent = (value, digits = 1) => `${(100 * value).toFixed(digits)}%`;
 
+/** 0.02, 12,345 as 12345: at most so many significant digits. */
+export const general = (value, digits = 6) => String(Number(value.toPrecision(digits)));
+
+/** `stops`, and those of `values` that are not among them, in order. */
+export const including = (stops, ...values) => [...new Set([...stops, ...values])].sort((p, q) => p - q);
 export const whole = (value) => value.toLocaleString("en-US", { maximumFractionDigits: 0 });
 export const duration = (seconds) => (seconds < 90 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`);
 

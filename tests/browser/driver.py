@@ -415,6 +415,11 @@ def status(notebook, i=0):
     return notebook.cell(i).get_by_role("status").last.inner_text()
 
 
+def words(notebook, i=0):
+    """What the view in a cell says is seen."""
+    return notebook.cell(i).locator("p.cl-words").inner_text()
+
+
 def picture(notebook, i=0):
     [shown] = notebook.pictures(i)
     return shown.digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from driver import changes, opened, picture, status
+from driver import opened, words
 
 BOWLS = "import cl_helpers as cl\nbowls = cl.widgets.Bowls(6)\nbowls"
 PREDICT = """
@@ -113,37 +113,37 @@ def test_importance(notebook):
 
 def test_schedule(notebook):
     page = opened(notebook, [SCHEDULE])
-    page.wait_until(lambda: "Press Run" in status(page))
-    changes(
-        page,
-        lambda: page.widget("combobox", "Schedule").select_option("one-cycle"),
-        until=lambda text: "one-cycle" in text,
-    )
-    changes(page, lambda: page.widget("slider", "lr").press("ArrowRight"))
-    before = picture(page)
+    page.wait_until(lambda: "Press Run" in words(page))
+    page.widget("combobox", "Schedule").select_option("one-cycle")
+    page.widget("slider", "lr").press("ArrowRight")
+    page.wait_until(lambda: "one-cycle, lr 0.02 to" in words(page))
     page.press("Run")
-    page.wait_until(lambda: "after 24" in status(page) and picture(page) != before)
+    page.wait_until(lambda: "after 24." in words(page))
     page.wait_until(lambda: page.widget("button", "Keep").is_enabled())
+    told = page.ask("print(f'{schedule.run.average_accuracy:.1%} after 24')").text.strip()
+    assert told in words(page)
     page.press("Keep")
-    page.wait_until(lambda: "Kept: one-cycle" in page.pictures(0)[0].alt)
+    page.wait_until(lambda: "1 run is kept." in words(page))
+    page.screenshot("schedule")
     page.press("Clear")
-    page.wait_until(lambda: "Kept" not in page.pictures(0)[0].alt)
+    page.wait_until(lambda: "kept" not in words(page))
+    assert page.ask("print(schedule.kept)").text == "[]\n"
 
 
 def test_curvature(notebook):
     page = opened(notebook, [CURVATURE])
-    page.wait_until(lambda: "No point yet" in page.pictures(0)[0].alt)
+    page.wait_until(lambda: "No point yet" in words(page))
     page.widget("slider", "Learning rate").press("End")
     page.press("Train on two tasks")
-    page.wait_until(lambda: status(page).startswith("1: lr 0.2"))
+    page.wait_until(lambda: words(page).startswith("1: lr 0.2"))
     told = page.ask(
         "b = curvature.trajectories[0].bounds[0]\n"
         "print(f'sharpness {b.sharpness:.1f}, distance {b.distance:.1f}, bound {b.bound:.0f}')"
     ).text.strip()
-    assert told in status(page)
-    page.wait_until(lambda: told in page.pictures(0)[0].alt)
+    assert told in words(page)
+    page.screenshot("curvature")
     page.press("Clear")
-    page.wait_until(lambda: "No point yet" in page.pictures(0)[0].alt)
+    page.wait_until(lambda: "No point yet" in words(page))
 
 
 def test_projection(notebook):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from driver import changes, opened, picture, status
+from driver import opened, words
 
 pytestmark = pytest.mark.full
 PATH = Path(__file__).parents[2] / "notebooks" / "12_lr_schedules.ipynb"
@@ -30,35 +30,34 @@ def test_schedules(page):
 
     w = page.cell_that_says("cl.widgets.Schedule")
     page.cell(w).scroll_into_view_if_needed()
-    page.wait_until(lambda: "Press Run" in status(page, w) and page.pictures(w))
-    lr = page.widget("slider", "lr")
-    text = changes(page, lambda: lr.press("ArrowRight"), w)
-    assert "cosine, lr 0.02 to 0.0002" in text
-    text = changes(page, lambda: page.widget("combobox", "Schedule").select_option("one-cycle"), w)
-    assert "one-cycle" in text
+    page.wait_until(lambda: "Press Run" in words(page, w))
+    page.widget("slider", "lr").press("ArrowRight")
+    page.wait_until(lambda: "cosine, lr 0.02 to 0.0002" in words(page, w))
+    page.widget("combobox", "Schedule").select_option("one-cycle")
     page.wait_until(lambda: page.widget("slider", "warm_up").is_disabled())
-    before = picture(page, w)
 
     page.press("Run")
-    done = re.compile(r"one-cycle, lr 0.02 to 0.0002, pretrained: 80% .*, ([\d.]+)% after 60")
-    first = page.wait_until(lambda: done.search(status(page, w))).group(1)
-    page.wait_until(lambda: picture(page, w) != before)
+    done = re.compile(r"one-cycle, lr 0.02 to 0.0002, pretrained: 80% .*, ([\d.]+)% after 60\.")
+    first = page.wait_until(lambda: done.search(words(page, w))).group(1)
     page.wait_until(lambda: page.widget("button", "Keep").is_enabled())
     page.press("Keep")
-    page.wait_until(lambda: "Kept: one-cycle" in page.pictures(w)[0].alt)
+    page.wait_until(lambda: "1 run is kept." in words(page, w))
 
     page.widget("combobox", "Start").select_option("from scratch")
     page.widget("combobox", "Schedule").select_option("constant")
     page.wait_until(lambda: page.widget("slider", "lr_final").is_disabled())
     page.press("Run")
-    done = re.compile(r"constant, lr 0.02, from scratch: 80% .*, ([\d.]+)% after 60")
-    page.wait_until(lambda: done.search(status(page, w)))
-    alt = page.wait_until(lambda: "Kept" in page.pictures(w)[0].alt and page.pictures(w)[0].alt)
-    assert f"{first}% after 60" in alt  # the first run still lies under the second
+    note = page.cell(w).locator(".cl-note")
+    page.wait_until(lambda: "What you choose now is for the next run." in note.inner_text())
+    done = re.compile(r"constant, lr 0.02, from scratch: 80% .*, ([\d.]+)% after 60\.")
+    page.wait_until(lambda: done.search(words(page, w)))
+    # The first run still lies under the second.
+    legend = page.cell(w).locator("svg.cl-picture").last
+    assert f"{first}%" in legend.text_content()
     page.screenshot("schedules", cell=w)
     page.press("Clear")
-    page.wait_until(lambda: "Kept" not in page.pictures(w)[0].alt)
+    page.wait_until(lambda: "kept" not in words(page, w))
     page.press("Run")  # and again, stopped by whoever runs the cell once more
     page.run_cell(w)
-    page.wait_until(lambda: "Press Run" in status(page, w))
+    page.wait_until(lambda: "Press Run" in words(page, w))
     assert page.errors() == []

@@ -5,7 +5,7 @@ import { still } from "../../lib/still.js";
 
 export function keepFiles(model, el) {
   const all = () => [model.get("news").summary, ...model.get("runs")].filter(Boolean);
-  const picture = () => still(el.querySelector("svg.cl-curves"), el.querySelector(".cl-words").textContent);
+  const picture = () => still([el.querySelector("svg.cl-curves")], el.querySelector(".cl-words").textContent);
   return [
     button("CSV", () => give("runs.csv", "text/csv", table(all())), {
       title: "accuracies of the latest run and of those kept", usable: () => all().length > 0 }),

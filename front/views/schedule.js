@@ -1,0 +1,193 @@
+// The learning rate of each step, and beneath it the runs that such rates gave.
+
+import * as Plot from "@observablehq/plot";
+import { SCHEDULES, factors, suited } from "../core/schedules.js";
+import { chart, tip } from "../lib/points.js";
+import { choice, number, row, slider } from "../lib/controls.js";
+import { make } from "../lib/make.js";
+import { general, including, percent } from "../lib/numbers.js";
+import { asks, note, trains } from "../lib/training.js";
+
+const RATES = including([1], ...[-4, -3, -2, -1].flatMap((e) => [1, 2, 3, 5].map((m) => Number(`${m}e${e}`))));
+const PARTS = Array.from({ length: 11 }, (_, i) => i / 20);
+const HOW = ["schedule", "lr", "lr_final", "warm_up", "start_from", "seed"];
+const NOW = { stroke: "var(--cl-1)", symbol: "circle", strokeWidth: 2.4 };
+const KEPT = [ // in turn
+  ["var(--cl-2)", "triangle", "8 3 2 3"], ["var(--cl-3)", "diamond", "6 4"], ["var(--cl-4)", "square", "2 3"],
+  ["var(--cl-5)", "times", "10 3"], ["var(--cl-7)", "triangle2", "4 2"],
+].map(([stroke, symbol, strokeDasharray]) => ({ stroke, symbol, strokeDasharray, strokeWidth: 1.6 }));
+const PLACES = 400; // of the steps, at most so many are drawn
+const SIDES = { marginLeft: 58, marginRight: 16 };
+
+export default function schedule(model, el) {
+  const target = model.get("target"), n = model.get("n_steps");
+  const asked = () => suited(Object.fromEntries(HOW.map((name) => [name, model.get(name)])));
+  const used = (name) => () => suited({ [name]: -1, schedule: model.get("schedule") })[name] === -1;
+  const rates = (name) => ({
+    label: name, stops: () => including(RATES, model.get(name)), write: general,
+  });
+  const controls = [
+    row(
+      choice(model, "schedule", { label: "Schedule", options: SCHEDULES.map((name) => [name, name]) }),
+      slider(model, "lr", rates("lr")),
+      slider(model, "lr_final", { ...rates("lr_final"), usable: used("lr_final") }),
+      slider(model, "warm_up", {
+        label: "warm_up", stops: () => including(PARTS, model.get("warm_up")), write: (part) => percent(part, 0),
+        usable: used("warm_up"),
+      }),
+    ),
+    ...(model.get("stored") ? [] : [row(
+      choice(model, "start_from", { label: "Start", options: model.get("starts_from").map((name) => [name, name]) }),
+      number(model, "seed", { label: "Seed", whole: true }),
+      asks(model, "Run", "start", { settings: HOW, main: true }),
+      asks(model, "Stop", "stop", { usable: () => trains(model) }),
+      asks(model, "Keep", "keep", { usable: () => !trains(model) && Boolean(model.get("latest")?.complete) }),
+      asks(model, "Clear", "clear", { usable: () => model.get("kept_runs").length > 0 }),
+    )]),
+    note(model, () => {
+      const run = model.get("latest");
+      return run ? `${name(run)}, step ${run.steps.at(-1)} of ${n}` : "it begins";
+    }),
+  ];
+  const above = chart("Learning rate of each step"), below = chart("Accuracy after each epoch");
+  const legend = make("div");
+  let drawn = [];
+  el.append(...controls.map((control) => control.el), above.el, below.el, legend);
+
+  return function draw() {
+    controls.forEach((control) => control.sync());
+    const how = asked(), run = model.get("latest"), width = el.clientWidth - 16;
+    const kept = model.get("kept_runs").map((each, i) => [each, KEPT[i % KEPT.length]]);
+    const runs = [...(run ? [[run, NOW]] : []), ...kept.filter(([each]) => !run || !same(each, run))];
+    above.put(...drawRates(how, runs, n, width));
+    const seen = [run, model.get("kept_runs"), width];
+    if (seen.some((each, i) => each !== drawn[i])) { // not while the next run is chosen
+      drawn = seen;
+      below.put(...drawAccuracy(runs, target, n, width));
+      const key = drawLegend(runs, target, width);
+      key.classList.add("cl-picture");
+      key.querySelectorAll("[aria-label]").forEach((group) => group.removeAttribute("aria-label"));
+      legend.replaceChildren(...(runs.length ? [key] : []));
+    }
+    return say(how, run, kept.length);
+  };
+
+  function say(how, run, kept) {
+    const words = [];
+    const told = run && (run.diverged || run.steps.length > 1);
+    if (told) words.push(`${describe(run, target, trains(model))}.`);
+    if (!told) words.push(`Learning rate: ${rule(how)}.`);
+    else if (!same(run, how)) words.push(`${model.get("stored") ? "Shaded" : "Next run"}: ${name(how)}.`);
+    if (!told && !model.get("stored") && !trains(model)) words.push("Press Run to train with it.");
+    if (kept) words.push(`${kept === 1 ? "1 run is" : `${kept} runs are`} kept.`);
+    return words.join(" ");
+  }
+}
+
+/** Above: what is asked for, thick; what the runs had. */
+function drawRates(how, runs, n, width) {
+  const every = Math.ceil(n / PLACES);
+  const curve = (each) => factors(each.schedule, n, each.warm_up, each.lr_final)
+    .map((factor, i) => ({ x: i + 1, y: each.lr * factor })).filter((_, i) => i % every === 0 || i === n - 1);
+  const asked = curve(how).map((at) => ({ ...at, text: `step ${at.x}: lr ${general(at.y, 3)}` }));
+  const line = (points, look) => Plot.lineY(points, { x: "x", y: "y", curve: "step", ...look });
+  const others = runs.filter(([each]) => !sameRates(each, how));
+  const plot = Plot.plot({
+    ...SIDES, width, height: 170, marginTop: 26, marginBottom: 24,
+    x: { domain: [0, n], label: null, ticks: width / 80 },
+    y: { label: "learning rate", nice: true, zero: true, ticks: 4, tickFormat: (v) => general(v), grid: true },
+    marks: [
+      ...others.map(([each, { symbol, ...look }]) => line(curve(each),
+        look.stroke === NOW.stroke ? { ...look, strokeWidth: 1.2, strokeDasharray: "2 3" } : look)),
+      Plot.areaY(asked, { x: "x", y: "y", curve: "step", fill: NOW.stroke, fillOpacity: 0.12 }),
+      line(asked, { stroke: NOW.stroke, strokeWidth: NOW.strokeWidth }),
+      Plot.ruleX(asked, Plot.pointerX({ x: "x", stroke: "var(--cl-soft)" })),
+      tip(asked, Plot.pointerX),
+    ],
+  });
+  return [plot, asked];
+}
+
+/** Beneath: the accuracy of each run after each epoch, and a star where it first is the target's. */
+function drawAccuracy(runs, target, n, width) {
+  const all = runs.map(([run, look]) => [run, look, run.steps.map((x, i) => ({
+    x, y: run.accuracy[i], text: `${rule(run)}\n${whence(run)}, step ${x}: ${percent(run.accuracy[i])}`,
+  }))]);
+  const points = all.flatMap(([, , those]) => those);
+  const marks = all.toReversed().flatMap(([run, { symbol, ...look }, those]) => {
+    const first = reached(run, target), at = those.filter(({ x }) => x === first);
+    const lost = run.diverged ? [run.diverged.step + 1] : [];
+    return [
+      Plot.ruleX(lost, { stroke: look.stroke, strokeDasharray: "1 4" }),
+      Plot.text(lost, { x: lost, y: 1, text: ["✗ diverged"], textAnchor: lost > n / 2 ? "end" : "start",
+        dx: lost > n / 2 ? -6 : 6, fill: look.stroke }),
+      Plot.ruleX(at, { x: "x", y1: 0, y2: "y", stroke: look.stroke, strokeWidth: 0.8 }),
+      Plot.lineY(those, { x: "x", y: "y", ...look }),
+      Plot.dot(those, { x: "x", y: "y", symbol, r: 3.5, stroke: look.stroke, fill: look.stroke }),
+      Plot.dot(at, { x: "x", y: "y", symbol: "star", r: 9, fill: look.stroke, stroke: "var(--cl-paper)" }),
+    ];
+  });
+  const plot = Plot.plot({
+    ...SIDES, width, height: 290, marginTop: 26, marginBottom: 36,
+    x: { domain: [0, n], label: "step", ticks: width / 80 },
+    y: { domain: [0, 1.02], label: "accuracy", ticks: 5, tickFormat: (v) => percent(v, 0), grid: true },
+    marks: [
+      Plot.ruleY([target], { stroke: "var(--cl-soft)", strokeDasharray: "4 3" }),
+      Plot.text([target], {
+        x: n, y: target, text: [`target ${percent(target, 0)}`], textAnchor: "end", dy: 10, fill: "currentColor",
+        stroke: "var(--cl-paper)", strokeWidth: 3,
+      }),
+      ...marks,
+      tip(points),
+    ],
+  });
+  return [plot, points];
+}
+
+/** In as many columns as there is room for: two lines a run, beside its line and marker. */
+function drawLegend(runs, target, width) {
+  const columns = Math.max(1, Math.floor(width / 320)), height = 42 * Math.ceil(runs.length / columns);
+  const marks = runs.flatMap(([run, { symbol, ...look }], i) => {
+    const x = (width / columns) * (i % columns), y = 42 * Math.floor(i / columns) + 12;
+    const first = reached(run, target);
+    const speed = first != null ? `★ ${first} steps` : run.complete ? "never" : "not yet";
+    const fate = run.diverged ? `diverged at step ${run.diverged.step + 1}`
+      : `${speed}, ${percent(run.accuracy.at(-1))}`;
+    const text = `${rule(run)}\n${whence(run)}: ${fate}`;
+    return [
+      Plot.line([[x + 2, y], [x + 32, y]], look),
+      Plot.dot([[x + 17, y]], { symbol, r: 3.5, stroke: look.stroke, fill: look.stroke }),
+      Plot.text([[x + 40, y - 8]], { text: [text], textAnchor: "start", lineAnchor: "top", lineHeight: 1.3 }),
+    ];
+  });
+  const pixels = (size) => ({ domain: [0, size], range: [0, size], axis: null });
+  return Plot.plot({ width, height, margin: 0, x: pixels(width), y: pixels(height || 1), marks });
+}
+
+/** "cosine, lr 0.03 to 0.0003, warm-up 10%" */
+function rule({ schedule, lr, lr_final: final, warm_up: warmUp }) {
+  const to = schedule === "constant" ? "" : ` to ${general(lr * final, 2)}`;
+  return `${schedule}, lr ${general(lr)}${to}${warmUp ? `, warm-up ${percent(warmUp, 0)}` : ""}`;
+}
+
+const whence = (run) => `${run.start_from}${run.seed ? `, seed ${run.seed}` : ""}`;
+const name = (run) => `${rule(run)}, ${whence(run)}`;
+
+/** What a run was, and what came of it. */
+function describe(run, target, live) {
+  if (run.diverged) {
+    const { step, loss, inputs } = run.diverged;
+    const known = loss == null ? "" : `, after a loss of ${general(loss, 3)}`;
+    const hint = inputs ? "The images hold NaN or ∞" : "Try a lower lr, or a warm-up";
+    return `${name(run)}: diverged at step ${step + 1}${known}. ${hint}`;
+  }
+  const first = reached(run, target), last = run.steps.at(-1);
+  const speed = first != null ? `after ${first} steps` : run.complete ? "not reached" : "not yet reached";
+  const end = run.complete ? "" : live ? " so far" : ", where it was stopped";
+  return `${name(run)}: ${percent(target, 0)} ${speed}, ${percent(run.accuracy.at(-1))} after ${last}${end}`;
+}
+
+/** The first step after which the accuracy is the target's; undefined if it never is. */
+const reached = (run, target) => run.steps[run.accuracy.findIndex((a) => a >= target)];
+const sameRates = (a, b) => HOW.slice(0, 4).every((key) => a[key] === b[key]);
+const same = (a, b) => HOW.every((key) => a[key] === b[key]);
