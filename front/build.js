@@ -1,8 +1,7 @@
 // Bundles the sources of this folder into cl_helpers/widgets/front: `make front`.
 import { build } from "esbuild";
 
-await build({
-  entryPoints: ["views.js", "host.js"],
+const how = {
   outdir: "../cl_helpers/widgets/front",
   bundle: true,
   minify: true,
@@ -12,4 +11,6 @@ await build({
   legalComments: "eof", // the licences of what is bundled
   loader: { ".css": "text" },
   logLevel: "info",
-});
+};
+await build({ ...how, entryPoints: ["views.js"] }); // one file: anywidget loads no other
+await build({ ...how, entryPoints: ["host.js"], external: ["./views.js"] }); // beside it on a page

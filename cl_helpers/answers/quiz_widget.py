@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
-import ipywidgets as widgets
 import traitlets
 from IPython.display import HTML, display
 
-from ..widgets.course_widget import CourseWidget
+from ..widgets.one_in_a_cell import OneInACell
 from .sheet import FILE, AnswerSheet, Question, Questions, receipt
 
 try:
@@ -48,7 +47,7 @@ class QuizPage(anywidget.AnyWidget):
     language = traitlets.Unicode().tag(sync=True)
 
 
-class Quiz(CourseWidget):
+class Quiz(OneInACell):
     """A quiz to answer in a notebook.
 
     Args:
@@ -80,7 +79,6 @@ class Quiz(CourseWidget):
         )
         self.page.on_msg(self._take)
         self._changing = threading.RLock()  # each tab's messages may come in a thread of their own
-        self.box = widgets.VBox([self.page])
         self._show_state()
 
     def answer(self, question: str, *options: str) -> Progress:
@@ -207,8 +205,14 @@ class Quiz(CourseWidget):
         return due + note + own
 
     def _ipython_display_(self) -> None:
-        super()._ipython_display_()
+        self._replace_the_one_before()
+        display(self.page)
         display(HTML(_COPY))
+
+    def close(self) -> None:
+        if self.page.comm is not None:
+            self.page.layout.close()
+        self.page.close()
 
 
 def account() -> str:

@@ -18,12 +18,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib import colormaps
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from PIL import Image
@@ -65,24 +62,15 @@ class Chart(Figure):
     """A matplotlib figure that a notebook shows together with its text.
 
     Args: those of `matplotlib.figure.Figure`.
-
-    Attributes:
-        moving: artists that change from frame to frame; the rest is drawn once and copied.
-        still: that copy. Set it to None when the rest has changed.
-        of_a_widget: whether there is a live widget, which hides this copy as long as it lives.
     """
-
-    moving: Sequence[Artist] = ()
-    still: Any = None
-    of_a_widget = False
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict, dict]:
         # As HTML too: JupyterLab shows a PNG without its text.
         file, text = png(self), alt_text(self)
-        kind, source = "cl-copy" if self.of_a_widget else "cl-figure", data_url(file)
-        html = f'<img class="{kind}" style="max-width: 100%" alt="{escape(text)}" src="{source}">'
+        look = 'class="cl-figure" style="max-width: 100%"'
+        html = f'<img {look} alt="{escape(text)}" src="{data_url(file)}">'
         data = {"text/html": html, "image/png": file, "text/plain": text}
         return data, {"image/png": {"alt": text}}
 
@@ -92,27 +80,17 @@ def save(figure: Chart, path: str | os.PathLike) -> None:
     Path(path).write_bytes(png(figure))
 
 
-def png(figure: Chart, **options: int) -> bytes:
+def png(figure: Chart) -> bytes:
     """Turn `figure` into the bytes of a PNG file, with its text in the description.
 
-    It takes half the time of `savefig`, which computes the layout twice. `options` are those of
-    Pillow's `Image.save`.
+    It takes half the time of `savefig`, which computes the layout twice.
     """
     canvas = FigureCanvasAgg(figure)
-    for artist in figure.moving:
-        artist.set_animated(True)  # left out by `draw`
-    if figure.still is None or not figure.moving:
-        canvas.draw()
-        figure.still = canvas.copy_from_bbox(figure.bbox)
-    else:
-        canvas.restore_region(figure.still)
-    for artist in figure.moving:
-        figure.draw_artist(artist)
-        artist.set_animated(False)  # so that `savefig` has it too
+    canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     file, metadata = io.BytesIO(), PngInfo()
     metadata.add_itxt("Description", alt_text(figure))
-    image.save(file, "png", pnginfo=metadata, **options)
+    image.save(file, "png", pnginfo=metadata)
     return file.getvalue()
 
 
@@ -351,21 +329,6 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
                 "draw those of one setting"
             )
     return groups
-
-
-def shade(task: int, n_tasks: int) -> tuple[float, float, float, float]:
-    """Return the colour of `task` 0, 1, … among `n_tasks`, from dark to light, as RGBA."""
-    return colormaps["viridis"](0.85 * task / max(1, n_tasks - 1))
-
-
-def task_line(ax: Axes, task: int, n_tasks: int) -> list[Line2D]:
-    """Add the line of `task` 0, 1, … among `n_tasks` to `ax`, empty, with its number in discs."""
-    above = 2 + task / n_tasks
-    line = ax.plot([], [], color=shade(task, n_tasks), linewidth=1.4, zorder=above)[0]
-    line.set(marker="o", markersize=10, markerfacecolor="white")
-    number = ax.plot([], [], color="black", linestyle="", zorder=above)[0]
-    number.set(marker=f"${task + 1}$", markersize=5)
-    return [line, number]
 
 
 def blank(width: float, height: float) -> Chart:

@@ -13,7 +13,7 @@ import anywidget
 import traitlets
 from IPython.display import HTML, DisplayHandle, display
 
-from .course_widget import OneInACell
+from .one_in_a_cell import OneInACell
 
 _BUNDLE = Path(__file__).parent / "front" / "views.js"
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bowl_losses import loss, total
 from scipy.optimize import minimize
+from static_page import number
 
 from cl_helpers.lessons.bowls import PENALTIES, path
 from cl_helpers.widgets import Bowls
@@ -22,7 +23,7 @@ END = re.compile(
 def told(page):
     """(θ₁, θ₂, L_A, L_B, L_A + L_B, best of it), and the verdict."""
     *numbers, verdict = END.search(page.words()).groups()
-    return [float(n.replace("−", "-")) for n in numbers], verdict
+    return [number(n) for n in numbers], verdict
 
 
 def test_six_figures(static):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
+from cl_helpers.formats import format_lam
 from cl_helpers.training.schedules import SCHEDULES, factors
 
-CORE = Path(__file__).parents[2] / "front" / "core"
+FRONT = Path(__file__).parents[2] / "front"
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def call(browser):
     page = browser.new_page()
 
     def call(file, expression, *arguments):
-        source = (CORE / file).read_text("utf-8")
+        source = (FRONT / file).read_text("utf-8")
         return page.evaluate(
             f"""async ([source, args]) => {{
                 const url = `data:text/javascript,${{encodeURIComponent(source)}}`;
@@ -41,20 +42,28 @@ def test_schedules_are_those_of_python(call):
         for each in product(SCHEDULES, (1, 2, 3, 4, 10, 15, 50, 60, 61, 200), parts, (0.01, 0.3, 1))
         if each[0] != "one-cycle" or not each[2]
     ]
-    got = call("schedules.js", "args[0].map((each) => m.factors(...each))", asked)
+    got = call("core/schedules.js", "args[0].map((each) => m.factors(...each))", asked)
     for (name, n, warm_up, final), rates in zip(asked, got, strict=True):
         expected = factors(name, n, warm_up=warm_up, final=final)
         np.testing.assert_allclose(rates, expected, rtol=1e-12, err_msg=f"{name} {n} {warm_up}")
-    assert call("schedules.js", "m.SCHEDULES") == list(SCHEDULES)
+    assert call("core/schedules.js", "m.SCHEDULES") == list(SCHEDULES)
 
 
 def test_ranks_and_their_correlation_are_scipys(call):
     generator = np.random.default_rng(0)
     for n, n_values in product((2, 4, 7, 30), (2, 3, 1000)):  # with many ties, and with few
         x, y = generator.integers(n_values, size=(2, n)).astype(float)
-        assert call("ranks.js", "m.ranks(args[0])", x.tolist()) == rankdata(x).tolist()
-        got = call("ranks.js", "m.spearman(...args)", x.tolist(), y.tolist())
+        assert call("core/ranks.js", "m.ranks(args[0])", x.tolist()) == rankdata(x).tolist()
+        got = call("core/ranks.js", "m.spearman(...args)", x.tolist(), y.tolist())
         if np.ptp(x) and np.ptp(y):
             assert got == pytest.approx(spearmanr(x, y).statistic, abs=1e-12)
         else:
             assert np.isnan(got)
+
+
+def test_lam_is_written_as_python_writes_it(call):
+    offered = call("lib/numbers.js", "m.strengths(0.3)")
+    by_hand = {0.0, 0.3, 1e4, *(float(f"{m}e{e}") for e in range(-4, 4) for m in (1, 2, 5))}
+    assert offered == sorted(by_hand)
+    written = call("lib/numbers.js", "args[0].map(m.lam)", offered)
+    assert written == [format_lam(lam) for lam in offered]

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from static_page import number
 
 from cl_helpers.lessons.bowls import Bowl
 from cl_helpers.widgets import Credit
@@ -35,13 +36,13 @@ def by_numpy(widget, steps):
 def test_the_sums_are_those_of_numpy(static, lr, walked):
     widget = Credit(lr=lr, walked=walked, start=[-1.5, -0.4], degrees=-30.0)
     words = static(widget).words()
-    told = [float(v) for v in TOLD.search(words).groups()]
+    told = [number(v) for v in TOLD.search(words).groups()]
     assert told[:2] == [round(walked * 4 / lr), 4 / lr]
     credit, exact, fall = by_numpy(widget, int(told[0]))
     np.testing.assert_allclose(told[2:], [*credit, credit.sum(), fall], atol=0.0006)
     assert exact.sum() == pytest.approx(fall)  # the mean of both gradients is exact on a bowl
     one, two = re.search(rf"exact: {NUMBER} and {NUMBER}\.", words).groups()
-    np.testing.assert_allclose([float(one), float(two)], exact, atol=0.0006)
+    np.testing.assert_allclose([number(one), number(two)], exact, atol=0.0006)
 
 
 def test_the_sum_tends_to_the_fall_with_shorter_steps(static):
@@ -49,7 +50,7 @@ def test_the_sum_tends_to_the_fall_with_shorter_steps(static):
     rate = page.widget("slider", "Learning rate η")
     rate.press("End")
     for _ in range(8):
-        *_, total, fall = (float(v) for v in TOLD.search(page.words()).groups())
+        *_, total, fall = (number(v) for v in TOLD.search(page.words()).groups())
         excess.append(total / fall - 1)
         rate.press("ArrowLeft")
     assert page.get("lr") == 0.01
@@ -62,7 +63,7 @@ def test_bars_are_as_long_as_the_numbers(static):
     page = static(Credit(lr=0.2))
     bars = page.page.locator("svg.cl-picture rect[style]").all()
     lengths = [float(bar.get_attribute("width")) for bar in bars]
-    *_, one, two, _, fall = (float(v) for v in TOLD.search(page.words()).groups())
+    *_, one, two, _, fall = (number(v) for v in TOLD.search(page.words()).groups())
     wanted = np.array([one, two, one, two, fall])
     np.testing.assert_allclose(np.array(lengths) / lengths[0], wanted / one, rtol=0.002)
 

@@ -100,6 +100,7 @@ def test_g_is_dragged_by_its_tip_and_moved_by_keys(static):
     x, y = page.get("g")
     for key in ("ArrowLeft", "ArrowLeft", "Shift+ArrowDown", "ArrowUp"):
         tip.press(key)
+    page.settle()
     assert page.get("g") == pytest.approx([x - 0.2, y - 0.4])
     assert tip.get_attribute("aria-valuetext") == f"{x - 0.2:.2f} to the right, {y - 0.4:.2f} up"
 

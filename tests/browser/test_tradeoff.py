@@ -7,6 +7,7 @@ from itertools import product
 
 import pytest
 from scipy.optimize import minimize_scalar
+from static_page import number
 
 from cl_helpers.widgets import TradeOff
 
@@ -26,7 +27,7 @@ def test_it_says_where_numerical_minimisation_ends(static):
 
         end = minimize_scalar(lambda theta: b(theta) + lam * a(theta)).x  # noqa: B023
         best = minimize_scalar(lambda theta: a(theta) + b(theta)).fun
-        told = [float(v) for v in TOLD.search(page.words()).groups()]
+        told = [number(v) for v in TOLD.search(page.words()).groups()]
         assert told == pytest.approx([end, a(end), b(end), a(end) + b(end), best], abs=0.0051)
 
 
@@ -35,7 +36,7 @@ def test_lam_and_curvature_move_the_minimum(static):
     places = []
     for name, key in (("λ", "End"), ("Curvature F of A", "End"), ("λ", "Home")):
         page.widget("slider", name).press(key)
-        places.append(float(TOLD.search(page.words()).group(1)))
+        places.append(number(TOLD.search(page.words()).group(1)))
     assert places == pytest.approx([-1 + 2 / 201, -1 + 2 / 801, 1], abs=0.0051)
     assert "A is forgotten" in page.words()
 
