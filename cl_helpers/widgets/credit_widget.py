@@ -10,6 +10,9 @@ class Credit(View):
 
     The loss is that of `lessons.bowls.Bowl` with its minimum at 0.
 
+    Args:
+        state: its attributes, to begin with.
+
     Attributes:
         start: (θ₁, θ₂) where training begins.
         lr: the learning rate η. Training ends after the same time, η times the number of steps.

@@ -10,6 +10,9 @@ class TradeOff(View):
 
     L_A = F/2 · (θ − θ*_A)² and L_B = ½ (θ − θ*_B)², with θ*_A = −1 and θ*_B = 1.
 
+    Args:
+        state: its attributes, to begin with.
+
     Attributes:
         lam: λ.
         fisher: F, the curvature of the loss of A.
