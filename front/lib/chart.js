@@ -60,7 +60,7 @@ export function percents(low, high, n = 6) {
 export function legend(entries, { x: left, y: top, width, height }) {
   let x = 0, y = 10;
   const samples = entries.map(({ text, stroke, dash, corners }) => {
-    const wide = 48 + 7 * text.length;
+    const wide = 62 + 7 * text.length;
     if (x && x + wide > width - LEFT) [x, y] = [0, y + 20];
     const at = `translate(${x},${y})`;
     x += wide;
