@@ -1,6 +1,6 @@
-"""The widgets in a real JupyterLab and Chromium: what a gesture costs, and what it costs to be watched.
+"""The widgets in JupyterLab and Chromium: what a gesture costs, and what being watched costs.
 
-    .venv/bin/python benchmarks/live.py           # both parts, as JSON
+.venv/bin/python benchmarks/live.py [gestures | lab | "twenty runs"]    # as JSON
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -59,9 +60,20 @@ labels, weights = both if {whole} else (lambda *_: {{}}, lambda *_: {{}})
 lab_watch.Watch._labels, lab_watch.Watch._weights = labels, weights
 began = time.perf_counter()
 lab.start()
+time.sleep(2)
+left, told = lab.news.get("left"), time.perf_counter()
 lab.training.wait()
 seconds = time.perf_counter() - began
-print(json.dumps([seconds, lab.watch.looks / seconds]))
+off = (left or 0) / (time.perf_counter() - told)
+print(json.dumps([seconds, lab.watch.looks / seconds, off]))
+"""
+TWENTY = """
+brief = cl.widgets.Lab(data, "quick")
+display(brief)
+"""
+ONCE = """
+brief.start()
+brief.wait()
 """
 # What the main thread of a page does, and in which of it a gesture and its frame are.
 CATEGORIES = "devtools.timeline,disabled-by-default-devtools.timeline,toplevel"
@@ -97,15 +109,19 @@ def in_jupyterlab(pairs: int = 10, moves: int = 20) -> dict[str, float]:
         notebook.run_all()
         assert not notebook.errors(), notebook.errors()
         notebook.ask(TRAINED)  # to warm up
-        alone, curves, whole, rates = [], [], [], []
+        alone, curves, whole, rates, told = [], [], [], [], []
         for _ in range(pairs):
             alone.append(float(notebook.ask(TRAINED).text))
-            seconds, rate = json.loads(notebook.ask(SHOWN.format(whole=False)).text)
-            curves.append(seconds)
-            seconds, rate = json.loads(notebook.ask(SHOWN.format(whole=True)).text)
-            whole.append(seconds)
-            rates.append(rate)
-        more = [median(b / a - 1 for a, b in zip(alone, each, strict=True)) for each in (curves, whole)]
+            for times, everything in ((curves, False), (whole, True)):
+                shown = notebook.ask(SHOWN.format(whole=everything)).text
+                seconds, rate, off = json.loads(shown)
+                times.append(seconds)
+                rates.append(rate)
+                told.append(max(off, 1 / off) if off else float("inf"))
+        more = [
+            median(b / a - 1 for a, b in zip(alone, times, strict=True))
+            for times in (curves, whole)
+        ]
         to_step, to_page = _keys(notebook, moves)
         return {
             "a run by cl.train": median(alone),
@@ -114,9 +130,30 @@ def in_jupyterlab(pairs: int = 10, moves: int = 20) -> dict[str, float]:
             "more than by cl.train, curves alone, median of pairs": more[0],
             "more than by cl.train, digits and weights, median of pairs": more[1],
             "updates of the curves a second": median(rates),
+            "time left, told after 2 s, off by a factor of, median": median(told),
+            "the same, at most": max(told),
             "from key to the step that obeys, median": median(to_step),
             "from key to the page, median": median(to_page),
         }
+
+
+def twenty_runs() -> dict[str, float]:
+    """Megabytes of the page's heap after two runs of a Lab, and after twenty more."""
+    with jupyterlab([LAB, TWENTY, ONCE]) as notebook:
+        notebook.run_all()
+        client = notebook.page.context.new_cdp_session(notebook.page)
+
+        def heap() -> float:
+            client.send("HeapProfiler.collectGarbage")
+            return client.send("Runtime.getHeapUsage")["usedSize"] / 2**20
+
+        notebook.ask(ONCE)
+        notebook.page.wait_for_timeout(3000)
+        before = heap()
+        for _ in range(20):
+            notebook.ask(ONCE)
+        notebook.page.wait_for_timeout(3000)
+        return {"page heap after 2 runs, MB": before, "after 22 runs, MB": heap()}
 
 
 def _keys(notebook: Any, moves: int) -> tuple[list[float], list[float]]:
@@ -177,18 +214,25 @@ def _dragged(page: Any, handle: Any, moves: int = 60) -> tuple[list[float], list
 
 
 def _costs(events: list[dict]) -> tuple[list[float], list[float]]:
-    """From a trace, in seconds: the main thread's work from each move to the next, and its frame."""
+    """From a trace, in seconds: the main thread's work from move to move, and until the frame."""
     moved = [
         e
         for e in events
         if e["name"] == "EventDispatch" and e["args"]["data"]["type"] == "pointermove"
     ]
     main = {(e["pid"], e["tid"]) for e in moved}
-    drawn = ("EventDispatch", "FireAnimationFrame", "UpdateLayoutTree", "Layout", "PrePaint", "Paint")
+    drawn = (
+        "EventDispatch",
+        "FireAnimationFrame",
+        "UpdateLayoutTree",
+        "Layout",
+        "PrePaint",
+        "Paint",
+    )
     work = [e for e in events if e["name"] in drawn and (e["pid"], e["tid"]) in main]
     at = sorted(e["ts"] for e in moved)
     costs, frames = [], []
-    for begin, end in zip(at, at[1:], strict=False):
+    for begin, end in pairwise(at):
         within = [e for e in work if begin <= e["ts"] < min(end, begin + 60_000)]
         costs.append(_united(within) / 1e6)
         first = [e["ts"] + e.get("dur", 0) for e in within if e["name"] == "Paint"]
@@ -227,4 +271,6 @@ def jupyterlab(cells: list[str]) -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"gestures": gestures(), "lab": in_jupyterlab()}, indent=1))
+    parts = {"gestures": gestures, "lab": in_jupyterlab, "twenty runs": twenty_runs}
+    asked = sys.argv[1:] or parts
+    print(json.dumps({name: parts[name]() for name in asked}, indent=1))
