@@ -41,7 +41,7 @@ site: .venv/ready
 # A lesson as slides, executed, in build/slides; they load nothing from other hosts (docs/teaching.md).
 slides: .venv/ready
 	mkdir -p build/slides
-	cp docs/slides/package.json build/slides
+	cp docs/slides/package.json cl_helpers/widgets/front/views.js build/slides
 	npm install --prefix build/slides --silent --no-audit --no-fund
 	$(preset_env) jupyter nbconvert --config docs/slides/config.py --to slides --execute \
 		--output-dir build/slides notebooks/$(LESSON).ipynb

@@ -30,7 +30,7 @@ class View(anywidget.AnyWidget, OneInACell):
         words: what is seen, in a sentence, written by the page.
     """
 
-    _esm = _BUNDLE.read_text("utf-8")
+    _esm = f"{_BUNDLE.read_text('utf-8')}\nexport default clViews.default;"
     view = traitlets.Unicode().tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     still = traitlets.Unicode().tag(sync=True)

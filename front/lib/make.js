@@ -17,6 +17,12 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Where a pointer is in `el`, in its own pixels: slides are scaled. */
+export function placeIn(el, { clientX, clientY }) {
+  const { left, top, width } = el.getBoundingClientRect(), scale = width / el.clientWidth || 1;
+  return [(clientX - left) / scale, (clientY - top) / scale];
+}
+
 /** Have the kernel do something, with these parts of the state as they are in the page. */
 export function ask(model, what, names = []) {
   model.send({ do: what, with: Object.fromEntries(names.map((name) => [name, model.get(name)])) });

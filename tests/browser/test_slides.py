@@ -25,6 +25,7 @@ def slides(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("slides")
     settings = ROOT / "docs" / "slides"
     shutil.copy(settings / "package.json", folder)
+    shutil.copy(ROOT / "cl_helpers" / "widgets" / "front" / "views.js", folder)
     npm = ["npm", "install", "--prefix", folder, "--silent", "--no-audit", "--no-fund"]
     subprocess.run(npm, check=True, timeout=300)
     convert = [sys.executable, "-m", "nbconvert", "--config", settings / "config.py"]

@@ -2,7 +2,7 @@
 // Its elements are made once a run and then only moved: it is drawn ten times a second.
 
 import { look } from "../../lib/palette.js";
-import { make } from "../../lib/make.js";
+import { make, placeIn } from "../../lib/make.js";
 import { lam as write, percent, whole } from "../../lib/numbers.js";
 
 const [RIGHT, TOP, BOTTOM] = [26, 14, 30];
@@ -47,8 +47,8 @@ export function curves(model) {
   }
 
   svg.addEventListener("pointermove", (event) => {
-    const box = svg.getBoundingClientRect(), count = model.get("news").n_tasks ?? 5;
-    at = within(((event.clientX - box.left - LEFT) / (box.width - LEFT - RIGHT)) * count, count);
+    const [x] = placeIn(svg, event), count = model.get("news").n_tasks ?? 5;
+    at = within(((x - LEFT) / (svg.clientWidth - LEFT - RIGHT)) * count, count);
     draw();
   });
   svg.addEventListener("pointerleave", () => { at = null; draw(); });
