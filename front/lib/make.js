@@ -3,7 +3,7 @@
 const SVG = new Set(["svg", "g", "path", "line", "circle", "ellipse", "rect", "polygon", "polyline",
   "text", "tspan", "clipPath", "defs", "use", "image"]);
 
-/** make("button", { type: "button", onclick: act }, "Run") */
+/** make("button", { type: "button", onclick: act }, "Run"). No <section>: each would be a slide. */
 export function make(name, attributes = {}, ...children) {
   const element = SVG.has(name)
     ? document.createElementNS("http://www.w3.org/2000/svg", name)

@@ -13,7 +13,7 @@ export function curves(model) {
   const svg = make("svg", { class: "cl-picture cl-curves", role: "img", tabindex: 0,
     "data-lm-suppress-shortcuts": "true" });
   const readout = make("p", { class: "cl-soft cl-readout" });
-  const el = make("section", {}, make("h3", {}, "Accuracy on each task"), svg, readout);
+  const el = make("div", { class: "cl-part" }, make("h3", {}, "Accuracy on each task"), svg, readout);
   let at = null; // the place of the cursor, in tasks
 
   const staged = () => el.closest(".cl-stage");

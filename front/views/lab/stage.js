@@ -14,7 +14,7 @@ export function stage(model, el, { does, on }) {
   const answer = make("span", { role: "status" });
   const form = make("div", { class: "cl-row" }, question, guess, hands, record, answer);
   const help = make("p", { class: "cl-soft cl-keys" }, KEYS);
-  const section = make("section", { class: "cl-scene" }, title, says, form);
+  const section = make("div", { class: "cl-scene" }, title, says, form);
   const scene = () => model.get("scenes")[model.get("scene")];
   const playable = () => !model.get("stored") && model.get("scenes").length > 0;
   const staged = () => el.classList.contains("cl-stage");
