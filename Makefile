@@ -15,7 +15,8 @@ lab: .venv/ready
 
 # The lab alone, as a page without code, for the lecture hall.
 demo: .venv/demo
-	$(preset_env) voila --Voila.ip=127.0.0.1 --show_tracebacks=True notebooks/lab.ipynb
+	$(preset_env) JUPYTER_PATH=docs voila --Voila.ip=127.0.0.1 --template=hall --show_tracebacks=True \
+		notebooks/lab.ipynb
 
 # A course with three students, graded, to look around in: formgrader, and all that is in its folder.
 course: .venv/ready

@@ -147,7 +147,8 @@ def test_each_view_lives_in_its_slide(browser, of_views):
     wide = {}
     for view in VIEWS:
         page.wait_for_function(
-            "i => document.querySelectorAll('div.cl')[i].closest('section.present')", arg=at_view(view)
+            "i => document.querySelectorAll('div.cl')[i].closest('section.present')",
+            arg=at_view(view),
         )
         slide = at(page)
         assert reader.answers(view), view
