@@ -22,7 +22,7 @@ import many as many_
 import numpy as np
 import torch
 import waiting
-from live import in_jupyterlab
+from live import gestures, in_jupyterlab, twenty_runs
 from loops import omega, our_epoch, products_alone, second_task, usual_epoch
 from rich.console import Console
 from rich.table import Table
@@ -170,7 +170,12 @@ def wait() -> Figures:
 
 def lab() -> Figures:
     """The Lab beside cl.train, preset class, EWC, in a real JupyterLab and browser, in seconds."""
-    return in_jupyterlab()
+    return in_jupyterlab() | twenty_runs()
+
+
+def pictures() -> Figures:
+    """What a move of the pointer costs the page, in a real JupyterLab and browser, in seconds."""
+    return gestures()
 
 
 def quiz() -> Figures:
@@ -195,6 +200,7 @@ SECTIONS = {
         many,
         wait,
         lab,
+        pictures,
         quiz,
         commands,
     )

@@ -1,4 +1,7 @@
-"""The Lab in a real JupyterLab and Chromium, while it trains at full speed."""
+"""The widgets in JupyterLab and Chromium: what a gesture costs, and what being watched costs.
+
+.venv/bin/python benchmarks/live.py [gestures | lab | "twenty runs"]    # as JSON
+"""
 
 from __future__ import annotations
 
@@ -7,68 +10,250 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "browser"))
 
-MADE = """
+VIEWS = """
+import cl_helpers as cl
+bowls = cl.widgets.Bowls(6)
+bowls
+"""
+PROJECTION = "cl.widgets.Projection()"
+SWEEP = """
+tasks = cl.permuted(cl.load("digits").first(600, 200), 3)
+lams = [float(f"{m}e{e}") for e in range(-1, 4) for m in (1, 2, 5)]
+cl.widgets.Sweep(cl.sweep(cl.EWC(), tasks, lam=lams, epochs=1, lr=1e-3, engine=1, progress=False))
+"""
+BUSY = """
+import threading, torch
+stop = threading.Event()
+def work():
+    a = torch.rand(1500, 1500)
+    while not stop.is_set():
+        a @ a
+for _ in range(2):
+    threading.Thread(target=work, daemon=True).start()
+"""
+LAB = """
 import json, time
 import cl_helpers as cl
+from cl_helpers.widgets import lab_watch
 
 data, preset = cl.load("mnist"), cl.presets.PRESETS["class"]
 lab = cl.widgets.Lab(data, preset.name)
+both = lab_watch.Watch._labels, lab_watch.Watch._weights
 lab
 """
 TRAINED = """
 began = time.perf_counter()
-cl.train(cl.EWC(), preset.tasks(data), progress=False, **preset.settings(data))
+cl.train(preset.method("ewc"), preset.tasks(data), progress=False, **preset.settings(data))
 print(time.perf_counter() - began)
-"""
-HIDDEN = """
-hidden = cl.widgets.Lab(data, preset.name)  # draws and sends as ever; no page shows it
-began = time.perf_counter()
-hidden.start()
-hidden.training.wait()
-print(time.perf_counter() - began)
-hidden.close()
-"""
-NOTED = """
-drawn, draw = [], type(lab.canvas).draw
-def noted():
-    draw(lab.canvas)
-    drawn.append(time.perf_counter())
-lab.canvas.draw = noted
-start = lab.start
-def started(*_):
-    global began
-    began = time.perf_counter()
-    drawn.clear()
-    start()
-lab.start_.on_click(started)
-lab.start_.on_click(start, remove=True)
 """
 SHOWN = """
-lab.training.wait()
-ended = time.perf_counter()
-times = [began, *(t for t in drawn if t < ended), ended]
-print(json.dumps([ended - began, len(times) - 2, max(b - a for a, b in zip(times, times[1:]))]))
-"""
-WATCHED = """
-class Noted(list):
-    def append(self, change):
-        super().append(change)
-        acted.append(time.time())
-acted = []
+labels, weights = both if {whole} else (lambda *_: {{}}, lambda *_: {{}})
+lab_watch.Watch._labels, lab_watch.Watch._weights = labels, weights
+began = time.perf_counter()
 lab.start()
-while lab.curves is None:
-    time.sleep(0.01)
-lab.curves.moved = Noted()
+time.sleep(2)
+left, told = lab.news.get("left"), time.perf_counter()
+lab.training.wait()
+seconds = time.perf_counter() - began
+off = (left or 0) / (time.perf_counter() - told)
+print(json.dumps([seconds, lab.watch.looks / seconds, off]))
 """
+TWENTY = """
+brief = cl.widgets.Lab(data, "quick")
+display(brief)
+"""
+ONCE = """
+brief.start()
+brief.wait()
+"""
+# What the main thread of a page does, and in which of it a gesture and its frame are.
+CATEGORIES = "devtools.timeline,disabled-by-default-devtools.timeline,toplevel"
 
 
-def in_jupyterlab(repeats: int = 3, moves: int = 10) -> dict[str, float]:
-    """Seconds: a run with and without its widget, the longest wait for a frame, for a slider."""
+def gestures() -> dict[str, float]:
+    """What a move of the pointer costs the page, and until its frame: in seconds."""
+    with jupyterlab([VIEWS, PROJECTION, SWEEP, BUSY]) as notebook:
+        for i in range(3):
+            notebook.run_cell(i)
+        figures: dict[str, float] = {}
+        for busy in (False, True):
+            if busy:
+                notebook.run_cell(3)
+            for i, name in ((0, "Bowls"), (1, "Projection"), (2, "Sweep")):
+                role = notebook.cell(i).get_by_role("slider")
+                handle = role.last if name == "Bowls" else role.first
+                if name == "Bowls":
+                    handle = notebook.cell(i).get_by_role("slider", name="minimum of task A")
+                if name == "Projection":
+                    handle = notebook.cell(i).get_by_role("slider", name="gradient g")
+                costs, frames = _dragged(notebook.page, handle)
+                where = f"{name}, {'both cores training' if busy else 'idle'}"
+                figures[f"{where}: a move, median"] = median(costs)
+                figures[f"{where}: a move, 95 %"] = quantiles(costs, n=20)[-1]
+                figures[f"{where}: to its frame, median"] = median(frames)
+        return figures
+
+
+def in_jupyterlab(pairs: int = 10, moves: int = 20) -> dict[str, float]:
+    """A run by `cl.train` and in a Lab on the page, by turns; from key to step: in seconds."""
+    with jupyterlab([LAB]) as notebook:
+        notebook.run_all()
+        assert not notebook.errors(), notebook.errors()
+        notebook.ask(TRAINED)  # to warm up
+        alone, curves, whole, rates, told = [], [], [], [], []
+        for _ in range(pairs):
+            alone.append(float(notebook.ask(TRAINED).text))
+            for times, everything in ((curves, False), (whole, True)):
+                shown = notebook.ask(SHOWN.format(whole=everything)).text
+                seconds, rate, off = json.loads(shown)
+                times.append(seconds)
+                rates.append(rate)
+                told.append(max(off, 1 / off) if off else float("inf"))
+        more = [
+            median(b / a - 1 for a, b in zip(alone, times, strict=True))
+            for times in (curves, whole)
+        ]
+        to_step, to_page = _keys(notebook, moves)
+        return {
+            "a run by cl.train": median(alone),
+            "the same in a Lab, curves alone": median(curves),
+            "the same in a Lab with digits and weights": median(whole),
+            "more than by cl.train, curves alone, median of pairs": more[0],
+            "more than by cl.train, digits and weights, median of pairs": more[1],
+            "updates of the curves a second": median(rates),
+            "time left, told after 2 s, off by a factor of, median": median(told),
+            "the same, at most": max(told),
+            "from key to the step that obeys, median": median(to_step),
+            "from key to the page, median": median(to_page),
+        }
+
+
+def twenty_runs() -> dict[str, float]:
+    """Megabytes of the page's heap after two runs of a Lab, and after twenty more."""
+    with jupyterlab([LAB, TWENTY, ONCE]) as notebook:
+        notebook.run_all()
+        client = notebook.page.context.new_cdp_session(notebook.page)
+
+        def heap() -> float:
+            client.send("HeapProfiler.collectGarbage")
+            return client.send("Runtime.getHeapUsage")["usedSize"] / 2**20
+
+        notebook.ask(ONCE)
+        notebook.page.wait_for_timeout(3000)
+        before = heap()
+        for _ in range(20):
+            notebook.ask(ONCE)
+        notebook.page.wait_for_timeout(3000)
+        return {"page heap after 2 runs, MB": before, "after 22 runs, MB": heap()}
+
+
+def _keys(notebook: Any, moves: int) -> tuple[list[float], list[float]]:
+    """Press keys on λ while it trains: until the step that obeys, and until the page shows it."""
+    notebook.ask(
+        "acted = []\n"
+        "class Noted(list):\n"
+        "    def append(self, change):\n"
+        "        super().append(change)\n"
+        "        acted.append(time.time())\n"
+        "lab.epochs = 20\n"
+        "lab.start()\n"
+        "while lab.watch is None or lab.event is None: time.sleep(0.01)\n"
+        "lab.watch.moved = Noted()"
+    )
+    slider = notebook.widget("slider", "λ")
+    pressed, shown = [], []
+    for i in range(moves):
+        pressed.append(time.time())
+        shown.append(
+            slider.evaluate(
+                """(input, key) => new Promise((done) => {
+                    const began = performance.now();
+                    input.valueAsNumber += key;
+                    input.dispatchEvent(new Event("input", { bubbles: true }));
+                    requestAnimationFrame(() => requestAnimationFrame(() =>
+                        done((performance.now() - began) / 1000)));
+                })""",
+                -1 if i % 2 else 1,
+            )
+        )
+        notebook.page.wait_for_timeout(300)
+    acted = json.loads(notebook.ask("print(json.dumps(acted)); lab.stop()").text)
+    return [a - p for a, p in zip(acted, pressed, strict=True)], shown
+
+
+def _dragged(page: Any, handle: Any, moves: int = 60) -> tuple[list[float], list[float]]:
+    """For each move of a drag: how long the page's main thread was busy, and until its frame."""
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    trace = page.context.new_cdp_session(page)
+    events: list[dict] = []
+    trace.on("Tracing.dataCollected", lambda data: events.extend(data["value"]))
+    trace.send("Tracing.start", {"categories": CATEGORIES, "transferMode": "ReportEvents"})
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for i in range(moves):
+        page.mouse.move(x + (i % 30) * 2, y + (i % 20))
+        page.wait_for_timeout(60)
+    page.mouse.up()
+    complete: list[bool] = []
+    trace.on("Tracing.tracingComplete", lambda _: complete.append(True))
+    trace.send("Tracing.end")
+    while not complete:
+        page.wait_for_timeout(50)
+    return _costs(events)
+
+
+def _costs(events: list[dict]) -> tuple[list[float], list[float]]:
+    """From a trace, in seconds: the main thread's work from move to move, and until the frame."""
+    moved = [
+        e
+        for e in events
+        if e["name"] == "EventDispatch" and e["args"]["data"]["type"] == "pointermove"
+    ]
+    main = {(e["pid"], e["tid"]) for e in moved}
+    drawn = (
+        "EventDispatch",
+        "FireAnimationFrame",
+        "UpdateLayoutTree",
+        "Layout",
+        "PrePaint",
+        "Paint",
+    )
+    work = [e for e in events if e["name"] in drawn and (e["pid"], e["tid"]) in main]
+    at = sorted(e["ts"] for e in moved)
+    costs, frames = [], []
+    for begin, end in pairwise(at):
+        within = [e for e in work if begin <= e["ts"] < min(end, begin + 60_000)]
+        costs.append(_united(within) / 1e6)
+        first = [e["ts"] + e.get("dur", 0) for e in within if e["name"] == "Paint"]
+        if first:
+            frames.append((min(first) - begin) / 1e6)
+    return costs, frames
+
+
+def _united(work: list[dict]) -> float:
+    """The length of what the intervals cover; one may lie within another."""
+    covered, end = 0.0, 0.0
+    for e in sorted(work, key=lambda e: e["ts"]):
+        begin, until = max(e["ts"], end), e["ts"] + e.get("dur", 0)
+        covered += max(0.0, until - begin)
+        end = max(end, until)
+    return covered
+
+
+@contextmanager
+def jupyterlab(cells: list[str]) -> Iterator[Any]:
+    """A notebook of these cells, open in JupyterLab and Chromium."""
     from driver import Notebook, Server
     from playwright.sync_api import sync_playwright
 
@@ -80,42 +265,12 @@ def in_jupyterlab(repeats: int = 3, moves: int = 10) -> dict[str, float]:
             browser = playwright.chromium.launch(
                 executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
             )
-            return _measured(Notebook(browser, server, [MADE]), repeats, moves)
+            yield Notebook(browser, server, cells)
         finally:
             server.end()
 
 
-def _measured(notebook, repeats: int, moves: int) -> dict[str, float]:
-    notebook.run_all()
-    assert not notebook.errors(), notebook.errors()
-    notebook.ask(TRAINED)  # to warm up
-    notebook.ask(NOTED)
-    alone, hidden, shown, frames, waits = [], [], [], [], []
-    for _ in range(repeats):
-        alone.append(float(notebook.ask(TRAINED, 120).text))
-        hidden.append(float(notebook.ask(HIDDEN, 120).text))
-        notebook.press("Run")
-        running = notebook.page.get_by_role("status").filter(has_text="task")
-        running.first.wait_for()
-        seconds, n, longest = json.loads(notebook.ask(SHOWN, 120).text)
-        shown.append(seconds)
-        frames.append(seconds / n)
-        waits.append(longest)
-    notebook.ask(WATCHED)
-    pressed = []
-    for i in range(moves):
-        pressed.append(time.time())
-        notebook.move_slider_by_keyboard("λ", "ArrowLeft" if i % 2 else "ArrowRight")
-        notebook.page.wait_for_timeout(350)
-    notebook.wait_until(lambda: notebook.ask("print(len(acted))").text.strip() == str(moves))
-    acted = json.loads(notebook.ask("print(json.dumps(acted))").text)
-    answers = [a - p for a, p in zip(acted, pressed, strict=True)]
-    return {
-        "a run by cl.train": median(alone),
-        "the same in a Lab that no page shows": median(hidden),
-        "the same in a Lab on the page": median(shown),
-        "from frame to frame": median(frames),
-        "longest wait for a frame": max(waits),
-        "from key to the step that obeys": median(answers),
-        "longest from key to step": max(answers),
-    }
+if __name__ == "__main__":
+    parts = {"gestures": gestures, "lab": in_jupyterlab, "twenty runs": twenty_runs}
+    asked = sys.argv[1:] or parts
+    print(json.dumps({name: parts[name]() for name in asked}, indent=1))

@@ -22,7 +22,7 @@ const PATIENCE = 5000; // ms; while there are changes all the time, it is read o
 
 /**
  * A view is a function of (model, el) that fills `el` once and returns `draw`: bring the page up to
- * date with the state, and say in a sentence what is seen.
+ * date with the state at this width, and say in a sentence what is seen.
  */
 function render({ model, el }) {
   dress();
@@ -33,11 +33,11 @@ function render({ model, el }) {
   const trouble = make("div", { role: "alert" });
   root.append(words, aloud, trouble);
 
-  let frame = 0, quiet = 0, said = 0;
+  let frame = 0, quiet = 0, said = 0, width = 0;
   function show() {
     frame = 0;
-    if (!root.clientWidth) return; // not in the page yet, or hidden
-    words.textContent = draw();
+    if (!width) return; // not in the page yet, or hidden
+    words.textContent = draw(width);
     complain(trouble, model.get("trouble") ?? []);
     clearTimeout(quiet);
     quiet = setTimeout(settle, AFTER);
@@ -56,7 +56,11 @@ function render({ model, el }) {
     }
   }
   const ask = () => { frame ||= requestAnimationFrame(show); };
-  const size = new ResizeObserver(ask);
+  // It tells the width without a layout of the page, which to ask for one in a frame would cost.
+  const size = new ResizeObserver(([entry]) => {
+    width = entry.contentRect.width;
+    ask();
+  });
   size.observe(root);
   model.on("change", ask);
 

@@ -7,8 +7,8 @@ const [ABOVE, RIGHT, BELOW, LEFT] = [56, 16, 42, 46]; // around the frame, in pi
 
 /** Where the charts of a picture are: beside each other, in `shares` of it, if there is room.
  *  `tall` is the height of a place, from the width of the first. */
-export function places(el, shares, tall) {
-  const width = Math.min(el.clientWidth - 16, 984), beside = width >= 640;
+export function places(room, shares, tall) {
+  const width = Math.min(room, 984), beside = width >= 640;
   const height = tall(beside ? shares[0] * width : width);
   const begin = (i) => shares.slice(0, i).reduce((sum, share) => sum + share, 0);
   const place = (i) => (beside
@@ -60,7 +60,7 @@ export function percents(low, high, n = 6) {
 export function legend(entries, { x: left, y: top, width, height }) {
   let x = 0, y = 10;
   const samples = entries.map(({ text, stroke, dash, corners }) => {
-    const wide = 48 + 7 * text.length;
+    const wide = 62 + 7 * text.length;
     if (x && x + wide > width - LEFT) [x, y] = [0, y + 20];
     const at = `translate(${x},${y})`;
     x += wide;

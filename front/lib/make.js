@@ -28,8 +28,21 @@ export function ask(model, what, names = []) {
   model.send({ do: what, with: Object.fromEntries(names.map((name) => [name, model.get(name)])) });
 }
 
-/** Change the state by hand: at once in the page, and as soon as it can in the kernel. */
+const EVERY = 100; // ms from message to message of what is dragged
+const waiting = new WeakMap();
+
+/** Change the state by hand: at once in the page; the kernel hears the first change, then the latest. */
 export function change(model, values) {
   for (const [name, value] of Object.entries(values)) model.set(name, value);
+  if (waiting.has(model)) {
+    waiting.set(model, true);
+    return;
+  }
   model.save_changes();
+  waiting.set(model, false);
+  setTimeout(() => {
+    const more = waiting.get(model);
+    waiting.delete(model);
+    if (more) change(model, {});
+  }, EVERY);
 }

@@ -25,11 +25,11 @@ const TITLES = ["train on B alone", "every weight alike", "each weight by A's cu
   "A's whole curvature"];
 
 export default function bowls(model, el) {
+  let scale = 1; // pixels a unit
   const pixels = {
-    to: ([x, y]) => [(x + WIDE) * scale(), (HIGH - y) * scale()],
-    from: ([x, y]) => [x / scale() - WIDE, HIGH - y / scale()],
+    to: ([x, y]) => [(x + WIDE) * scale, (HIGH - y) * scale],
+    from: ([x, y]) => [x / scale - WIDE, HIGH - y / scale],
   };
-  const scale = () => Math.min(el.clientWidth - 16, 960) / (2 * WIDE);
   const bowl = (name) => {
     const [at, curvature, degrees] = [name, `curvature_${name}`, `degrees_${name}`].map((n) => model.get(n));
     return { at, curvature, degrees };
@@ -96,14 +96,15 @@ export default function bowls(model, el) {
   };
   handles.append(...[...axes, ...bottoms, star].map((each) => each.el));
 
-  return function draw() {
+  return function draw(width) {
     controls.sync();
     const [a, b] = [bowl("a"), bowl("b")], lam = model.get("lam");
     const penalty = model.get("penalty");
     const parts = penalty === "none" ? FIGURES[model.get("figure") - 1][1] : "AB&>";
-    const s = scale(), inB = parts.includes("B"), trains = parts.includes(">");
-    svg.setAttribute("width", 2 * WIDE * s);
-    svg.setAttribute("height", 2 * HIGH * s);
+    scale = Math.min(width, 960) / (2 * WIDE);
+    const inB = parts.includes("B"), trains = parts.includes(">");
+    svg.setAttribute("width", 2 * WIDE * scale);
+    svg.setAttribute("height", 2 * HIGH * scale);
     const label = (text, at, [dx, dy]) => {
       const [x, y] = pixels.to(at);
       return make("text", { x: x + dx, y: y + dy, class: "cl-label" }, text);
@@ -115,7 +116,7 @@ export default function bowls(model, el) {
     for (const [name, each] of inB ? [["a", a], ["b", b]] : [["a", a]]) {
       const colour = `var(--cl-${name})`;
       for (const level of LEVELS) {
-        drawn.push(ellipse(each.at, hessian(each), level, pixels, s, {
+        drawn.push(ellipse(each.at, hessian(each), level, pixels, scale, {
           stroke: colour, "stroke-width": level === GOOD ? 1.8 : 1, fill: level === GOOD ? colour : "none",
           "fill-opacity": 0.2, "stroke-dasharray": name === "a" ? null : "6 4",
         }));
@@ -125,8 +126,8 @@ export default function bowls(model, el) {
     if (parts.includes("&") && both) {
       const id = `cl-in-a-${model.get("name")}`;
       drawn.push(
-        make("clipPath", { id }, ellipse(a.at, hessian(a), GOOD, pixels, s, {})),
-        make("g", { "clip-path": `url(#${id})` }, ellipse(b.at, hessian(b), GOOD, pixels, s,
+        make("clipPath", { id }, ellipse(a.at, hessian(a), GOOD, pixels, scale, {})),
+        make("g", { "clip-path": `url(#${id})` }, ellipse(b.at, hessian(b), GOOD, pixels, scale,
           { fill: "var(--cl-good)", "fill-opacity": 0.6 })));
     }
     let words = inB ? "Shaded: where each task is solved." :
@@ -137,7 +138,7 @@ export default function bowls(model, el) {
     if (trains) {
       if (lam && penalty !== "none") {
         for (const level of [0.25, 1]) {
-          drawn.push(ellipse(a.at, importance(a, penalty), level, pixels, s,
+          drawn.push(ellipse(a.at, importance(a, penalty), level, pixels, scale,
             { stroke: "var(--cl-soft)", "stroke-dasharray": "2 4", "stroke-width": 1.6, fill: "none" }));
         }
       }

@@ -16,10 +16,10 @@ const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5];
 const [BAR, ROOM] = [24, 34]; // height of a bar and its line, beside the plane
 
 export default function credit(model, el) {
-  const width = () => Math.min(el.clientWidth - 16, 760), scale = () => width() / (2 * WIDE);
+  let wide = 0, scale = 1; // in pixels; pixels a unit
   const pixels = {
-    to: ([x, y]) => [(x + WIDE) * scale(), (HIGH - y) * scale()],
-    from: ([x, y]) => [x / scale() - WIDE, HIGH - y / scale()],
+    to: ([x, y]) => [(x + WIDE) * scale, (HIGH - y) * scale],
+    from: ([x, y]) => [x / scale - WIDE, HIGH - y / scale],
   };
   const begin = (to) => change(model, { start: to.map((v, i) => {
     const most = 0.95 * [WIDE, HIGH][i];
@@ -42,13 +42,15 @@ export default function credit(model, el) {
   svg.append(still, start.el);
   el.append(controls.el, svg);
 
-  return function draw() {
+  return function draw(width) {
     controls.sync();
     const bowl = { at: [0, 0], curvature: model.get("curvature"), degrees: model.get("degrees") };
     const from = model.get("start"), path = descent(bowl, from, model.get("lr"), TIME);
     const steps = Math.round(model.get("walked") * (path.length - 1)), now = path[steps];
-    const below = 2 * HIGH * scale() + 12;
-    svg.setAttribute("width", width());
+    wide = Math.min(width, 760);
+    scale = wide / (2 * WIDE);
+    const below = 2 * HIGH * scale + 12;
+    svg.setAttribute("width", wide);
     svg.setAttribute("height", below + 4 * ROOM);
     svg.setAttribute("aria-label", "A path over the contours of a loss of two weights, and bars: the " +
       "credit of each weight, their sum, and the fall of the loss.");
@@ -57,7 +59,7 @@ export default function credit(model, el) {
     const dots = path.length > 60 ? [] : path.slice(0, steps + 1);
     const [x, y] = pixels.to(now.theta);
     const plane = make("g", { "clip-path": `url(#cl-plane-${model.get("name")})` },
-      LEVELS.map((level) => ellipse([0, 0], hessian(bowl), level, pixels, scale(),
+      LEVELS.map((level) => ellipse([0, 0], hessian(bowl), level, pixels, scale,
         { stroke: "var(--cl-soft)", "stroke-opacity": 0.55, fill: "none" })),
       line(path, { stroke: "var(--cl-soft)", "stroke-dasharray": "3 4" }),
       line(path.slice(0, steps + 1), { stroke: "currentColor", "stroke-width": 2.5 }),
@@ -68,12 +70,12 @@ export default function credit(model, el) {
       make("circle", { cx: x, cy: y, r: 7, fill: "var(--cl-2)", stroke: "var(--cl-paper)" }));
     still.replaceChildren(
       make("clipPath", { id: `cl-plane-${model.get("name")}` },
-        make("rect", { width: width(), height: 2 * HIGH * scale() })),
-      make("rect", { x: 0.5, y: 0.5, width: width() - 1, height: 2 * HIGH * scale() - 1, fill: "none", stroke: "var(--cl-line)" }),
+        make("rect", { width: wide, height: 2 * HIGH * scale })),
+      make("rect", { x: 0.5, y: 0.5, width: wide - 1, height: 2 * HIGH * scale - 1, fill: "none", stroke: "var(--cl-line)" }),
       plane,
-      make("text", { x: width() - 8, y: 2 * HIGH * scale() - 8, "text-anchor": "end" }, "θ₁ →"),
+      make("text", { x: wide - 8, y: 2 * HIGH * scale - 8, "text-anchor": "end" }, "θ₁ →"),
       make("text", { x: 8, y: 18 }, "↑ θ₂"),
-      ...bars(now, Math.max(2 * loss(bowl, from), ...path.at(-1).credit, sum(path.at(-1).credit)), width(), below));
+      ...bars(now, Math.max(2 * loss(bowl, from), ...path.at(-1).credit, sum(path.at(-1).credit)), wide, below));
     start.put(from, `${fixed(from[0])} to the right, ${fixed(from[1])} up`);
     return say(now, steps, path.length - 1);
   };

@@ -39,13 +39,13 @@ export default function curvature(model, el) {
   const left = chart("Sharpness against distance"), right = chart("Forgetting");
   el.append(...controls.map((control) => control.el), make("div", { class: "cl-row" }, left.el, right.el));
 
-  return function draw() {
+  return function draw(width) {
     controls.forEach((control) => control.sync());
     const points = model.get("points"), what = model.get("across"), now = model.get("now");
     bar.value = now.step / now.n_steps || 0;
-    const room = el.clientWidth - 16, width = room > 640 ? (room - 18) / 2 : room;
-    left.put(...drawFactors(points, width));
-    right.put(...drawForgetting(points, what, width));
+    const each = width > 640 ? (width - 18) / 2 : width;
+    left.put(...drawFactors(points, each));
+    right.put(...drawForgetting(points, what, each));
     return say(points);
   };
 

@@ -32,11 +32,11 @@ export default function importance(model, el) {
   svg.append(reading.el);
   el.append(controls.el, make("div", { class: "cl-figure" }, svg));
 
-  return function draw() {
+  return function draw(width) {
     controls.sync();
     const now = layer(), seenBy = model.get("seen_by"), m = methods.indexOf(model.get("method"));
     const of = model.get("maps")[m][layers.indexOf(now)];
-    const { place, ...size } = places(el, several ? [0.58, 0.42] : [1], height);
+    const { place, ...size } = places(width, several ? [0.58, 0.42] : [1], height);
     map = framed(place(0), now);
     map.values = [...floats(of.values[now.pixels ? viewers.indexOf(seenBy) : 0])];
     const short = shortened(methods);

@@ -35,14 +35,14 @@ export default function predict(model, el) {
   el.append(make("strong", {}, model.get("question")), input.el, result, controls.el);
   if (!model.get("seen")) change(model, { seen: true });
 
-  return function draw() {
+  return function draw(width) {
     const [guess, outcome] = [model.get("guess"), model.get("outcome")];
     input.sync(isOpen(), guess ?? model.get("answer"));
     input.el.hidden = outcome !== null;
     record.hidden = !isOpen();
     again.hidden = isOpen() || Boolean(model.get("stored") && guess === null);
     result.replaceChildren(...(outcome === null ? []
-      : kind === "number" ? [numberLine(model, write, el.clientWidth - 16)]
+      : kind === "number" ? [numberLine(model, write, width)]
       : kind === "order" ? [places(guess, outcome)] : []));
     return [model.get("note"), say()].filter(Boolean).join(" ");
 

@@ -13,10 +13,10 @@ const FAR = 9; // beyond all that is seen
 const DOT = 0.02; // shorter arrows are dots
 
 export default function projection(model, el) {
-  const scale = () => Math.min(el.clientWidth - 16, 720) / (2 * (WIDE + ROOM));
+  let scale = 1; // pixels a unit
   const pixels = {
-    to: ([x, y]) => [(x + WIDE + ROOM) * scale(), (HIGH + ROOM - y) * scale()],
-    from: ([x, y]) => [x / scale() - WIDE - ROOM, HIGH + ROOM - y / scale()],
+    to: ([x, y]) => [(x + WIDE + ROOM) * scale, (HIGH + ROOM - y) * scale],
+    from: ([x, y]) => [x / scale - WIDE - ROOM, HIGH + ROOM - y / scale],
   };
   const move = (to) => change(model, { g: to.map((v, i) => {
     const most = [WIDE, HIGH][i];
@@ -36,12 +36,13 @@ export default function projection(model, el) {
   svg.append(still, tip.el);
   el.append(controls.el, svg);
 
-  return function draw() {
+  return function draw(width) {
+    scale = Math.min(width, 720) / (2 * (WIDE + ROOM));
     controls.sync();
     const g = model.get("g"), old = oldGradients(model.get("angle")), r = mean(old);
     const [byGem, byAgem] = [gem(g, old, model.get("margin")), agem(g, r)];
-    svg.setAttribute("width", 2 * (WIDE + ROOM) * scale());
-    svg.setAttribute("height", 2 * (HIGH + ROOM) * scale());
+    svg.setAttribute("width", 2 * (WIDE + ROOM) * scale);
+    svg.setAttribute("height", 2 * (HIGH + ROOM) * scale);
     svg.setAttribute("aria-label", "Arrows from one point: the gradients g₁ and g₂ of two old tasks, " +
       "each with the half-plane in which its loss does not rise, and the gradient g of the new task.");
     still.replaceChildren(

@@ -54,9 +54,9 @@ export default function schedule(model, el) {
   let drawn = [];
   el.append(...controls.map((control) => control.el), above.el, below.el, legend);
 
-  return function draw() {
+  return function draw(width) {
     controls.forEach((control) => control.sync());
-    const how = asked(), run = model.get("latest"), width = el.clientWidth - 16;
+    const how = asked(), run = model.get("latest");
     const kept = model.get("kept_runs").map((each, i) => [each, KEPT[i % KEPT.length]]);
     const runs = [...(run ? [[run, NOW]] : []), ...kept.filter(([each]) => !run || !same(each, run))];
     above.put(...drawRates(how, runs, n, width));

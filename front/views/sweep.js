@@ -42,10 +42,10 @@ export default function sweep(model, el) {
   svg.append(...readers.map((each) => each.el));
   el.append(controls.el, make("div", { class: "cl-figure" }, svg));
 
-  return function draw() {
+  return function draw(width) {
     controls.sync();
     const now = shown(), best = run(mine(), mine().best);
-    const { place, ...size } = places(el, [0.54, 0.46], () => 370);
+    const { place, ...size } = places(width, [0.54, 0.46], () => 370);
     curves = drawCurves(place(0), now, `${mine().label}, ${now.words}; thick: the average`);
     const key = `${size.width} ${mine().name}`; // a slider that is dragged leaves the rest as it is
     if (fronts.key !== key) {

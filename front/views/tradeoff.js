@@ -26,7 +26,7 @@ export default function tradeoff(model, el) {
   const chart = make("div");
   el.append(controls.el, key(Object.values(looks)), chart);
 
-  return function draw() {
+  return function draw(width) {
     controls.sync();
     const [lam, fisher] = [model.get("lam"), model.get("fisher")];
     const curves = {
@@ -38,7 +38,7 @@ export default function tradeoff(model, el) {
     const end = (B + lam * fisher * A) / (1 + lam * fisher), best = (B + fisher * A) / (1 + fisher);
     const [la, lb, least] = [curves.a(end), curves.b(end), curves.a(best) + curves.b(best)];
     const figure = Plot.plot({
-      width: Math.min(el.clientWidth - 16, 760), height: 350, marginLeft: 34, marginRight: 14, marginBottom: 48,
+      width: Math.min(width, 760), height: 350, marginLeft: 34, marginRight: 14, marginBottom: 48,
       className: "cl-plot", style: { fontSize: "13px" },
       x: { domain: [LEAST, MOST], label: "weight θ", ticks: [-2, -1, 0, 1, 2], tickFormat: String, labelAnchor: "center", labelOffset: 36, labelArrow: "none" },
       y: { domain: [0, HIGH], label: "loss", ticks: 4, grid: true, labelArrow: "none" },

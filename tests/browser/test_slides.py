@@ -146,10 +146,8 @@ def test_each_view_lives_in_its_slide(browser, of_views):
         page.keyboard.press("PageDown")
     wide = {}
     for view in VIEWS:
-        page.wait_for_function(
-            "i => document.querySelectorAll('div.cl')[i].closest('section.present')",
-            arg=at_view(view),
-        )
+        there = "i => document.querySelectorAll('div.cl')[i].closest('section.present')"
+        page.wait_for_function(there, arg=at_view(view))
         slide = at(page)
         assert reader.answers(view), view
         assert at(page)["slide"] == slide["slide"]  # the key was the view's

@@ -86,6 +86,7 @@ def test_by_hand(static):
 def test_marks_lie_where_the_numbers_say(static):
     page = static(Sweep(a_sweep()))
     page.widget("slider", "λ").press("Home")
+    page.settle()
     star = marks(page, 1)[-1]
     ring = page.page.locator(".cl-ring").bounding_box()
     ring = [ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2]
@@ -198,6 +199,7 @@ def test_where_everything_is_forgotten_it_can_be_read(static):
             assert picture["x"] <= box["left"]
             assert box["right"] <= picture["x"] + picture["width"]
         page.widget("slider", "λ").press("Home")
+        page.settle()
         zero = max(y for _, y in marks(page, 0, "circle"))
         axis = page.page.locator("rect.cl-reader").first.bounding_box()
         assert zero == pytest.approx(axis["y"] + axis["height"], abs=1)
