@@ -15,7 +15,8 @@ lab: .venv/ready
 
 # The lab alone, as a page without code, for the lecture hall.
 demo: .venv/demo
-	$(preset_env) voila --Voila.ip=127.0.0.1 --show_tracebacks=True notebooks/lab.ipynb
+	$(preset_env) JUPYTER_PATH=docs voila --Voila.ip=127.0.0.1 --template=hall --show_tracebacks=True \
+		notebooks/lab.ipynb
 
 # A course with three students, graded, to look around in: formgrader, and all that is in its folder.
 course: .venv/ready
@@ -41,7 +42,7 @@ site: .venv/ready
 # A lesson as slides, executed, in build/slides; they load nothing from other hosts (docs/teaching.md).
 slides: .venv/ready
 	mkdir -p build/slides
-	cp docs/slides/package.json build/slides
+	cp docs/slides/package.json cl_helpers/widgets/front/views.js build/slides
 	npm install --prefix build/slides --silent --no-audit --no-fund
 	$(preset_env) jupyter nbconvert --config docs/slides/config.py --to slides --execute \
 		--output-dir build/slides notebooks/$(LESSON).ipynb

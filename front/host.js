@@ -1,5 +1,5 @@
-// Shows views on a page without a kernel: each `.cl-still` carries the state that its view is drawn
-// from. What a reader changes stays in the page.
+// What a page loads. Without a kernel, each `.cl-still` carries the state that its view is drawn from,
+// and what a reader changes stays in the page. A notebook takes `render` alone.
 
 import views from "./views.js";
 
@@ -41,6 +41,7 @@ export class Stored {
 export function mount(copy) {
   const model = new Stored({ ...JSON.parse(copy.dataset.state), stored: true });
   const el = document.createElement("div");
+  el.addEventListener("keydown", (event) => event.stopPropagation()); // slides would turn on them
   copy.after(el);
   views.render({ model, el });
   return { model, el };
@@ -50,8 +51,8 @@ export function mountAll(root = document) {
   return [...root.querySelectorAll(".cl-still[data-state]")].map(mount);
 }
 
-if (typeof document !== "undefined") {
-  const begin = () => { globalThis.clMounted = mountAll(); };
-  if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);
-  else begin();
+export default views;
+
+if (document.currentScript) { // null in a module, as which a notebook loads this
+  addEventListener("DOMContentLoaded", () => { globalThis.clMounted = mountAll(); });
 }

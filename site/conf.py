@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 project = html_title = "Continual learning, to read and to run"
 html_theme = "furo"
+html_static_path = [str(ROOT / "cl_helpers" / "widgets" / "front")]
 html_show_copyright = html_show_sphinx = html_show_sourcelink = False
 extensions = [
     "myst_nb",
@@ -62,8 +63,8 @@ def cache_folder() -> Path:
 
 nb_execution_cache_path = str(cache_folder())
 
-# What myst-nb 1 has no setting for: alt text from the output's metadata, and no trace of a widget,
-# which is nothing without its kernel.
+# What myst-nb 1 has no setting for: alt text from the output's metadata, and no trace of a widget's
+# model, which is nothing without its kernel. A view's still copy stands beside it.
 render_image = NbElementRenderer.render_image
 
 
@@ -86,6 +87,12 @@ def maths_in_html(app, doctree):
             html[:] = [nodes.Text(marked)]
 
 
+def views(app, page, template, context, doctree):
+    """A page that has still copies of views loads what makes them live."""
+    if 'class="cl-still' in context.get("body", ""):
+        app.add_js_file("views.js")
+
+
 def plain_text(app, what, name, obj, options, lines):
     """A docstring is plain text: its indented blocks stay as they are, its signs are no markup.
 
@@ -106,3 +113,4 @@ def plain_text(app, what, name, obj, options, lines):
 def setup(app):
     app.connect("autodoc-process-docstring", plain_text, priority=400)  # before napoleon
     app.connect("doctree-read", maths_in_html)
+    app.connect("html-page-context", views)

@@ -30,7 +30,7 @@ class View(anywidget.AnyWidget, OneInACell):
         words: what is seen, in a sentence, written by the page.
     """
 
-    _esm = _BUNDLE.read_text("utf-8")
+    _esm = f"{_BUNDLE.read_text('utf-8')}\nexport default clViews.default;"
     view = traitlets.Unicode().tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     still = traitlets.Unicode().tag(sync=True)
@@ -70,9 +70,9 @@ class View(anywidget.AnyWidget, OneInACell):
 
     def _ipython_display_(self) -> None:
         self._replace_the_one_before()
-        # What JupyterLab shows if the model is not there is a text; the copy says more.
         data, metadata = self._repr_mimebundle_() or ({}, {})
-        display(data, metadata=metadata, raw=True)
+        # Pages of nbconvert show the text where there is no model; the copy says more.
+        display(data | {"text/plain": ""}, metadata=metadata, raw=True)
         self._copies.append(display(self.copy(), display_id=True))
 
     def _renew(self) -> None:

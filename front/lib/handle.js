@@ -1,6 +1,6 @@
 // A point of a picture that is taken by pointer or moved by the arrow keys.
 
-import { make } from "./make.js";
+import { make, placeIn } from "./make.js";
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 
@@ -30,8 +30,7 @@ export function handle(svg, { label, kind = "", pixels, move, key }) {
   });
   el.addEventListener("pointermove", (event) => {
     if (!el.hasPointerCapture(event.pointerId)) return;
-    const box = svg.getBoundingClientRect();
-    move(pixels.from([event.clientX - box.left, event.clientY - box.top]));
+    move(pixels.from(placeIn(svg, event)));
   });
   const put = (point, text) => {
     const [x, y] = pixels.to(point);

@@ -3,7 +3,7 @@
 const SVG = new Set(["svg", "g", "path", "line", "circle", "ellipse", "rect", "polygon", "polyline",
   "text", "tspan", "clipPath", "defs", "use", "image"]);
 
-/** make("button", { type: "button", onclick: act }, "Run") */
+/** make("button", { type: "button", onclick: act }, "Run"). No <section>: each would be a slide. */
 export function make(name, attributes = {}, ...children) {
   const element = SVG.has(name)
     ? document.createElementNS("http://www.w3.org/2000/svg", name)
@@ -15,6 +15,12 @@ export function make(name, attributes = {}, ...children) {
   }
   element.append(...children.flat());
   return element;
+}
+
+/** Where a pointer is in `el`, in its own pixels: slides are scaled. */
+export function placeIn(el, { clientX, clientY }) {
+  const { left, top, width } = el.getBoundingClientRect(), scale = width / el.clientWidth || 1;
+  return [(clientX - left) / scale, (clientY - top) / scale];
 }
 
 /** Have the kernel do something, with these parts of the state as they are in the page. */

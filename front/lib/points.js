@@ -22,9 +22,10 @@ export function chart(label) {
     el.setAttribute("aria-valuenow", at + 1);
     el.setAttribute("aria-valuetext", here?.text ?? `${points.length} points`);
     if (!here || document.activeElement !== el) return;
-    const { left, top } = plot.getBoundingClientRect();
+    const { left, top, width } = plot.getBoundingClientRect(), scale = width / plot.clientWidth;
     plot.dispatchEvent(new PointerEvent("pointermove", {
-      clientX: left + plot.scale("x").apply(here.x), clientY: top + plot.scale("y").apply(here.y),
+      clientX: left + scale * plot.scale("x").apply(here.x),
+      clientY: top + scale * plot.scale("y").apply(here.y),
       pointerType: "mouse",
     }));
   };

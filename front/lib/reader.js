@@ -1,6 +1,6 @@
 // A picture's numbers: beside the pointer, and by the arrow keys.
 
-import { make } from "./make.js";
+import { make, placeIn } from "./make.js";
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -31,10 +31,7 @@ export function reader(svg, { label, at, step, show, choose }) {
     box.style.left = `${Math.max(0, Math.min(x + 12, room - box.offsetWidth))}px`;
     box.style.top = `${y < box.offsetHeight + 14 ? y + 14 : y - box.offsetHeight - 10}px`;
   };
-  const under = (event) => {
-    const { left, top } = svg.getBoundingClientRect();
-    return at([event.clientX - left, event.clientY - top]);
-  };
+  const under = (event) => at(placeIn(svg, event));
   el.addEventListener("pointermove", (event) => {
     read(under(event));
     el.style.cursor = choose && key != null ? "pointer" : "";

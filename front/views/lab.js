@@ -21,14 +21,14 @@ export default function lab(model, el) {
   const does = (what) => () => ask(model, what, SETTINGS);
   const news = () => model.get("news"), doing = () => model.get("doing");
   const on = () => ["running", "stopping", "paused"].includes(doing());
-  const still = model.get("stored"); // a page without a kernel: nothing can be trained
+  const stored = () => model.get("stored"); // a page without a kernel: nothing can be trained
 
   const now = make("p", { class: "cl-now" }), left = make("progress", { max: 1, "aria-label": "done" });
   const pause = button("Pause", () => does(doing() === "paused" ? "resume" : "pause")(), {
     usable: () => on() && doing() !== "stopping",
   });
   const buttons = row(
-    button("Run", does("start"), { main: true, usable: () => !still }), pause,
+    button("Run", does("start"), { main: true }), pause,
     button("Stop", does("stop"), { usable: () => on() && doing() !== "stopping" }),
     left,
   );
@@ -37,6 +37,8 @@ export default function lab(model, el) {
   });
   const actsNow = () => (on() ? news().lam : model.get("next_lam"));
   const hint = make("span", { class: "cl-soft" });
+  const controls = make("div", { class: "cl-controls" }, buttons.el,
+    make("div", { class: "cl-row" }, strength.el, hint));
 
   const next = row(
     choice(model, "method", { label: "Method", options: () => model.get("offered") }),
@@ -71,14 +73,16 @@ export default function lab(model, el) {
   el.classList.add("cl-lab");
   el.append(
     make("div", { class: "cl-head" }, now, theatre.button), theatre.el,
-    make("div", { class: "cl-controls" }, buttons.el, make("div", { class: "cl-row" }, strength.el, hint)),
+    controls,
     make("div", { class: "cl-panels" }, chart.el, make("div", { class: "cl-beside" }, digits.el, held.el)),
     settings, keep.el, recipe, table.el, theatre.help,
   );
   keep.el.classList.add("cl-keep");
+  const [keeps, clears] = keep.el.children;
 
   return function draw() {
     for (const each of [buttons, strength, next, more, keep, theatre]) each.sync();
+    for (const each of [controls, settings, keeps, clears]) each.hidden = stored();
     now.textContent = line(model, on());
     left.value = news().n_steps ? news().step / news().n_steps : 0;
     pause.el.textContent = doing() === "paused" ? "Resume" : "Pause";
@@ -101,6 +105,7 @@ const labelOf = (model) => model.get("offered")
 /** What is training, or was: method, λ, preset, seed, task, step, what is left. */
 function line(model, on) {
   const n = model.get("news"), reason = model.get("reason");
+  if (!n.label && model.get("stored")) return "Nothing has been trained here. Runs need the notebook.";
   if (!n.label) return "Nothing has been trained yet. Press Run; λ can be moved while it trains.";
   const usual = n.stream === "permuted" && n.scenario === "domain";
   const what = [n.label, n.lam == null ? "" : `λ ${write(n.lam)}`, n.preset,

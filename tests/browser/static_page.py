@@ -15,7 +15,7 @@ ORIGIN = "http://views.test/"  # nobody's: what is asked of it is answered from 
 AXE = Path(__file__).parents[2] / "front" / "node_modules" / "axe-core" / "axe.min.js"
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Views</title>
 <meta name="viewport" content="width=device-width"><body data-theme="light"><main>{}</main>
-<script type="module" src="host.js"></script>"""
+<script src="views.js"></script>"""
 
 
 def number(text: str) -> float:

@@ -29,12 +29,19 @@ def trained():
     lab.close()
 
 
+def living(static, lab, **how):
+    """A page on which the Lab is as with a kernel, which here does nothing."""
+    page = static(lab, **how)
+    page.set(stored=False)
+    return page
+
+
 def now(page) -> str:
-    return page.page.locator(".cl-now").inner_text()
+    return page.page.locator(".cl-now").first.inner_text()
 
 
 def test_the_first_line_names_what_trains_whatever_the_controls_say(static, trained):
-    page = static(trained)
+    page = living(static, trained)
     assert now(page).startswith("EWC · λ 400 · quick · seed 0 · done in")
     news = trained.news | {"step": 10, "task": 1, "left": 12.4, "lam": 50.0}
     page.set(doing="running", news=news, method="si", next_lam=0.8, preset="class", seed=3)
@@ -56,7 +63,7 @@ def test_the_first_line_names_what_trains_whatever_the_controls_say(static, trai
 
 
 def test_other_experiments_are_set_apart_and_not_laid_over(static, trained):
-    page = static(trained)
+    page = living(static, trained)
     ranked, apart = page.page.locator(".cl-runs ol"), page.page.locator(".cl-runs ul")
     rows = ranked.locator("li").all_inner_texts()
     assert [("EWC" in row, "Baseline" in row) for row in rows] in (
@@ -76,7 +83,7 @@ def test_other_experiments_are_set_apart_and_not_laid_over(static, trained):
 
 
 def test_the_curves_are_those_of_the_state(static, trained):
-    page = static(trained)
+    page = living(static, trained)
     lines = page.page.locator(".cl-curves polyline").all()
     points = {len(line.get_attribute("points").split()) for line in lines}
     assert {len(series) for series in trained.news["series"]} <= points
@@ -90,7 +97,7 @@ def test_the_curves_are_those_of_the_state(static, trained):
 
 
 def test_digits_flip_as_the_state_says(static, trained):
-    page = static(trained)
+    page = living(static, trained)
     first = page.page.locator(".cl-grid").first.locator("figure")
     assert first.count() == 20
     seen = [dict(s) for s in trained.news["seen"]]
@@ -102,7 +109,7 @@ def test_digits_flip_as_the_state_says(static, trained):
 
 
 def test_runs_go_out_as_csv_and_the_picture_as_svg_and_png(static, trained, tmp_path):
-    page = static(trained)
+    page = living(static, trained)
 
     def saved(name):
         with page.page.expect_download() as download:
@@ -120,7 +127,7 @@ def test_runs_go_out_as_csv_and_the_picture_as_svg_and_png(static, trained, tmp_
 
 
 def test_the_stage_is_stepped_through_by_keys_and_fits_a_projector(static, trained):
-    page = static(trained, width=1280)
+    page = living(static, trained, width=1280)
     page.page.set_viewport_size({"width": 1280, "height": 720})
     page.page.evaluate("void (clMounted[0].model.send = (m) => (globalThis.sent ??= []).push(m))")
     page.widget("button", "Stage").click()
@@ -154,7 +161,7 @@ def test_the_stage_is_stepped_through_by_keys_and_fits_a_projector(static, train
 
 
 def test_the_halls_guess_is_laid_beside_the_outcome(static, trained):
-    page = static(trained, width=1280)
+    page = living(static, trained, width=1280)
     page.widget("button", "Stage").click()
     guess = page.widget("spinbutton", "the hall's guess, in %")
     scene = page.page.locator(".cl-scene")
@@ -172,10 +179,25 @@ def test_the_halls_guess_is_laid_beside_the_outcome(static, trained):
 
 @pytest.mark.parametrize("width", [360, 1920])
 def test_nothing_is_cut_off_and_axe_finds_nothing_serious(static, trained, width):
-    page = static(trained, width=width)
+    page = living(static, trained, width=width)
     page.page.locator(".cl-next summary").click()
     assert page.overflow() <= 0
     assert page.serious() == []
     page.page.evaluate("document.body.dataset.theme = 'dark'")
     page.settle()
     assert page.serious() == []
+
+
+def test_without_a_kernel_it_says_so_and_offers_what_needs_none(static, trained):
+    page = static(trained, cl.widgets.Lab(cl.load("digits"), "quick"))
+    assert now(page).startswith("EWC · λ 400 · quick · seed 0 · done in")
+    assert page.page.locator(".cl-now").nth(1).inner_text() == (
+        "Nothing has been trained here. Runs need the notebook."
+    )
+    buttons = page.page.get_by_role("button").all_inner_texts()
+    assert buttons == ["Show code", "CSV", "SVG", "PNG"] * 2
+    page.widget("checkbox", "show Baseline").uncheck()
+    page.settle()
+    assert page.get("hidden") == ["0"]
+    page.page.locator(".cl-curves").first.press("f")
+    assert page.page.locator(".cl-stage").count() == 0

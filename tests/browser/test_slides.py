@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
+from every_view import VIEWS, Reader, write
 from playwright.sync_api import Page
 
 pytestmark = pytest.mark.full
@@ -18,20 +19,38 @@ LESSON = ROOT / "notebooks" / "03_baseline.ipynb"
 
 
 @pytest.fixture(scope="module")
-def slides(tmp_path_factory) -> Path:
-    """The lesson, run in the preset `quick`, with what its slides load beside it."""
+def folder(tmp_path_factory) -> Path:
+    """What slides load."""
     if not shutil.which("npm"):
         pytest.skip("there is no npm")
     folder = tmp_path_factory.mktemp("slides")
     settings = ROOT / "docs" / "slides"
     shutil.copy(settings / "package.json", folder)
+    shutil.copy(ROOT / "cl_helpers" / "widgets" / "front" / "views.js", folder)
     npm = ["npm", "install", "--prefix", folder, "--silent", "--no-audit", "--no-fund"]
     subprocess.run(npm, check=True, timeout=300)
-    convert = [sys.executable, "-m", "nbconvert", "--config", settings / "config.py"]
-    convert += ["--to", "slides", "--execute", "--output-dir", folder, LESSON]
+    return folder
+
+
+def convert(folder: Path, notebook: Path, *options: str) -> Path:
+    command = [sys.executable, "-m", "nbconvert", "--config", ROOT / "docs/slides/config.py"]
+    command += ["--to", "slides", *options, "--output-dir", folder, notebook]
     quick = os.environ | {"CL_PRESET": "quick", "OMP_NUM_THREADS": "1"}
-    subprocess.run(convert, check=True, env=quick, timeout=600)
-    return folder / f"{LESSON.stem}.slides.html"
+    subprocess.run(command, check=True, env=quick, timeout=600)
+    return folder / f"{notebook.stem}.slides.html"
+
+
+@pytest.fixture(scope="module")
+def slides(folder) -> Path:
+    """The lesson, run in the preset `quick`."""
+    return convert(folder, LESSON, "--execute")
+
+
+@pytest.fixture(scope="module")
+def of_views(folder) -> Path:
+    """A slide for each view."""
+    write(folder / "views.ipynb")
+    return convert(folder, folder / "views.ipynb")
 
 
 @pytest.fixture
@@ -117,6 +136,46 @@ def test_the_title_fits_the_screen(deck):
     box = figure.bounding_box()
     assert box["y"] > 0
     assert box["y"] + box["height"] <= 720
+
+
+def test_each_view_lives_in_its_slide(browser, of_views):
+    reader = Reader(browser, of_views, width=1920, height=1080)  # a slide is scaled
+    page = reader.page
+    page.wait_for_selector(".reveal.ready")
+    for _ in range(2):  # past the title and the imports
+        page.keyboard.press("PageDown")
+    wide = {}
+    for view in VIEWS:
+        there = "i => document.querySelectorAll('div.cl')[i].closest('section.present')"
+        page.wait_for_function(there, arg=at_view(view))
+        slide = at(page)
+        assert reader.answers(view), view
+        assert at(page)["slide"] == slide["slide"]  # the key was the view's
+        wide[view] = page.locator("div.cl").nth(at_view(view)).evaluate("e => e.clientWidth")
+        if view == "bowls":
+            assert_a_handle_follows_the_pointer(page)
+        page.keyboard.press("PageDown")
+    assert set(wide.values()) == {800}
+    assert not reader.wrong
+    page.close()
+
+
+def at_view(view: str) -> int:
+    return list(VIEWS).index(view)
+
+
+def assert_a_handle_follows_the_pointer(page: Page) -> None:
+    handle = page.get_by_role("slider", name="minimum of task A", exact=True)
+    box = handle.bounding_box()
+    x, y = box["x"] + box["width"] / 2 + 150, box["y"] + box["height"] / 2 + 60
+    page.mouse.move(x - 150, y - 60)
+    page.mouse.down()
+    page.mouse.move(x, y, steps=3)
+    page.mouse.up()
+    page.wait_for_timeout(100)
+    box = handle.bounding_box()
+    now = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    assert now == pytest.approx((x, y), abs=3)
 
 
 def starts() -> list[nbformat.NotebookNode]:

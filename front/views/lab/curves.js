@@ -2,7 +2,7 @@
 // Its elements are made once a run and then only moved: it is drawn ten times a second.
 
 import { look } from "../../lib/palette.js";
-import { make } from "../../lib/make.js";
+import { make, placeIn } from "../../lib/make.js";
 import { lam as write, percent, whole } from "../../lib/numbers.js";
 
 const [RIGHT, TOP, BOTTOM] = [26, 14, 30];
@@ -13,7 +13,7 @@ export function curves(model) {
   const svg = make("svg", { class: "cl-picture cl-curves", role: "img", tabindex: 0,
     "data-lm-suppress-shortcuts": "true" });
   const readout = make("p", { class: "cl-soft cl-readout" });
-  const el = make("section", {}, make("h3", {}, "Accuracy on each task"), svg, readout);
+  const el = make("div", { class: "cl-part" }, make("h3", {}, "Accuracy on each task"), svg, readout);
   let at = null; // the place of the cursor, in tasks
 
   const staged = () => el.closest(".cl-stage");
@@ -47,8 +47,8 @@ export function curves(model) {
   }
 
   svg.addEventListener("pointermove", (event) => {
-    const box = svg.getBoundingClientRect(), count = model.get("news").n_tasks ?? 5;
-    at = within(((event.clientX - box.left - LEFT) / (box.width - LEFT - RIGHT)) * count, count);
+    const [x] = placeIn(svg, event), count = model.get("news").n_tasks ?? 5;
+    at = within(((x - LEFT) / (svg.clientWidth - LEFT - RIGHT)) * count, count);
     draw();
   });
   svg.addEventListener("pointerleave", () => { at = null; draw(); });

@@ -7,7 +7,7 @@ import { percent } from "../../lib/numbers.js";
 
 export function forget(model) {
   const rows = make("div", { class: "cl-digits" });
-  const el = make("section", {}, make("h3", {}, "What the network says now"), rows);
+  const el = make("div", { class: "cl-part" }, make("h3", {}, "What the network says now"), rows);
   let shown = null, cells = [];
 
   function make_rows(digits) {

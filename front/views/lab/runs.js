@@ -5,7 +5,7 @@ import { change, make } from "../../lib/make.js";
 import { fixed, percent } from "../../lib/numbers.js";
 
 export function runs(model) {
-  const el = make("section", { class: "cl-runs" });
+  const el = make("div", { class: "cl-runs" });
   let drawn = "";
 
   function draw() {

@@ -14,8 +14,9 @@ export function stage(model, el, { does, on }) {
   const answer = make("span", { role: "status" });
   const form = make("div", { class: "cl-row" }, question, guess, hands, record, answer);
   const help = make("p", { class: "cl-soft cl-keys" }, KEYS);
-  const section = make("section", { class: "cl-scene" }, title, says, form);
+  const section = make("div", { class: "cl-scene" }, title, says, form);
   const scene = () => model.get("scenes")[model.get("scene")];
+  const playable = () => !model.get("stored") && model.get("scenes").length > 0;
   const staged = () => el.classList.contains("cl-stage");
 
   function enter() {
@@ -51,7 +52,7 @@ export function stage(model, el, { does, on }) {
   el.addEventListener("keydown", (event) => {
     if (event.target.matches("input[type=number], select")) return;
     if (!staged()) {
-      if (event.key === "f" && !event.ctrlKey && !event.metaKey) enter();
+      if (event.key === "f" && !event.ctrlKey && !event.metaKey && playable()) enter();
       return;
     }
     const i = model.get("scene");
@@ -80,7 +81,7 @@ export function stage(model, el, { does, on }) {
   let shown = null;
   function sync() {
     section.hidden = help.hidden = !staged();
-    open.hidden = staged() || !model.get("scenes").length;
+    open.hidden = staged() || !playable();
     const now = scene();
     if (!now) return;
     if (now !== shown) {

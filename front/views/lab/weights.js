@@ -9,7 +9,7 @@ export function weights(model) {
     const canvas = make("canvas", { role: "img" }), caption = make("figcaption");
     return { name, canvas, caption, el: make("figure", {}, canvas, caption) };
   });
-  const el = make("section", {}, make("h3", {}, "First layer, pixel by pixel of task 1"),
+  const el = make("div", { class: "cl-part" }, make("h3", {}, "First layer, pixel by pixel of task 1"),
     make("div", { class: "cl-weights" }, pictures.map((each) => each.el)));
   let shown = null;
 
