@@ -48,7 +48,14 @@ export function mount(copy) {
 }
 
 export function mountAll(root = document) {
-  return [...root.querySelectorAll(".cl-still[data-state]")].map(mount);
+  return [...root.querySelectorAll(".cl-still[data-state]")].flatMap((copy) => {
+    try {
+      return [mount(copy)];
+    } catch (error) {
+      console.error(error); // the copy stays as it is, and the others live
+      return [];
+    }
+  });
 }
 
 export default views;
