@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,17 +12,14 @@ import traitlets
 
 from ..data.datasets import Dataset, load
 from ..data.tasks import SCENARIOS, Scenario
-from ..formats import format_lam
 from ..methods import METHODS, pick_method, serving
 from ..models.small import MLP, mlp_for
-from ..report.plots import method_label
-from ..report.tables import differing, label
-from ..training import metrics
 from ..training.events import Event
 from ..training.presets import PRESETS, STREAMS, pick_preset, pick_stream
 from ..training.run import Run
 from ..training.train import train_steps
 from .lab_recipe import code, source
+from .lab_runs import differs, number, numbers, summary
 from .lab_watch import Watch
 from .scenes import read_scenes
 from .training_view import TrainingView
@@ -266,9 +262,9 @@ class Lab(TrainingView):
             "ends": watch.ends,
             "series": [list(points) for points in watch.series],
             "moved": list(watch.moved),
-            "matrix": _numbers(run.accuracy),
-            "average": _number(run.average_accuracy),
-            "forgetting": _number(run.forgetting),
+            "matrix": numbers(run.accuracy),
+            "average": number(run.average_accuracy),
+            "forgetting": number(run.forgetting),
             "seen": watch.seen,
         }
         if self.digits is not watch.digits:
@@ -286,7 +282,7 @@ class Lab(TrainingView):
             self.news = self.news | {
                 "outcome": run.outcome,
                 "diverged": run.diverged is not None,
-                "summary": _summary(run, "now"),
+                "summary": summary(run, "now"),
             }
             self.recipe = code(run)
         super()._ended()
@@ -316,7 +312,7 @@ class Lab(TrainingView):
         """Tell the page what was kept, and in what each differs from the run in training."""
         beside = self.run or (self.kept[-1] if self.kept else None)
         self.runs = [
-            _summary(run, str(i)) | {"differs": [] if beside is None else _differs(run, beside)}
+            summary(run, str(i)) | {"differs": [] if beside is None else differs(run, beside)}
             for i, run in enumerate(self.kept)
         ]
 
@@ -324,52 +320,3 @@ class Lab(TrainingView):
 def _place(step: int, at: Sequence[int]) -> float:
     """Where a step is, in tasks: 2.5 is half-way through the third."""
     return float(np.interp(step, at, np.arange(len(at))))
-
-
-def _summary(run: Run, name: str) -> dict[str, Any]:
-    """A run as it is laid over others."""
-    moved = run.config.get("lab", {}).get("lam_at")
-    return {
-        "id": name,
-        "method": run.config["method"],
-        "label": describe_run(run),
-        "moved": bool(moved),
-        "averages": _numbers(np.array(metrics.average_accuracies(run.accuracy))),
-        "matrix": _numbers(run.accuracy),
-        "average": _number(run.average_accuracy),
-        "forgetting": _number(run.forgetting),
-        "seed": run.config["seed"],
-    }
-
-
-def describe_run(run: Run) -> str:
-    """What a run is called: its method, its λ and where that was moved to, its other knobs."""
-    name, *knobs = label(run).split()
-    moved = run.config.get("lab", {}).get("lam_at")
-    words = [method_label(name)]
-    for knob in knobs:
-        words.append(f"λ {format_lam(run.config['knobs']['lam'])}" if knob[:4] == "lam=" else knob)
-    return " ".join(words) + (f" → {format_lam(moved[-1][1])}" if moved else "")
-
-
-def _differs(run: Run, beside: Run) -> list[str]:
-    """In what two runs are different experiments, with the values of `run`."""
-    a, b = run.config, beside.config
-    found = [f"{name} {a.get(name)}" for name in differing([run, beside]) if name in a]
-    found += [name for name in differing([run, beside]) if name not in a]
-    if a.get("data") != b.get("data"):
-        found.insert(0, f"data {a.get('data')}")
-    if a.get("n_train") != b.get("n_train"):
-        found.append(f"{a['n_train'][0]:,} training images a task")
-    if a.get("tasks_digest", a["tasks"]) != b.get("tasks_digest", b["tasks"]):
-        scenario = a.get("lab", {}).get("scenario")
-        found.append(f"{len(run.accuracy)} tasks" + (f", {scenario}-IL" if scenario else ""))
-    return found
-
-
-def _number(value: float) -> float | None:
-    return round(float(value), 4) if math.isfinite(value) else None
-
-
-def _numbers(values: np.ndarray) -> list:
-    return [_numbers(v) if isinstance(v, np.ndarray) else _number(v) for v in values]

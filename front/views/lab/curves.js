@@ -1,5 +1,5 @@
 // Accuracy on each task while it is learned, by number; kept runs; where λ was moved.
-// Its elements are made once a run and then only moved: it is drawn ten times a second.
+// All of it is drawn anew ten times a second, so it is SVG of our own.
 
 import { look } from "../../lib/palette.js";
 import { make, placeIn } from "../../lib/make.js";
