@@ -19,9 +19,12 @@ export function slider(model, name, { label, stops, write = String, unit = "", u
   const output = make("span", { class: "cl-value", "aria-hidden": "true" });
   const sync = () => {
     const values = offered(), value = model.get(name), text = write(value) + unit;
-    input.max = values.length - 1;
-    input.value = nearest(values, value);
-    input.disabled = values.length < 2 || !usable();
+    const [at, most, off] = [nearest(values, value), values.length - 1, values.length < 2 || !usable()];
+    const same = input.valueAsNumber === at && input.max === String(most) && input.disabled === off;
+    if (same && output.textContent === text) return; // what is set costs a layout, though it is the same
+    input.max = most;
+    input.value = at;
+    input.disabled = off;
     input.setAttribute("aria-valuetext", text);
     output.textContent = text;
   };
@@ -46,7 +49,8 @@ export function choice(model, name, { label, options, then = () => ({}), usable 
       shown = texts.join("\n");
     }
     select.disabled = !usable();
-    select.selectedIndex = offered().findIndex(([, value]) => value === model.get(name));
+    const at = offered().findIndex(([, value]) => value === model.get(name));
+    if (select.selectedIndex !== at) select.selectedIndex = at;
   };
   return { el: make("label", { class: "cl-choice" }, make("span", {}, label), select), sync };
 }
