@@ -146,7 +146,14 @@ class Lab(TrainingView):
         self._show_kept()
 
     def play(self) -> None:
-        """Play the scene on the stage: its settings, its runs one after another, its moves of λ."""
+        """Play the scene on the stage: its settings, its runs one after another, its moves of λ.
+
+        Raises:
+            ValueError: no scene is on the stage.
+        """
+        if not 0 <= self.scene < len(self._scenes):
+            known = f"0 to {len(self._scenes) - 1}"
+            raise ValueError(f"scene is {self.scene}: set it to one of {known} first")
         scene = self._scenes[self.scene]
         if self.trains:
             self.stop()

@@ -7,6 +7,7 @@ import { duration, fixed, lam as write, percent, strengths, whole } from "../lib
 import { curves } from "./lab/curves.js";
 import { forget } from "./lab/forget.js";
 import { keepFiles } from "./lab/files.js";
+import { matrix } from "./lab/matrix.js";
 import { runs } from "./lab/runs.js";
 import { stage } from "./lab/stage.js";
 import { weights } from "./lab/weights.js";
@@ -68,14 +69,14 @@ export default function lab(model, el) {
     ...files,
   );
   const theatre = stage(model, el, { does, on });
-  const parts = [curves(model), forget(model), weights(model), runs(model)];
-  const [chart, digits, held, table] = parts;
+  const parts = [curves(model), forget(model), weights(model), runs(model), matrix(model)];
+  const [chart, digits, held, table, cells] = parts;
   el.classList.add("cl-lab");
   el.append(
     make("div", { class: "cl-head" }, now, theatre.button), theatre.el,
     controls,
     make("div", { class: "cl-panels" }, chart.el, make("div", { class: "cl-beside" }, digits.el, held.el)),
-    settings, keep.el, recipe, table.el, theatre.help,
+    settings, keep.el, recipe, table.el, cells.el, theatre.help,
   );
   keep.el.classList.add("cl-keep");
   const [keeps, clears] = keep.el.children;

@@ -201,3 +201,14 @@ def test_without_a_kernel_it_says_so_and_offers_what_needs_none(static, trained)
     assert page.get("hidden") == ["0"]
     page.page.locator(".cl-curves").first.press("f")
     assert page.page.locator(".cl-stage").count() == 0
+
+
+def test_the_accuracy_matrix_is_that_of_the_run(static, trained):
+    page = static(trained)
+    page.page.get_by_text("Accuracy matrix, in %").click()
+    rows = page.page.locator(".cl-matrix tbody tr").all()
+    told = [[cell.inner_text() for cell in row.locator("td").all()] for row in rows]
+    assert told == [
+        [f"{100 * a:.1f}" if j <= t else "" for j, a in enumerate(row)]
+        for t, row in enumerate(trained.run.accuracy.round(4))
+    ]

@@ -550,8 +550,13 @@ def test_a_scene_plays_its_runs_and_moves_lam(few, tmp_path):
         assert si.method.lam == cl.SI().lam
 
 
-def test_the_scenes_that_ship_are_five():
-    assert len(read_scenes()) == 5
+def test_the_scenes_that_ship_are_five_and_no_other_can_be_played(lab):
+    assert len(lab.scenes) == len(read_scenes()) == 5
+    for scene in (-1, 5):
+        lab.scene = scene
+        with pytest.raises(ValueError, match=f"scene is {scene}: set it to one of 0 to 4"):
+            lab.play()
+    assert lab.training is None
 
 
 @pytest.mark.parametrize(
