@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 project = html_title = "Continual learning, to read and to run"
 html_theme = "furo"
+html_extra_path = ["pages"]  # the playground, as it is
 html_static_path = [str(ROOT / "cl_helpers" / "widgets" / "front")]
 html_show_copyright = html_show_sphinx = html_show_sourcelink = False
 extensions = [

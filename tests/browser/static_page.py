@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator
+from playwright.sync_api import Browser, Locator, Page
 
 import cl_helpers
 
@@ -21,6 +21,17 @@ _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Views</ti
 def number(text: str) -> float:
     """What a page writes, with a true minus sign."""
     return float(text.replace("−", "-"))
+
+
+def serious(page: Page) -> list[str]:
+    """What axe-core finds against assistive use, serious or worse."""
+    page.add_script_tag(path=AXE)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    return [
+        f"{rule['id']}: {rule['nodes'][0]['html'][:200]}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+    ]
 
 
 class StaticPage:
@@ -61,16 +72,10 @@ class StaticPage:
         self.settle()
 
     def serious(self) -> list[str]:
-        """What axe-core finds against assistive use, serious or worse."""
+        """What axe-core finds on the page; skips where there is none."""
         if not AXE.exists():
             pytest.skip("needs axe-core: make front")
-        self.page.add_script_tag(path=AXE)
-        found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
-        return [
-            f"{rule['id']}: {rule['nodes'][0]['html'][:200]}"
-            for rule in found
-            if rule["impact"] in ("serious", "critical")
-        ]
+        return serious(self.page)
 
     def words(self, i: int = 0) -> str:
         """The sentence that says what is seen."""

@@ -1,0 +1,80 @@
+// A multilayer perceptron with ReLU, and its gradients: plain arrays, all parameters as one vector θ.
+// The order of θ is PyTorch's: weights (out × in) and biases, layer by layer.
+
+export class Network {
+  constructor(sizes, theta) {
+    this.sizes = sizes;
+    this.layers = sizes.slice(1).map((out, l) => ({ into: sizes[l], out }));
+    let at = 0;
+    for (const layer of this.layers) {
+      [layer.weight, layer.bias] = [at, at + layer.into * layer.out];
+      at = layer.bias + layer.out;
+    }
+    this.theta = theta ?? new Float64Array(at);
+  }
+
+  /** He's initialisation of PyTorch's linear layers: uniform within ±1/√in. */
+  draw(random) {
+    for (const { into, out, weight } of this.layers) {
+      const most = 1 / Math.sqrt(into);
+      for (let i = weight; i < weight + out * (into + 1); i++) this.theta[i] = most * (2 * random() - 1);
+    }
+    return this;
+  }
+
+  /** The values of all units for an input: [x, hidden …, logits]. */
+  forward(x) {
+    const units = [x];
+    this.layers.forEach(({ into, out, weight, bias }, l) => {
+      const a = units[l], z = new Float64Array(out), last = l === this.layers.length - 1;
+      for (let o = 0; o < out; o++) {
+        let sum = this.theta[bias + o];
+        const row = weight + o * into;
+        for (let i = 0; i < into; i++) sum += this.theta[row + i] * a[i];
+        z[o] = last || sum > 0 ? sum : 0;
+      }
+      units.push(z);
+    });
+    return units;
+  }
+
+  /** Add ∂s/∂θ to g, where s has the gradient `delta` in the logits of this input. */
+  backward(units, delta, g) {
+    for (let l = this.layers.length - 1; l >= 0; l--) {
+      const { into, out, weight, bias } = this.layers[l], a = units[l];
+      const below = l ? new Float64Array(into) : null;
+      for (let o = 0; o < out; o++) {
+        const d = delta[o];
+        if (d === 0) continue;
+        const row = weight + o * into;
+        g[bias + o] += d;
+        for (let i = 0; i < into; i++) {
+          g[row + i] += d * a[i];
+          if (below) below[i] += d * this.theta[row + i];
+        }
+      }
+      if (below) for (let i = 0; i < into; i++) if (a[i] <= 0) below[i] = 0;
+      delta = below;
+    }
+  }
+
+  /** Mean cross-entropy of a batch [[x, y], …], in nats; its gradient goes into g. */
+  loss(batch, g) {
+    g.fill(0);
+    let total = 0;
+    for (const [x, y] of batch) {
+      const units = this.forward(x), p = softmax(units.at(-1));
+      total -= Math.log(p[y]);
+      p[y] -= 1;
+      for (let k = 0; k < p.length; k++) p[k] /= batch.length;
+      this.backward(units, p, g);
+    }
+    return total / batch.length;
+  }
+}
+
+export function softmax(logits) {
+  const most = Math.max(...logits), p = Float64Array.from(logits, (z) => Math.exp(z - most));
+  const sum = p.reduce((s, v) => s + v, 0);
+  return p.map((v) => v / sum);
+}
