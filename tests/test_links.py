@@ -52,10 +52,15 @@ def links_in(text: str) -> set[str]:
 def missing(path: Path) -> list[str]:
     """The relative links of a text that lead nowhere."""
     relative = [link for link in links_in(markdown_of(path)) if not urlsplit(link).scheme]
+    # What is in site/pages lies beside the pages of the site.
+    folders = (
+        [path.parent, path.parent / "pages"] if path.parent == ROOT / "site" else [path.parent]
+    )
     return [
         link
         for link in relative
-        if (file := unquote(urlsplit(link).path)) and not (path.parent / file).exists()
+        if (file := unquote(urlsplit(link).path))
+        and not any((folder / file).exists() for folder in folders)
     ]
 
 
