@@ -22,7 +22,7 @@ const CHOICES = { method: METHODS.map(([, name]) => name), tasks: [2, 3, 4, 5, 6
 function begin(el) {
   document.head.append(make("style", {}, look));
   const asked = fromAddress();
-  const model = new Stored({ ...asked, news: {}, digits: [], runs: [], hidden: [], running: false });
+  const model = new Stored({ ...asked, news: {}, digits: [], runs: [], hidden: [], running: false, guess: null });
   const worker = new Worker(URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" })));
   const settings = () => Object.fromEntries(["method", "lam", "tasks", "seed"].map((n) => [n, model.get(n)]));
   const run = (on) => {
@@ -30,6 +30,8 @@ function begin(el) {
     change(model, { running: on });
   };
   const reset = () => {
+    guess.value = "";
+    model.set("guess", null);
     worker.postMessage({ reset: settings() });
     change(model, { running: false });
   };
@@ -47,6 +49,10 @@ function begin(el) {
     slider(model, "lam", { label: "λ", stops: strengths, write, usable: () => model.get("method") !== "none" }),
     among(model, "tasks", { label: "Tasks", options: CHOICES.tasks.map((n) => [String(n), n]) }),
   );
+  const guess = make("input", { type: "number", min: 0, max: 100, step: 1, "aria-label": "your guess, in %",
+    onchange: () => change(model, { guess: guess.checkValidity() && guess.value ? guess.valueAsNumber : null }) });
+  const question = make("label", { class: "cl-choice" },
+    make("span", {}, "Guess first: how much of task 1 is left at the end?"), guess, make("span", {}, "%"));
   const chart = curves(model), digits = forget(model);
   const words = make("p", { class: "cl-now" }), aloud = make("div", { class: "cl-hidden", role: "status" });
   el.className = "cl cl-lab";
@@ -54,7 +60,7 @@ function begin(el) {
     make("h1", {}, "Watch a network forget"),
     make("p", {}, "It learns to read digits. Then it learns them again with their pixels in another order. " +
       "What happens to what it knew? Press Run; then hold its weights, and move λ while it trains."),
-    bar.el, choices.el, words,
+    choices.el, make("div", { class: "cl-row" }, question), bar.el, words,
     make("div", { class: "cl-panels" }, chart.el, make("div", { class: "cl-beside" }, digits.el)), aloud,
   );
 
@@ -63,7 +69,8 @@ function begin(el) {
     frame = 0;
     for (const each of [bar, choices, chart, digits]) (each.sync ?? each.draw)();
     start.el.textContent = model.get("running") ? "Pause" : model.get("news").over ? "Run again" : "Run";
-    words.textContent = say(model.get("news"), model.get("method"), model.get("lam"));
+    guess.disabled = (model.get("news").step ?? 0) > 0; // before it begins, or not at all
+    words.textContent = say(model.get("news"), model.get("method"), model.get("lam"), model.get("guess"));
     const ended = model.get("news").over ? words.textContent : "";
     if (ended !== spoken) aloud.textContent = spoken = ended;
   }
@@ -96,7 +103,7 @@ function fromAddress() {
 }
 
 /** What just happened. */
-function say({ task, step, matrix = [], series = [], over }, method, lam) {
+function say({ task, step, matrix = [], series = [], over }, method, lam, guess) {
   if (!step) return "A new network, which knows nothing.";
   const now = (j) => percent(series[j].at(-1)?.[1] ?? 0, 0);
   if (!task && !over) return `Task 1: it learns to read digits, ${now(0)} of them by now.`;
@@ -106,7 +113,8 @@ function say({ task, step, matrix = [], series = [], over }, method, lam) {
   const lost = matrix[0][0] - left, held = method === "none" ? "Nothing was held" : `Held with λ ${write(lam)}`;
   const fate = lost > 0.1 ? "it has forgotten" : latest < 0.75 ? "it remembers, and learned little that is new"
     : "it remembers, and learned what is new";
-  return `${held}: task 1 went from ${learned} to ${percent(left, 0)}, the last task is at ${percent(latest, 0)}; ${fate}.`;
+  const guessed = guess === null ? "" : ` You had guessed ${guess}%.`;
+  return `${held}: task 1 went from ${learned} to ${percent(left, 0)}, the last task is at ${percent(latest, 0)}; ${fate}.${guessed}`;
 }
 
 begin(document.getElementById("playground"));

@@ -49,6 +49,19 @@ def test_it_forgets_and_ewc_holds(opened):
     assert latest_with > 75
 
 
+def test_a_guess_is_made_before_and_said_after(opened):
+    page = opened()
+    guess = page.get_by_role("spinbutton", name="your guess, in %")
+    guess.fill("40")
+    guess.press("Enter")
+    end(page)
+    assert "You had guessed 40%." in page.locator(".cl-now").inner_text()
+    assert guess.is_disabled()
+    page.get_by_role("button", name="Start again").click()
+    page.wait_for_function("!document.querySelector('input[type=number]').disabled")
+    assert guess.input_value() == ""
+
+
 def test_the_address_opens_the_same_thing_elsewhere(opened):
     page = opened()
     page.get_by_role("radio", name="SI").check()
