@@ -11,18 +11,21 @@ class Credit(View):
     The loss is that of `lessons.bowls.Bowl` with its minimum at 0.
 
     Args:
-        state: its attributes, to begin with.
+        lr: the learning rate η, 0.01 to 0.5, to begin with. Training ends after the same time, η
+            times the number of steps.
 
     Attributes:
         start: (θ₁, θ₂) where training begins.
-        lr: the learning rate η. Training ends after the same time, η times the number of steps.
         walked: how much of the path is shown, 0 to 1.
         curvature, degrees: of the bowl.
     """
 
     view = traitlets.Unicode("credit").tag(sync=True)
     start: traitlets.List = traitlets.List([-2.0, 0.9]).tag(sync=True)
-    lr = traitlets.Float(0.05, min=0.01, max=0.5).tag(sync=True)
+    lr = traitlets.Float(min=0.01, max=0.5).tag(sync=True)
     walked = traitlets.Float(1.0, min=0.0, max=1.0).tag(sync=True)
     curvature = traitlets.Float(9.0, min=1.0, max=9.0).tag(sync=True)
     degrees = traitlets.Float(25.0).tag(sync=True)
+
+    def __init__(self, lr: float = 0.05):
+        super().__init__(lr=lr)

@@ -34,7 +34,8 @@ def by_numpy(widget, steps):
 @pytest.mark.parametrize("lr", [0.01, 0.1, 0.5])
 @pytest.mark.parametrize("walked", [0.5, 1.0])
 def test_the_sums_are_those_of_numpy(static, lr, walked):
-    widget = Credit(lr=lr, walked=walked, start=[-1.5, -0.4], degrees=-30.0)
+    widget = Credit(lr=lr)
+    widget.walked, widget.start, widget.degrees = walked, [-1.5, -0.4], -30.0
     words = static(widget).words()
     told = [number(v) for v in TOLD.search(words).groups()]
     assert told[:2] == [round(walked * 4 / lr), 4 / lr]
