@@ -57,7 +57,7 @@ div.cl { padding: var(--cl-gap); box-sizing: border-box; max-width: 1000px; cont
 svg.cl, .cl svg { --plot-background: var(--cl-paper); display: block; max-width: 100%; color: var(--cl-ink);
   background: var(--cl-paper);
   font: 13px system-ui, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
-.cl-drawn { contain: strict; touch-action: none; overflow: hidden; user-select: none; }
+.cl-drawn { touch-action: none; overflow: hidden; user-select: none; }
 .cl text:not([fill], [fill] *) { fill: currentColor; }
 .cl .cl-label { font-size: 15px; font-weight: 600; stroke: var(--cl-paper); stroke-width: 4;
   paint-order: stroke; text-anchor: middle; dominant-baseline: central; }
