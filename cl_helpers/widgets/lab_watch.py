@@ -1,4 +1,4 @@
-"""What the Lab's page is told of a run while it goes on: numbers, ten times a second."""
+"""What the Lab's page is told of a run while it goes on: numbers, a few times a second."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ..training.evaluation import accuracies, as_of
 from ..training.events import Event
 from ..training.run import Run
 
-PAUSE = 0.09  # seconds from look to look; longer in a long run, so that there are some 600 of them
+PAUSE = 0.2  # seconds from look to look; longer in a long run, so that there are some 600 of them
 SAMPLE = 200  # test images of a task, of which a look takes one task's
 SHOWN = 20  # test images of a task whose labels are shown
-WEIGHTS = 0.5  # seconds from picture to picture of the weights
+WEIGHTS = 1.0  # seconds from picture to picture of the weights
 
 
 @dataclass(eq=False)

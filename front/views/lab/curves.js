@@ -1,5 +1,5 @@
 // Accuracy on each task while it is learned, by number; kept runs; where λ was moved.
-// All of it is drawn anew ten times a second, so it is SVG of our own.
+// All of it is drawn anew several times a second, so it is SVG of our own.
 
 import { look } from "../../lib/palette.js";
 import { make, placeIn } from "../../lib/make.js";
