@@ -161,3 +161,6 @@ def _leave() -> None:
     if run := current():
         run.stop()
         run.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "training":  # its last lines come after it has said that it is over
+            thread.join(10)
