@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from ..data.tasks import Task
 from ..lessons.compared import spearman
 from ..report.tables import label
 from ..training.run import Run
+from .numbers import numbers, packed
 from .view import View
 
 BLOCKS = 64  # a side of a heat map, at most
@@ -76,7 +76,7 @@ class Importance(View):
                     "map": size[1:]
                     if self._reads_pixels[layer]
                     else [min(n, BLOCKS) for n in v.shape],
-                    "agreement": [[_number(r) for r in row] for row in self.agreement(layer)],
+                    "agreement": numbers(self.agreement(layer)),
                 }
                 for layer, v in omegas[0].items()
             ],
@@ -109,7 +109,7 @@ class Importance(View):
             maps = [self.pixels(omega, task) for task in self.tasks.values()]
         else:
             maps = [_blocks(omega.numpy())]
-        return {"values": [_packed(v) for v in maps], "top_share": _share_of_the_top(omega)}
+        return {"values": [packed(v) for v in maps], "top_share": _share_of_the_top(omega)}
 
 
 def _of_layers(run: Run) -> dict[str, Tensor]:
@@ -149,13 +149,3 @@ def _blocks(v: NDArray) -> NDArray:
     sums = np.add.reduceat(np.add.reduceat(v, rows, 0), columns, 1)
     counts = np.outer(np.diff([*rows, v.shape[0]]), np.diff([*columns, v.shape[1]]))
     return sums / counts
-
-
-def _packed(v: NDArray) -> str:
-    """Row by row, as little-endian float32, in base64."""
-    return b64encode(np.ascontiguousarray(v, dtype="<f4").tobytes()).decode()
-
-
-def _number(r: float) -> float | None:
-    """None where there is none, as of a constant Ω: JSON has no NaN."""
-    return None if np.isnan(r) else round(float(r), 4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from ..report.plots import method_label
 from ..report.tables import differing, label
 from ..training import metrics
 from ..training.run import Run
+from .numbers import number, numbers
 
 
 def summary(run: Run, name: str) -> dict[str, Any]:
@@ -51,13 +51,3 @@ def differs(run: Run, beside: Run) -> list[str]:
         scenario = a.get("lab", {}).get("scenario")
         found.append(f"{len(run.accuracy)} tasks" + (f", {scenario}-IL" if scenario else ""))
     return found
-
-
-def number(value: float) -> float | None:
-    """A number for the page, which has no NaN."""
-    return round(float(value), 4) if math.isfinite(value) else None
-
-
-def numbers(values: np.ndarray) -> list:
-    """The same of an array, in lists."""
-    return [numbers(v) if isinstance(v, np.ndarray) else number(v) for v in values]

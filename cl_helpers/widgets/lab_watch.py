@@ -11,7 +11,6 @@ from itertools import accumulate
 from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +22,7 @@ from ..speed.precision import products
 from ..training.evaluation import accuracies, as_of
 from ..training.events import Event
 from ..training.run import Run
+from .numbers import packed
 
 PAUSE = 0.2  # seconds from look to look; longer in a long run, so that there are some 600 of them
 SAMPLE = 200  # test images of a task, of which a look takes one task's
@@ -218,4 +218,4 @@ def _as_pixels(each: Tensor, task: Task, shape: torch.Size) -> str:
     order = getattr(getattr(task.train, "transform", None), "order", None)
     if order is not None:
         each = torch.empty_like(each).scatter_(0, order.to(each.device), each)
-    return b64encode(np.asarray(each.cpu(), dtype="<f4").tobytes()).decode()
+    return packed(each.cpu().numpy())

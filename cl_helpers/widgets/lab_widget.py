@@ -19,8 +19,9 @@ from ..training.presets import PRESETS, STREAMS, pick_preset, pick_stream
 from ..training.run import Run
 from ..training.train import train_steps
 from .lab_recipe import code, source
-from .lab_runs import differs, number, numbers, summary
+from .lab_runs import differs, summary
 from .lab_watch import Watch
+from .numbers import number, numbers
 from .scenes import read_scenes
 from .training_view import TrainingView
 

@@ -13,6 +13,7 @@ from ..formats import format_knob
 from ..report.plots import method_label
 from ..report.tables import label
 from ..training.run import Run
+from .numbers import number, numbers
 from .view import View
 
 # How a knob is called, if not by its name, and what it counts.
@@ -139,11 +140,6 @@ def _numbers(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "seeds": len(runs),
         "average": _mean(runs, "average_accuracy"),
-        "forgetting": _number(_mean(runs, "forgetting")),
-        "accuracy": [[_number(x) for x in row[: t + 1]] for t, row in enumerate(a)],
+        "forgetting": number(_mean(runs, "forgetting"), 6),
+        "accuracy": [numbers(row[: t + 1], 6) for t, row in enumerate(a)],
     }
-
-
-def _number(x: float) -> float | None:
-    """None where there is none: JSON has no NaN."""
-    return None if np.isnan(x) else round(float(x), 6)

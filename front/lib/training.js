@@ -1,16 +1,15 @@
 // What the views that train have in common: buttons that ask the kernel, and what is said meanwhile.
 
 import { button } from "./controls.js";
-import { make } from "./make.js";
+import { ask, make } from "./make.js";
 
 /** Whether a run goes on. On a page without a kernel none does. */
 export const trains = (model) =>
   !model.get("stored") && ["running", "stopping", "paused"].includes(model.get("doing"));
 
 /** A button that asks the kernel for `what`, with the `settings` as they are on the page. */
-export const asks = (model, text, what, { settings = [], ...how } = {}) => button(text, () => model.send({
-  do: what, with: Object.fromEntries(settings.map((name) => [name, model.get(name)])),
-}), how);
+export const asks = (model, text, what, { settings = [], ...how } = {}) =>
+  button(text, () => ask(model, what, settings), how);
 
 /** The line beneath the controls: what trains now, as `say` says; or that nothing can. */
 export function note(model, say) {
