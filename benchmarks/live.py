@@ -58,6 +58,8 @@ print(time.perf_counter() - began)
 SHOWN = """
 labels, weights = both if {whole} else (lambda *_: {{}}, lambda *_: {{}})
 lab_watch.Watch._labels, lab_watch.Watch._weights = labels, weights
+pictures = []
+lab.observe(lambda change: pictures.append(1), "news")
 began = time.perf_counter()
 lab.start()
 time.sleep(2)
@@ -65,7 +67,8 @@ left, told = lab.news.get("left"), time.perf_counter()
 lab.training.wait()
 seconds = time.perf_counter() - began
 off = (left or 0) / (time.perf_counter() - told)
-print(json.dumps([seconds, lab.watch.looks / seconds, off]))
+lab.unobserve_all("news")
+print(json.dumps([seconds, lab.watch.looks / seconds, len(pictures) / seconds, off]))
 """
 TWENTY = """
 brief = cl.widgets.Lab(data, "quick")
@@ -109,14 +112,15 @@ def in_jupyterlab(pairs: int = 10, moves: int = 20) -> dict[str, float]:
         notebook.run_all()
         assert not notebook.errors(), notebook.errors()
         notebook.ask(TRAINED)  # to warm up
-        alone, curves, whole, rates, told = [], [], [], [], []
+        alone, curves, whole, rates, pictures, told = [], [], [], [], [], []
         for _ in range(pairs):
             alone.append(float(notebook.ask(TRAINED).text))
             for times, everything in ((curves, False), (whole, True)):
                 shown = notebook.ask(SHOWN.format(whole=everything)).text
-                seconds, rate, off = json.loads(shown)
+                seconds, rate, picture, off = json.loads(shown)
                 times.append(seconds)
                 rates.append(rate)
+                pictures.append(picture)
                 told.append(max(off, 1 / off) if off else float("inf"))
         more = [
             median(b / a - 1 for a, b in zip(alone, times, strict=True))
@@ -129,7 +133,8 @@ def in_jupyterlab(pairs: int = 10, moves: int = 20) -> dict[str, float]:
             "the same in a Lab with digits and weights": median(whole),
             "more than by cl.train, curves alone, median of pairs": more[0],
             "more than by cl.train, digits and weights, median of pairs": more[1],
-            "updates of the curves a second": median(rates),
+            "points of the curves a second": median(rates),
+            "pictures a second": median(pictures),
             "time left, told after 2 s, off by a factor of, median": median(told),
             "the same, at most": max(told),
             "from key to the step that obeys, median": median(to_step),

@@ -1,7 +1,7 @@
 // What a notebook and the site call: `render` shows the view that the state names.
 
 import { still } from "./lib/still.js";
-import { change, make } from "./lib/make.js";
+import { change, make, put } from "./lib/make.js";
 import look from "./lib/look.css";
 import bowls from "./views/bowls.js";
 import credit from "./views/credit.js";
@@ -37,7 +37,7 @@ function render({ model, el }) {
   function show() {
     frame = 0;
     if (!width) return; // not in the page yet, or hidden
-    words.textContent = draw(width);
+    put(words, draw(width));
     complain(trouble, model.get("trouble") ?? []);
     clearTimeout(quiet);
     quiet = setTimeout(settle, AFTER);
@@ -49,6 +49,7 @@ function render({ model, el }) {
   }
   function settle() {
     say();
+    if (model.get("doing") === "running") return; // the copy is made at the end: a run needs the processors
     const pictures = [...root.querySelectorAll("svg.cl-picture")], text = words.textContent;
     const now = pictures.length ? still(pictures, text) : "";
     if (model.get("words") !== text || model.get("still") !== now) {

@@ -24,10 +24,12 @@ from ..training.events import Event
 from ..training.run import Run
 from .numbers import packed
 
-PAUSE = 0.2  # seconds from look to look; longer in a long run, so that there are some 600 of them
-SAMPLE = 200  # test images of a task, of which a look takes one task's
+# Seconds from one to the next; longer in a long run. A picture costs the page and the notebook's
+# server more than a look costs the network, and who trains on all processors waits for both.
+LOOK, PICTURE, WEIGHTS = 0.1, 0.4, 1.0
+ENOUGH = 600  # pictures of a run
+SAMPLE = 100  # test images of a task, of which a look takes one task's
 SHOWN = 20  # test images of a task whose labels are shown
-WEIGHTS = 1.0  # seconds from picture to picture of the weights
 
 
 @dataclass(eq=False)
@@ -58,33 +60,38 @@ class Watch:
         self.series = [[] for _ in self.tasks]
         self.samples = [_some(task, SAMPLE) for task in self.tasks]
         self.shown = [_some(task, SHOWN) for task in self.tasks]
-        self.clock = Clock(self.run)
+        self.clock = Clock(self.run, len(self.tasks[0].test))
         self.ends = ends(self.run)
         self.began = time.perf_counter()
-        self.next_look = self.next_weights = 0.0
+        self.next_look = self.next_picture = self.next_weights = 0.0
         self.looks = 0
         self.task = -1
 
     def take(self, event: Event) -> bool:
-        """Look, if it is time; whether there is anything new."""
+        """Look, if it is time; whether it is time for a picture of what was seen."""
         now = time.perf_counter()
         self.clock.take(event, now)
+        ends = event.kind != "step" or event.task != self.task
+        if not ends and now < self.next_look:
+            return False
+        slower = max(1.0, (now - self.began) / (ENOUGH * PICTURE))
+        self.next_look = now + slower * LOOK
         model, method = self.run.learner
         if event.kind == "epoch":
             for j, accuracy in enumerate(self.run.history[-1]["accuracy"]):
                 self._note(j, event.step, accuracy, exact=True)
-        if event.kind != "step" or event.task != self.task:
+        if ends:
             self._begin_task(event.task, model)
-        elif now < self.next_look:
-            return False
         else:
             j = event.task if self.looks % 2 else (self.looks // 2) % (event.task + 1)
             self._look(j, event, model, method)
+            if now < self.next_picture:
+                return False
+        self.next_picture = now + slower * PICTURE
         self.seen = [self._labels(j, event.task, model, method) for j in self._in_sight(event.task)]
         if now >= self.next_weights or event.kind == "task":
             self.weights = self._weights(model, method)
-            self.next_weights = now + WEIGHTS
-        self.next_look = time.perf_counter() + max(PAUSE, (now - self.began) / 600)
+            self.next_weights = now + slower * WEIGHTS
         return True
 
     def _note(self, j: int, step: int, accuracy: float, *, exact: bool) -> None:
@@ -143,13 +150,25 @@ class Watch:
 
 @dataclass(eq=False)
 class Clock:
-    """How long a run will still take, from what its steps, evaluations and task ends took."""
+    """How long a run will still take, from what its steps, evaluations and task ends took.
+
+    Before the first has been seen, an evaluation is taken for a third of as many training steps (a
+    forward pass without its backward pass), and what a task's end takes for half an epoch, between
+    methods that measure nothing there and those that measure Ω on all examples.
+
+    Args:
+        run: in training.
+        n_test: test examples of a task.
+    """
 
     run: Run
+    n_test: int = 0
     steps: list[float] = field(default_factory=list)
     evaluations: list[float] = field(default_factory=list)  # a task each
     ends: list[float] = field(default_factory=list)
     last: float = math.nan
+    task: int = -1  # in training
+    fresh: int = 0  # steps of it; later tasks are as it is, while the first has no penalty yet
 
     def take(self, event: Event, now: float) -> None:
         spent, self.last = now - self.last, now
@@ -158,6 +177,8 @@ class Clock:
             if event.kind in kinds:
                 kinds[event.kind].append(spent / (event.task + 1 if event.kind == "epoch" else 1))
             del self.steps[:-400]
+        self.fresh = (self.fresh if event.task == self.task else 0) + (event.kind == "step")
+        self.task = event.task
 
     def left(self, event: Event) -> float | None:
         """Seconds; None while there is nothing to tell it from."""
@@ -167,13 +188,15 @@ class Clock:
         stages = len(config["n_train"])
         done = event.task * config["epochs"] + event.epoch + (event.kind != "step")
         still = range(done, stages * config["epochs"])
-        each = median(self.evaluations) if self.evaluations else 0.0
+        steps = self.steps[-max(20, self.fresh) :]
+        mean = sum(steps) / len(steps)  # looks included
+        step = min(mean, 4 * median(steps))  # a pause is none
+        batch = config["batch_size"]
+        each = median(self.evaluations) if self.evaluations else self.n_test / batch * step / 3
         evaluated = sum(each * (e // config["epochs"] + 1) for e in still)
         tasks = stages - event.task - (event.kind == "task")
-        ended = tasks * (median(self.ends) if self.ends else 0.0)
-        mean = sum(self.steps) / len(self.steps)  # looks included
-        typical = min(mean, 4 * median(self.steps))  # a pause is none
-        return (event.n_steps - event.step) * typical + evaluated + ended
+        end = median(self.ends) if self.ends else config["n_train"][-1] / batch * step / 2
+        return (event.n_steps - event.step) * step + evaluated + tasks * end
 
 
 def ends(run: Run) -> list[int]:

@@ -17,6 +17,9 @@ c.SlidesExporter.require_js_url = f"{MODULES}/requirejs/require.js"
 c.SlidesExporter.jquery_url = f"{MODULES}/jquery/dist/jquery.min.js"
 c.SlidesExporter.mathjax_url = f"{MODULES}/mathjax/MathJax.js?config=TeX-AMS_CHTML-full,Safe"
 c.SlidesExporter.exclude_input_prompt = c.SlidesExporter.exclude_output_prompt = True
-c.ExecutePreprocessor.store_widget_state = False  # a view lives from its still copy
+# A view lives from its still copy: the widgets' state goes once the notebook has run.
+c.SlidesExporter.preprocessors = ["nbconvert.preprocessors.ClearMetadataPreprocessor"]
+c.ClearMetadataPreprocessor.clear_cell_metadata = False
+c.ClearMetadataPreprocessor.preserve_nb_metadata_mask = {"kernelspec", "language_info"}
 c.TagRemovePreprocessor.enabled = True
 c.TagRemovePreprocessor.remove_input_tags = {"hide-input"}

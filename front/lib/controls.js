@@ -78,7 +78,10 @@ export function number(model, name, { label, whole = false, least = 0 }) {
       sync();
     },
   });
-  const sync = () => { if (document.activeElement !== input) input.value = model.get(name); };
+  const sync = () => {
+    const value = String(model.get(name));
+    if (document.activeElement !== input && input.value !== value) input.value = value;
+  };
   return { el: make("label", { class: "cl-choice" }, make("span", {}, label), input), sync };
 }
 

@@ -17,6 +17,25 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Have `el` say `text`. What is set costs a layout, though it is the same. */
+export function put(el, text) {
+  if (el.textContent !== text) el.textContent = text;
+}
+
+/** A part of a drawing, made anew when `key` has changed: what is made several times a second is dear. */
+export function layer(attributes = {}) {
+  const el = make("g", attributes);
+  let drawn;
+  return {
+    el,
+    draw(key, parts) {
+      if (key === drawn) return;
+      drawn = key;
+      el.replaceChildren(...parts().flat());
+    },
+  };
+}
+
 /** Where a pointer is in `el`, in its own pixels: slides are scaled. */
 export function placeIn(el, { clientX, clientY }) {
   const { left, top, width } = el.getBoundingClientRect(), scale = width / el.clientWidth || 1;

@@ -2,7 +2,7 @@
 // acts on the next run, and stands under these words.
 
 import { button, choice, number, row, slider } from "../lib/controls.js";
-import { ask, make } from "../lib/make.js";
+import { ask, make, put } from "../lib/make.js";
 import { duration, fixed, lam as write, percent, strengths, whole } from "../lib/numbers.js";
 import { curves } from "./lab/curves.js";
 import { forget } from "./lab/forget.js";
@@ -84,16 +84,16 @@ export default function lab(model, el) {
   return function draw() {
     for (const each of [buttons, strength, next, more, keep, theatre]) each.sync();
     for (const each of [controls, settings, keeps, clears]) each.hidden = stored();
-    now.textContent = line(model, on());
+    put(now, line(model, on()));
     left.value = news().n_steps ? news().step / news().n_steps : 0;
-    pause.el.textContent = doing() === "paused" ? "Resume" : "Pause";
-    hint.textContent = actsNow() === null ? `${news().label ?? "it"} has no λ`
-      : on() ? "acts at once, on the run in training" : "of the next run";
-    legend.textContent = on() ? "Next run: these act when you press Run again" : "Next run";
+    put(pause.el, doing() === "paused" ? "Resume" : "Pause");
+    put(hint, actsNow() === null ? `${news().label ?? "it"} has no λ`
+      : on() ? "acts at once, on the run in training" : "of the next run");
+    put(legend, on() ? "Next run: these act when you press Run again" : "Next run");
     const text = model.get("next_lam");
-    nextSays.textContent = `${labelOf(model)}${text === null ? "" : ` · λ ${write(text)}`} · ` +
-      `${model.get("preset")} · seed ${model.get("seed")}`;
-    recipe.textContent = model.get("recipe");
+    put(nextSays, `${labelOf(model)}${text === null ? "" : ` · λ ${write(text)}`} · ` +
+      `${model.get("preset")} · seed ${model.get("seed")}`);
+    put(recipe, model.get("recipe"));
     el.classList.toggle("cl-ranked", !on() && model.get("runs").some((run) => !run.differs.length));
     for (const part of parts) part.draw();
     return say(news());

@@ -46,6 +46,13 @@ def slides(folder) -> Path:
     return convert(folder, LESSON, "--execute")
 
 
+def test_a_lesson_with_outputs_of_widgets_becomes_slides(folder):
+    """`interact` writes into an Output, whose state nbclient keeps; slides have no use for it."""
+    text = convert(folder, ROOT / "notebooks" / "01_permutation.ipynb", "--execute").read_text()
+    assert "highlight hl-ipython3" in text
+    assert "widget-state" not in text
+
+
 @pytest.fixture(scope="module")
 def of_views(folder) -> Path:
     """A slide for each view."""

@@ -150,7 +150,7 @@ def test_other_tasks_and_the_code_that_repeats_them(lab, dropout):
 def test_looks_let_compete_what_competes_now(lab, monkeypatch):
     """With Class-IL the baseline forgets at once; among the old classes alone it would often be
     right by chance."""
-    monkeypatch.setattr(lab_watch, "PAUSE", 0.0)
+    monkeypatch.setattr(lab_watch, "LOOK", 0.0)
     lab.stream, lab.scenario, lab.method = "split", "class", "baseline"
     lab.start()
     lab.wait(PATIENCE)

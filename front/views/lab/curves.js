@@ -1,8 +1,9 @@
 // Accuracy on each task while it is learned, by number; kept runs; where λ was moved.
-// All of it is drawn anew several times a second, so it is SVG of our own.
+// It grows several times a second beside a run that needs the processors: SVG of our own, of which
+// only what has changed is drawn anew.
 
 import { look } from "../../lib/palette.js";
-import { make, placeIn } from "../../lib/make.js";
+import { layer, make, placeIn, put } from "../../lib/make.js";
 import { lam as write, percent, whole } from "../../lib/numbers.js";
 
 const [RIGHT, TOP, BOTTOM] = [26, 14, 30];
@@ -11,39 +12,54 @@ const CLOSE = 14; // pixels between marks of λ: of those closer, only the last 
 
 export function curves(model) {
   const svg = make("svg", { class: "cl-picture cl-curves", role: "img", tabindex: 0,
-    "data-lm-suppress-shortcuts": "true" });
+    "data-lm-suppress-shortcuts": "true", "aria-label": "Accuracy on each task as training goes on. " +
+      "Arrow keys move a cursor that reads the values." });
+  const [ground, before, moves, mean, ends, cursor] = Array.from({ length: 6 }, () => layer());
+  const tasks = make("g"), lines = []; // a layer a task
+  svg.append(...[ground, before, moves, mean].map((each) => each.el), tasks, ends.el, cursor.el);
   const readout = make("p", { class: "cl-soft cl-readout" });
   const el = make("div", { class: "cl-part" }, make("h3", {}, "Accuracy on each task"), svg, readout);
   let at = null; // the place of the cursor, in tasks
 
   const staged = () => el.closest(".cl-stage");
-  const width = () => Math.max(280, el.clientWidth || 600);
-  const height = () => (staged() ? el.clientHeight - 70 : Math.round(Math.min(0.6 * width(), 400)));
+  let room = [600, 400]; // of the part; to ask for it in a frame would cost a layout of the page
+  new ResizeObserver(([{ contentRect }]) => {
+    room = [contentRect.width, contentRect.height];
+    draw();
+  }).observe(el);
+  const width = () => Math.max(280, Math.round(room[0]));
+  const height = () => (staged() ? Math.round(room[1]) - 70 : Math.round(Math.min(0.6 * width(), 400)));
+
   function draw() {
     LEFT = staged() ? 64 : 46;
-    const n = model.get("news"), count = n.n_tasks ?? 5, ends = n.ends ?? [];
+    const n = model.get("news"), count = n.n_tasks ?? 5, bounds = n.ends ?? [], series = n.series ?? [];
     const [w, h] = [width(), height()];
     const x = (place) => LEFT + (place / count) * (w - LEFT - RIGHT);
     const y = (a) => TOP + (1 - a) * (h - TOP - BOTTOM);
-    const place = (step) => placeOf(step, ends, count);
-    svg.setAttribute("viewBox", `0 0 ${w} ${h}`);
-    svg.setAttribute("width", w);
-    svg.setAttribute("height", h);
-    const series = n.series ?? [];
-    svg.replaceChildren(
-      ...bands(count, x, h), ...grid(w, y),
-      ...kept(model, count, x, y),
-      ...marks(n.moved ?? [], place, x, h),
-      ...average(series, place, x, y),
-      ...series.flatMap((points, j) => task(points, j, place, x, y)),
-      ...numbers(series, place, x, y),
-      ...(at === null ? [] : [make("line", { x1: x(at), x2: x(at), y1: TOP, y2: h - BOTTOM,
-        stroke: "currentColor", "stroke-opacity": 0.5 })]),
-    );
-    svg.setAttribute("aria-label", "Accuracy on each task as training goes on. " +
-      "Arrow keys move a cursor that reads the values.");
-    readout.textContent = at === null ? "Thick: the average over the tasks so far."
-      : read(series, place, at, ends, count);
+    const place = (step) => placeOf(step, bounds, count);
+    const frame = [w, h, LEFT, count, bounds].join(), length = (points) => `${frame} ${points.length} ${points.at(-1)}`;
+    const moved = n.moved ?? [], lengths = series.map(length).join();
+
+    ground.draw(frame, () => {
+      for (const [key, value] of [["viewBox", `0 0 ${w} ${h}`], ["width", w], ["height", h]]) {
+        svg.setAttribute(key, value);
+      }
+      return [bands(count, x, h), grid(w, y)];
+    });
+    const runs = keptRuns(model);
+    before.draw(`${frame} ${runs.map((run) => [run.method, run.averages])}`, () => kept(runs, x, y));
+    moves.draw(length(moved), () => marks(moved, place, x, h));
+    mean.draw(lengths, () => average(series, place, x, y));
+    while (lines.length < series.length) tasks.append(lines[lines.push(layer()) - 1].el);
+    lines.forEach((line, j) => {
+      const points = series[j] ?? [];
+      line.draw(length(points), () => task(points, j, place, x, y));
+    });
+    ends.draw(lengths, () => numbers(series, place, x, y));
+    cursor.draw(`${frame} ${at}`, () => (at === null ? [] : [make("line", { x1: x(at), x2: x(at), y1: TOP,
+      y2: h - BOTTOM, stroke: "currentColor", "stroke-opacity": 0.5 })]));
+    put(readout, at === null ? "Thick: the average over the tasks so far."
+      : read(series, place, at, bounds, count));
   }
 
   svg.addEventListener("pointermove", (event) => {
@@ -128,9 +144,13 @@ function average(series, place, x, y) {
   return [trace(drawn, { stroke: "currentColor", "stroke-width": 4, "stroke-opacity": 0.85 })];
 }
 
-function kept(model, count, x, y) {
+function keptRuns(model) {
   const hidden = model.get("hidden");
-  return model.get("runs").filter((run) => !run.differs.length && !hidden.includes(run.id)).flatMap((run) => {
+  return model.get("runs").filter((run) => !run.differs.length && !hidden.includes(run.id));
+}
+
+function kept(runs, x, y) {
+  return runs.flatMap((run) => {
     const { stroke, dash, corners } = look(run.method);
     const points = run.averages.flatMap((a, t) => (a === null ? [] : [[x(t + 1), y(a)]]));
     return [trace(points, { stroke, "stroke-width": 1.6, "stroke-dasharray": dash }),

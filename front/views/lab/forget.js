@@ -2,49 +2,61 @@
 // the network gives it now.
 
 import { bytes, paint } from "../../lib/pixels.js";
-import { make } from "../../lib/make.js";
+import { make, put } from "../../lib/make.js";
 import { percent } from "../../lib/numbers.js";
 
 export function forget(model) {
   const rows = make("div", { class: "cl-digits" });
   const el = make("div", { class: "cl-part" }, make("h3", {}, "What the network says now"), rows);
-  let shown = null, cells = [];
+  let shown = null, said = null, cells = [];
 
-  function make_rows(digits) {
-    cells = digits.map(({ images, size }) => images.map((image) => {
-      const canvas = make("canvas", { width: size[1], height: size[0], "aria-hidden": "true" });
-      paint(canvas, bytes(image), (v) => [v, v, v]);
-      const caption = make("figcaption");
-      return { el: make("figure", { tabindex: -1 }, canvas, caption), caption };
-    }));
-    rows.replaceChildren(...digits.map(({ task }, i) => make("div", {},
-      make("h4", {}), make("div", { class: "cl-grid" }, cells[i].map((cell) => cell.el)))));
+  // What the network finds likely, written when it is asked for: of forty images several times a second
+  // it would be dear.
+  rows.addEventListener("pointerover", ({ target }) => {
+    const figure = target.closest("figure"), { seen = [] } = model.get("news");
+    const i = cells.findIndex((row) => row.some((cell) => cell.el === figure));
+    if (!seen[i]) return;
+    const k = cells[i].findIndex((cell) => cell.el === figure);
+    figure.title = `is ${shown[i].truth[k]}; ${likely(seen[i].shares[k])}`;
+  });
+
+  function makeRows(digits) {
+    cells = digits.map((row, i) => (shown?.[i]?.images.join() === row.images.join() ? cells[i]
+      : row.images.map((image) => digit(image, row.size))));
+    rows.replaceChildren(...cells.map((row) => make("div", {},
+      make("h4", {}), make("div", { class: "cl-grid" }, row.map((cell) => cell.el)))));
   }
 
   function draw() {
-    const digits = model.get("digits"), { seen = [], doing } = model.get("news");
+    const digits = model.get("digits"), { seen = [] } = model.get("news");
     el.hidden = !digits.length;
     if (digits !== shown) {
-      make_rows(digits);
+      makeRows(digits);
       shown = digits;
+    } else if (seen === said) {
+      return;
     }
+    said = seen;
     digits.forEach(({ task, truth }, i) => {
       const now = seen[i];
       if (!now || now.labels.length !== truth.length) return;
       const right = now.right.filter(Boolean).length;
-      rows.children[i].firstChild.textContent =
-        `Task ${task + 1}${i ? ", in training" : ""}: ${right} of ${truth.length} right`;
+      put(rows.children[i].firstChild,
+        `Task ${task + 1}${i ? ", in training" : ""}: ${right} of ${truth.length} right`);
       cells[i].forEach(({ el: figure, caption }, k) => {
-        const text = `${now.labels[k]}${now.right[k] ? "" : " ✗"}`;
-        if (caption.textContent !== text) {
-          caption.textContent = text;
-          figure.className = now.right[k] ? "" : "cl-wrong";
-        }
-        figure.title = `is ${truth[k]}; ${likely(now.shares[k])}`;
+        put(caption, `${now.labels[k]}${now.right[k] ? "" : " ✗"}`);
+        figure.classList.toggle("cl-wrong", !now.right[k]);
       });
     });
   }
   return { el, draw };
+}
+
+function digit(image, size) {
+  const canvas = make("canvas", { width: size[1], height: size[0], "aria-hidden": "true" });
+  paint(canvas, bytes(image), (v) => [v, v, v]);
+  const caption = make("figcaption");
+  return { el: make("figure", { tabindex: -1 }, canvas, caption), caption };
 }
 
 /** The three labels that the network finds most likely. */

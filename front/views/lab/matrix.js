@@ -11,8 +11,8 @@ export function matrix(model) {
   function draw() {
     const { matrix: rows = [], n_tasks: n } = model.get("news");
     el.hidden = !rows.length;
-    if (rows === drawn) return;
-    drawn = rows;
+    if (JSON.stringify(rows) === drawn) return;
+    drawn = JSON.stringify(rows);
     const tasks = Array.from({ length: n ?? 0 }, (_, j) => j);
     table.replaceChildren(
       make("thead", {}, make("tr", {}, make("th", {}, ""), tasks.map((j) => make("th", { scope: "col" }, `task ${j + 1}`)))),
