@@ -4,6 +4,7 @@
 export class Network {
   constructor(sizes, theta) {
     this.sizes = sizes;
+    this.active = sizes.at(-1); // outputs that compete, from the first on
     this.layers = sizes.slice(1).map((out, l) => ({ into: sizes[l], out }));
     let at = 0;
     for (const layer of this.layers) {
@@ -63,7 +64,7 @@ export class Network {
     g.fill(0);
     let total = 0;
     for (const [x, y] of batch) {
-      const units = this.forward(x), p = softmax(units.at(-1));
+      const units = this.forward(x), p = softmax(units.at(-1), this.active);
       total -= Math.log(p[y]);
       p[y] -= 1;
       for (let k = 0; k < p.length; k++) p[k] /= batch.length;
@@ -73,8 +74,9 @@ export class Network {
   }
 }
 
-export function softmax(logits) {
-  const most = Math.max(...logits), p = Float64Array.from(logits, (z) => Math.exp(z - most));
-  const sum = p.reduce((s, v) => s + v, 0);
+/** Probabilities of all outputs; those that do not compete have none. */
+export function softmax(logits, active = logits.length) {
+  const most = Math.max(...logits.subarray(0, active));
+  const p = logits.map((z, k) => (k < active ? Math.exp(z - most) : 0)), sum = p.reduce((s, v) => s + v, 0);
   return p.map((v) => v / sum);
 }

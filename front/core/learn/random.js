@@ -20,3 +20,14 @@ export function permutation(n, random) {
   }
   return order;
 }
+
+/** n of `items`, each at most once; all of them if there are fewer. */
+export function sample(items, n, random) {
+  if (n >= items.length) return items;
+  const taken = new Map(); // a shuffle of which only the first n places are made
+  return Array.from({ length: n }, (_, i) => {
+    const j = i + Math.floor(random() * (items.length - i)), item = taken.get(j) ?? items[j];
+    taken.set(j, taken.get(i) ?? items[i]);
+    return item;
+  });
+}
