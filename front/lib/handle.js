@@ -12,9 +12,9 @@ const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDo
  * @param key     what it does at a step [dx, dy] of the arrow keys, `far` with Shift
  * @returns { el, put }: `put(point, text)` places it; `text` is its value in words
  */
-export function handle(svg, { label, kind = "", pixels, move, key }) {
+export function handle(svg, { label, pixels, move, key }) {
   const el = make("circle", {
-    r: 13, class: `cl-handle ${kind}`, tabindex: 0, role: "slider", "aria-label": label,
+    r: 13, class: "cl-handle", tabindex: 0, role: "slider", "aria-label": label,
     "aria-valuenow": 0, "data-lm-suppress-shortcuts": "true",
   }, make("title", {}, label));
   el.addEventListener("keydown", (event) => {

@@ -4,6 +4,7 @@
 import { button, choice, number, row, slider } from "../lib/controls.js";
 import { ask, make, put } from "../lib/make.js";
 import { duration, fixed, lam as write, percent, strengths, whole } from "../lib/numbers.js";
+import { trains } from "../lib/training.js";
 import { curves } from "./lab/curves.js";
 import { forget } from "./lab/forget.js";
 import { keepFiles } from "./lab/files.js";
@@ -21,22 +22,21 @@ const named = (texts) => texts.map((text) => [String(text), text]);
 export default function lab(model, el) {
   const does = (what) => () => ask(model, what, SETTINGS);
   const news = () => model.get("news"), doing = () => model.get("doing");
-  const on = () => ["running", "stopping", "paused"].includes(doing());
   const stored = () => model.get("stored"); // a page without a kernel: nothing can be trained
 
   const now = make("p", { class: "cl-now" }), left = make("progress", { max: 1, "aria-label": "done" });
   const pause = button("Pause", () => does(doing() === "paused" ? "resume" : "pause")(), {
-    usable: () => on() && doing() !== "stopping",
+    usable: () => trains(model) && doing() !== "stopping",
   });
   const buttons = row(
     button("Run", does("start"), { main: true }), pause,
-    button("Stop", does("stop"), { usable: () => on() && doing() !== "stopping" }),
+    button("Stop", does("stop"), { usable: () => trains(model) && doing() !== "stopping" }),
     left,
   );
   const strength = slider(model, "lam", {
     label: "λ", stops: () => strengths(model.get("lam")), write, usable: () => actsNow() !== null,
   });
-  const actsNow = () => (on() ? news().lam : model.get("next_lam"));
+  const actsNow = () => (trains(model) ? news().lam : model.get("next_lam"));
   const hint = make("span", { class: "cl-soft" });
   const controls = make("div", { class: "cl-controls" }, buttons.el,
     make("div", { class: "cl-row" }, strength.el, hint));
@@ -62,13 +62,13 @@ export default function lab(model, el) {
   const recipe = make("pre", { hidden: true });
   const files = keepFiles(model, el);
   const keep = row(
-    button("Keep", does("keep"), { usable: () => !on() && news().summary?.average != null }),
+    button("Keep", does("keep"), { usable: () => !trains(model) && news().summary?.average != null }),
     button("Clear", does("clear"), { usable: () => model.get("runs").length > 0 }),
     button("Show code", () => { recipe.hidden = !recipe.hidden; }, {
       usable: () => Boolean(model.get("recipe")) }),
     ...files,
   );
-  const theatre = stage(model, el, { does, on });
+  const theatre = stage(model, el, does);
   const parts = [curves(model), forget(model), weights(model), runs(model), matrix(model)];
   const [chart, digits, held, table, cells] = parts;
   el.classList.add("cl-lab");
@@ -84,17 +84,17 @@ export default function lab(model, el) {
   return function draw() {
     for (const each of [buttons, strength, next, more, keep, theatre]) each.sync();
     for (const each of [controls, settings, keeps, clears]) each.hidden = stored();
-    put(now, line(model, on()));
+    put(now, line(model));
     left.value = news().n_steps ? news().step / news().n_steps : 0;
     put(pause.el, doing() === "paused" ? "Resume" : "Pause");
     put(hint, actsNow() === null ? `${news().label ?? "it"} has no λ`
-      : on() ? "acts at once, on the run in training" : "of the next run");
-    put(legend, on() ? "Next run: these act when you press Run again" : "Next run");
+      : trains(model) ? "acts at once, on the run in training" : "of the next run");
+    put(legend, trains(model) ? "Next run: these act when you press Run again" : "Next run");
     const text = model.get("next_lam");
     put(nextSays, `${labelOf(model)}${text === null ? "" : ` · λ ${write(text)}`} · ` +
       `${model.get("preset")} · seed ${model.get("seed")}`);
     put(recipe, model.get("recipe"));
-    el.classList.toggle("cl-ranked", !on() && model.get("runs").some((run) => !run.differs.length));
+    el.classList.toggle("cl-ranked", !trains(model) && model.get("runs").some((run) => !run.differs.length));
     for (const part of parts) part.draw();
     return say(news());
   };
@@ -104,7 +104,7 @@ const labelOf = (model) => model.get("offered")
   .find(([, name]) => name === model.get("method"))?.[0] ?? model.get("method");
 
 /** What is training, or was: method, λ, preset, seed, task, step, what is left. */
-function line(model, on) {
+function line(model) {
   const n = model.get("news"), reason = model.get("reason");
   if (!n.label && model.get("stored")) return "Nothing has been trained here. Runs need the notebook.";
   if (!n.label) return "Nothing has been trained yet. Press Run; λ can be moved while it trains.";

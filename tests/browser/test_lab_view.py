@@ -105,6 +105,7 @@ def test_digits_flip_as_the_state_says(static, trained):
     page.set(news=trained.news | {"seen": seen})
     assert first.all_inner_texts() == ["3 ✗"] * 19 + ["3"]
     assert "1 of 20 right" in page.page.locator(".cl-digits h4").first.inner_text()
+    first.nth(0).hover()
     assert first.nth(0).get_attribute("title").startswith(f"is {trained.digits[0]['truth'][0]}; ")
 
 

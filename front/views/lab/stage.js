@@ -2,10 +2,11 @@
 
 import { change, make } from "../../lib/make.js";
 import { fixed, percent, strengths } from "../../lib/numbers.js";
+import { trains } from "../../lib/training.js";
 
 const KEYS = "Space: run, pause · ← →: λ · Page down, up: next scene, the one before · 1–9: start a scene · Esc: leave";
 
-export function stage(model, el, { does, on }) {
+export function stage(model, el, does) {
   const open = make("button", { type: "button", onclick: () => enter(), title: "full screen, for a hall (key F)" }, "Stage");
   const title = make("h2"), says = make("p"), question = make("p", { class: "cl-ask" });
   const guess = make("input", { type: "number", min: 0, max: 100, "aria-label": "the hall's guess, in %" });
@@ -42,7 +43,7 @@ export function stage(model, el, { does, on }) {
   };
   const space = () => {
     if (model.get("doing") === "paused") does("resume")();
-    else if (on()) does("pause")();
+    else if (trains(model)) does("pause")();
     else does("play")();
   };
   const lam = (by) => {
@@ -97,18 +98,18 @@ export function stage(model, el, { does, on }) {
     }
     form.hidden = !now.ask;
     const made = model.get("guesses")[model.get("scene")];
-    record.disabled = made !== undefined || on();
-    if (made !== undefined) answer.textContent = compare(now, made, model, on());
+    record.disabled = made !== undefined || trains(model);
+    if (made !== undefined) answer.textContent = compare(now, made, model);
   }
   return { el: section, button: open, help, sync };
 }
 
 /** The hall's guess, and once the scene has been played what came of it. */
-function compare(scene, guess, model, on) {
+function compare(scene, guess, model) {
   const said = typeof guess === "number" ? `${guess}%`
     : Object.entries(guess).map(([name, hands]) => `${name} ${hands}`).join(", ");
   const { summary, label } = model.get("news");
-  if (on || !summary || summary.average === null) return `The hall's guess: ${said}.`;
+  if (trains(model) || !summary || summary.average === null) return `The hall's guess: ${said}.`;
   const last = summary.matrix.at(-1);
   const outcome = {
     average: () => percent(summary.average),
