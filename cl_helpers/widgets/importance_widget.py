@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 import traitlets
 from numpy.typing import NDArray
 from torch import Tensor
@@ -17,6 +16,7 @@ from ..lessons.compared import spearman
 from ..report.tables import label
 from ..training.run import Run
 from .numbers import numbers, packed
+from .pixels import as_pixels, input_shape
 from .view import View
 
 BLOCKS = 64  # a side of a heat map, at most
@@ -60,7 +60,7 @@ class Importance(View):
         if any(other != shapes[0] for other in shapes):
             raise ValueError("these runs have different models: give runs of one model")
         self.omegas = dict(zip(_distinct([label(run) for run in runs]), omegas, strict=True))
-        size = _shape(tasks[0])
+        size = input_shape(tasks[0])
         self._reads_pixels = {
             layer: nth == 0 and v.shape[1] == math.prod(size)
             for nth, (layer, v) in enumerate(omegas[0].items())
@@ -73,7 +73,7 @@ class Importance(View):
                     "name": layer,
                     "weights": list(v.shape),
                     "pixels": self._reads_pixels[layer],
-                    "map": size[1:]
+                    "map": list(size[1:])
                     if self._reads_pixels[layer]
                     else [min(n, BLOCKS) for n in v.shape],
                     "agreement": numbers(self.agreement(layer)),
@@ -86,18 +86,6 @@ class Importance(View):
             seen_by=next(iter(self.tasks)),
         )
 
-    def pixels(self, omega: Tensor, task: Task) -> NDArray:
-        """(H, W): Ω of the first layer (units, C · H · W), summed, where the image has its pixels.
-
-        A permuted task shows pixel `order[i]` of the image at place i.
-        """
-        channels, *size = _shape(task)
-        each = omega.sum(0).view(channels, -1).sum(0)
-        order = getattr(getattr(task.train, "transform", None), "order", None)
-        if order is not None:
-            each = torch.empty_like(each).scatter_(0, order.cpu(), each)
-        return each.view(size).numpy()
-
     def agreement(self, layer: str) -> NDArray:
         """(M, M): Spearman's rank correlation of the methods' Ω in a layer, on some weights."""
         with np.errstate(invalid="ignore"):  # NaN for a constant Ω
@@ -106,7 +94,7 @@ class Importance(View):
     def _maps(self, layer: str, omega: Tensor) -> dict[str, Any]:
         """What the page draws of a layer: its pixels, as each task sees them, or its weights."""
         if self._reads_pixels[layer]:
-            maps = [self.pixels(omega, task) for task in self.tasks.values()]
+            maps = [as_pixels(omega.sum(0), task).numpy() for task in self.tasks.values()]
         else:
             maps = [_blocks(omega.numpy())]
         return {"values": [packed(v) for v in maps], "top_share": _share_of_the_top(omega)}
@@ -129,11 +117,6 @@ def _distinct(names: Sequence[str]) -> list[str]:
     """The names, numbered where they repeat: "a", "b", "a (2)"."""
     nth = [names[: i + 1].count(name) for i, name in enumerate(names)]
     return [name if n == 1 else f"{name} ({n})" for name, n in zip(names, nth, strict=True)]
-
-
-def _shape(task: Task) -> tuple[int, ...]:
-    """(C, H, W) of its images."""
-    return tuple(task.train.batch(torch.zeros(1, dtype=torch.long))[0].shape[1:])
 
 
 def _share_of_the_top(omega: Tensor) -> float | None:

@@ -23,6 +23,7 @@ from ..training.evaluation import accuracies, as_of
 from ..training.events import Event
 from ..training.run import Run
 from .numbers import packed
+from .pixels import as_pixels, input_shape
 
 # Seconds from one to the next; longer in a long run. A picture costs the page and the notebook's
 # server more than a look costs the network, and who trains on all processors waits for both.
@@ -139,12 +140,12 @@ class Watch:
             return {}
         name, weight = first
         omega = getattr(method, "importance", {}).get(name)
-        shape = self.tasks[0].train.batch(torch.zeros(1, dtype=torch.long))[0].shape
-        moved = (weight - self.before).square().mean(0).sqrt()
+        moved = as_pixels((weight - self.before).square().mean(0).sqrt(), self.tasks[0])
+        held = None if omega is None else as_pixels(omega.sum(0), self.tasks[0])
         return {
-            "size": list(shape[-2:]),
-            "moved": _as_pixels(moved, self.tasks[0], shape),
-            "held": None if omega is None else _as_pixels(omega.sum(0), self.tasks[0], shape),
+            "size": list(moved.shape),
+            "moved": packed(moved.numpy()),
+            "held": None if held is None else packed(held.numpy()),
         }
 
 
@@ -230,15 +231,6 @@ def _images(task: Task) -> dict[str, Any]:
 
 def _first_layer(model: nn.Module, task: Task) -> tuple[str, Tensor] | None:
     """Name and weights (units, C · H · W) of the layer that reads the pixels, if there is one."""
-    n_pixels = task.train.batch(torch.zeros(1, dtype=torch.long))[0][0].numel()
+    n_pixels = input_shape(task).numel()
     name, weight = next(iter(model.named_parameters()))
     return (name, weight) if weight.ndim == 2 and weight.shape[1] == n_pixels else None
-
-
-def _as_pixels(each: Tensor, task: Task, shape: torch.Size) -> str:
-    """What each input has, where the image has its pixel, as base64 of float32."""
-    each = each.view(shape[1], -1).sum(0)
-    order = getattr(getattr(task.train, "transform", None), "order", None)
-    if order is not None:
-        each = torch.empty_like(each).scatter_(0, order.to(each.device), each)
-    return packed(each.cpu().numpy())

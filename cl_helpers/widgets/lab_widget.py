@@ -11,7 +11,7 @@ import numpy as np
 import traitlets
 
 from ..data.datasets import Dataset, load
-from ..data.tasks import SCENARIOS, Scenario
+from ..data.tasks import SCENARIOS, Scenario, Task
 from ..methods import METHODS, pick_method, serving
 from ..models.small import MLP, mlp_for
 from ..training.events import Event
@@ -73,6 +73,7 @@ class Lab(TrainingView):
     scenes: traitlets.List = traitlets.List().tag(sync=True)
     scene = traitlets.Int(-1).tag(sync=True)  # the one on the stage
     guesses: traitlets.Dict = traitlets.Dict().tag(sync=True)  # of the hall: scene -> guess
+    played = traitlets.Int(-1).tag(sync=True)  # the scene whose runs have all ended
 
     def __init__(
         self,
@@ -91,6 +92,8 @@ class Lab(TrainingView):
         self.run: Run | None = None
         self.event: Event | None = None
         self.watch: Watch | None = None
+        self.playing = -1  # the scene that the run in training is of
+        self.scene_of: dict[int, int] = {}  # id of a kept run -> the scene that it is of
         self.waiting: list[str] = []  # methods of a scene, still to be trained
         self.moves: list[tuple[float, float]] = []  # (place in tasks, λ), still to be made
         self._scenes = read_scenes(scenes)
@@ -110,7 +113,7 @@ class Lab(TrainingView):
 
     def start(self) -> None:
         """Train with the settings on the page. A run in progress, of any Lab, is stopped."""
-        self.waiting, self.moves = [], []
+        self._leave_the_scene()
         self._start()
 
     def pause(self) -> None:
@@ -125,7 +128,7 @@ class Lab(TrainingView):
         self._say_what_it_does()
 
     def stop(self) -> None:
-        self.waiting, self.moves = [], []
+        self._leave_the_scene()
         super().stop()
 
     def wait(self, timeout: float | None = None) -> Run | None:
@@ -138,6 +141,7 @@ class Lab(TrainingView):
         if run is not None and run.config not in [k.config for k in self.kept]:
             if run.complete:
                 self.kept.append(replace(run, model=None, method=None))
+                self.scene_of[id(self.kept[-1])] = self.playing
             self._show_kept()
 
     def clear(self) -> None:
@@ -158,14 +162,18 @@ class Lab(TrainingView):
         scene = self._scenes[self.scene]
         if self.trains:
             self.stop()
+        self.kept = [run for run in self.kept if self.scene_of.get(id(run)) != self.scene]
         for name, value in scene.settings.items():
             setattr(self, name, value)
         first, *self.waiting = scene.methods
         self.method = first
-        if scene.lam is not None:
-            self.lam = scene.lam
-        self.moves = list(scene.moves)
+        # Not what λ was moved to in the scene before.
+        self.next_lam = self._tuned_lam() if scene.lam is None else scene.lam
+        self.moves, self.playing, self.played = list(scene.moves), self.scene, -1
         self._start()
+
+    def _leave_the_scene(self) -> None:
+        self.waiting, self.moves, self.playing, self.played = [], [], -1, -1
 
     # ---- the settings of the next run ----
 
@@ -207,25 +215,28 @@ class Lab(TrainingView):
     def _start(self) -> None:
         asked = {name: getattr(self, name) for name in NEXT}
         lam = self.next_lam
+        preset = PRESETS[asked["preset"]]
+        tasks = preset.tasks(self.data, asked["stream"], asked["scenario"])
         self.event, self.watch, self.run = None, None, None
-        self.news, self.recipe = self._about(asked, lam), ""
+        about = {"label": METHODS[asked["method"]].label, "lam": lam, "n_tasks": len(tasks)}
+        self.news, self.recipe = asked | about, ""
         self.digits, self.weights = [], {}
         if lam is not None:
             self.lam = lam
-        self._begin(lambda: self._events(asked, lam))
+        self._begin(lambda: self._events(asked, lam, tasks))
 
     # ---- in the training thread ----
 
-    def _events(self, asked: dict[str, Any], lam: float | None) -> Generator[Event, None, None]:
+    def _events(
+        self, asked: dict[str, Any], lam: float | None, tasks: Sequence[Task]
+    ) -> Generator[Event, None, None]:
         method = METHODS[asked["method"]]()
         if lam is not None:
             method.lam = lam
         size = {name: asked[name] for name in SIZE}
-        preset = PRESETS[asked["preset"]]
-        tasks = preset.tasks(self.data, asked["stream"], asked["scenario"])
         dropout = asked["dropout"]
         model = MLP(mlp_for(tasks).sizes, dropout=dropout) if dropout else None
-        settings = preset.settings(self.data, asked["stream"])
+        settings = PRESETS[asked["preset"]].settings(self.data, asked["stream"])
         settings |= {name: asked[name] for name in ("epochs", "lr", "optimizer", "seed")}
         for event in train_steps(method, tasks, model, every=1, **settings):
             if event.kind == "start":
@@ -294,33 +305,31 @@ class Lab(TrainingView):
             }
             self.recipe = code(run)
         super()._ended()
-        if run is not None and run.complete and self.waiting:
+        playing = self.playing >= 0 and run is not None and run.complete
+        if playing:
             self.keep()
+        if playing and self.waiting:
             self.method = self.waiting.pop(0)
             self._suit_the_lam()
             self.next_lam = self._tuned_lam()
             self._start()
-        elif self.next_lam is not None and not self._next_is_alike():
+            return
+        if playing:
+            self.played = self.playing
+        if self.next_lam is not None and not self._next_is_alike():
             self.lam = self.next_lam
 
     # ---- what the page is told beside ----
-
-    def _about(self, asked: Mapping[str, Any], lam: float | None) -> dict[str, Any]:
-        """What a run is, before anything has happened in it."""
-        tasks = PRESETS[asked["preset"]].tasks(self.data, asked["stream"], asked["scenario"])
-        return dict(asked) | {
-            "label": METHODS[asked["method"]].label,
-            "lam": lam,
-            "data": self.data.name,
-            "n_tasks": len(tasks),
-            "names": [task.name for task in tasks],
-        }
 
     def _show_kept(self) -> None:
         """Tell the page what was kept, and in what each differs from the run in training."""
         beside = self.run or (self.kept[-1] if self.kept else None)
         self.runs = [
-            summary(run, str(i)) | {"differs": [] if beside is None else differs(run, beside)}
+            summary(run, str(i))
+            | {
+                "differs": [] if beside is None else differs(run, beside),
+                "scene": self.scene_of.get(id(run), -1),
+            }
             for i, run in enumerate(self.kept)
         ]
 

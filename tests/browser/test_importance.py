@@ -13,6 +13,7 @@ from toys import of_shape, random_omega, with_omega
 
 import cl_helpers as cl
 from cl_helpers.widgets import Importance
+from cl_helpers.widgets.pixels import as_pixels
 
 
 def three(few):
@@ -88,7 +89,7 @@ def test_pixels_are_coloured_in_proportion_as_each_task_sees_them(static, few):
     for task in widget.tasks.values():
         page.widget("combobox", "Pixels as seen by").select_option(task.name)
         page.settle()
-        pixels = widget.pixels(omega, task)
+        pixels = as_pixels(omega.sum(0), task).numpy()
         assert np.abs(colours(page) - inferno(pixels / pixels.max())).max() <= 8
         text = hovered(page, 4, 9, 28, 28)
         assert text.startswith("pixel in row 5, column 10: ")
