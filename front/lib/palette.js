@@ -37,6 +37,9 @@ const MARKERS = {
   X: cross(45),
 };
 
+/** The colour; in a dark theme it is mixed with the ink. (Plot knows color-mix as a colour.) */
+export const lighter = (colour) => `color-mix(in oklab, ${colour}, light-dark(${colour}, var(--cl-ink)) 40%)`;
+
 /**
  * How "ewc" looks, or "ewc fisher=true"; in a dark theme colours are lighter.
  * @returns { stroke, dash, symbol, corners }: `symbol` for Plot and d3, `corners(r)` for a polygon
@@ -44,8 +47,7 @@ const MARKERS = {
 export function look(name) {
   const [colour, marker, dashes] = LOOK[name.split(" ")[0]] ?? OTHER, corners = MARKERS[marker];
   return {
-    stroke: colour === "#000000" ? "var(--cl-ink)"
-      : `color-mix(in oklab, ${colour}, var(--cl-ink) var(--cl-lighter))`,
+    stroke: colour === "#000000" ? "var(--cl-ink)" : lighter(colour),
     dash: DASHES[dashes],
     symbol: {
       draw(path, size) {

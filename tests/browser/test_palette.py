@@ -43,9 +43,10 @@ def test_each_marker_and_dash_is_drawn_apart(page):
     assert page.evaluate("palette.look('ewc fisher=true').stroke === palette.look('ewc').stroke")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", "dark", "auto"])
 def test_colours_stand_out(page, theme):
     """Contrast with the paper of WCAG 2.1; in the light theme the plots' own colours."""
+    page.emulate_media(color_scheme="dark")  # only "auto" asks the reader's system
     page.evaluate(f"document.body.dataset.theme = '{theme}'")
     rgb = page.evaluate(
         """
@@ -66,6 +67,7 @@ def test_colours_stand_out(page, theme):
         far = np.abs(np.array(colours) - own).max()
         assert far <= 0x1C  # black is the ink
         return
+    assert max(paper) < 0x20
     for name, colour in zip(LOOK, colours, strict=True):
         assert contrast(colour, paper) >= 3.5, name
 
