@@ -18,4 +18,5 @@ await build({ ...how, entryPoints: views, outdir, globalName: "clViews" });
 const worker = await build({ ...how, entryPoints: ["playground/worker.js"], write: false });
 const WORKER = JSON.stringify(worker.outputFiles[0].text);
 const page = { entryPoints: { playground: "playground/main.js" }, outdir: "../site/pages/playground" };
-await build({ ...how, ...page, define: { WORKER } });
+const banner = { js: "/*! QR codes: lean-qr, copyright David Evans, MIT licence */" };
+await build({ ...how, ...page, banner, define: { WORKER } });

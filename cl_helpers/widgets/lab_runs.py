@@ -41,7 +41,11 @@ def describe_run(run: Run) -> str:
 def differs(run: Run, beside: Run) -> list[str]:
     """In what two runs are different experiments, with the values of `run`."""
     a, b = run.config, beside.config
-    found = [f"{name} {a.get(name)}" for name in differing([run, beside]) if name in a]
+    found = [
+        "model" if name == "model" else f"{name} {a.get(name)}"  # it is written over many lines
+        for name in differing([run, beside])
+        if name in a
+    ]
     found += [name for name in differing([run, beside]) if name not in a]
     if a.get("data") != b.get("data"):
         found.insert(0, f"data {a.get('data')}")

@@ -93,7 +93,7 @@ class Lab(TrainingView):
         self.event: Event | None = None
         self.watch: Watch | None = None
         self.playing = -1  # the scene that the run in training is of
-        self.scene_of: dict[int, int] = {}  # id of a kept run -> the scene that it is of
+        self.scenes_of: dict[int, set[int]] = {}  # by id of a kept run; -1: it was kept by hand
         self.waiting: list[str] = []  # methods of a scene, still to be trained
         self.moves: list[tuple[float, float]] = []  # (place in tasks, λ), still to be made
         self._scenes = read_scenes(scenes)
@@ -138,11 +138,14 @@ class Lab(TrainingView):
     def keep(self) -> None:
         """Lay the latest run over those to come."""
         run = self.run
-        if run is not None and run.config not in [k.config for k in self.kept]:
-            if run.complete:
-                self.kept.append(replace(run, model=None, method=None))
-                self.scene_of[id(self.kept[-1])] = self.playing
-            self._show_kept()
+        if run is None or not run.complete:
+            return
+        same = next((k for k in self.kept if k.config == run.config), None)
+        if same is None:
+            same = replace(run, model=None, method=None)
+            self.kept.append(same)
+        self.scenes_of.setdefault(id(same), set()).add(self.playing)
+        self._show_kept()
 
     def clear(self) -> None:
         """Forget the kept runs."""
@@ -162,7 +165,9 @@ class Lab(TrainingView):
         scene = self._scenes[self.scene]
         if self.trains:
             self.stop()
-        self.kept = [run for run in self.kept if self.scene_of.get(id(run)) != self.scene]
+        for run in [run for run in self.kept if self.scenes_of.get(id(run)) == {self.scene}]:
+            self.kept.remove(run)
+            del self.scenes_of[id(run)]
         for name, value in scene.settings.items():
             setattr(self, name, value)
         first, *self.waiting = scene.methods
@@ -328,7 +333,7 @@ class Lab(TrainingView):
             summary(run, str(i))
             | {
                 "differs": [] if beside is None else differs(run, beside),
-                "scene": self.scene_of.get(id(run), -1),
+                "scenes": sorted(self.scenes_of.get(id(run), ())),
             }
             for i, run in enumerate(self.kept)
         ]

@@ -3,7 +3,8 @@
 /** The bytes of a base64 text. */
 export const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-export const floats = (text) => new Float32Array(bytes(text).buffer);
+/** Of base64, as the kernel sends them; or as they are. */
+export const floats = (data) => (typeof data === "string" ? new Float32Array(bytes(data).buffer) : data);
 
 /** Paint a value a pixel; `colour` turns it into [red, green, blue]. */
 export function paint(canvas, values, colour) {

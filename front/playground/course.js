@@ -1,106 +1,121 @@
-// One network that learns permuted tasks, a step at a time, and what is told of it: the `news` that the
-// Lab's curves and digits are drawn from.
+// One network that learns tasks, a step at a time, and what is told of it: the `news` that the Lab's curves
+// and digits are drawn from.
 
 import { Adam } from "../core/learn/adam.js";
-import { METHODS } from "../core/learn/methods.js";
+import { METHODS } from "../core/learn/methods/index.js";
 import { Network, softmax } from "../core/learn/network.js";
-import { permutation, uniform } from "../core/learn/random.js";
-import { LABELS, PIXELS } from "./digits.js";
+import { uniform } from "../core/learn/random.js";
+import { STREAMS } from "./streams.js";
 
-const SIZES = [64, 64, 10], TRAIN = 1437, BATCH = 32, SHOWN = 20;
-const STEPS = 270; // a task
-const LR = 0.005;
-
-/** [x from 0 to 1, label] of all digits. */
-export function digits() {
-  const bytes = Uint8Array.from(atob(PIXELS), (c) => c.charCodeAt(0));
-  const pixel = (i) => (i % 2 ? bytes[i >> 1] & 15 : bytes[i >> 1] >> 4) / 15;
-  return Array.from(LABELS, (label, n) => [
-    Float64Array.from({ length: 64 }, (_, i) => pixel(64 * n + i)), Number(label),
-  ]);
-}
+const SIZES = [64, 64, 10], BATCH = 32, SHOWN = 20;
+const SAMPLE = 120; // test examples of a task that are looked at while it trains
+export const STEPS = 270; // a task
 
 export class Course {
-  constructor({ method, lam, tasks, seed }) {
-    const random = this.random = uniform(seed + 1), all = digits();
-    // Task 1 sees the pixels as they are, each later one in an order of its own.
-    this.orders = Array.from({ length: tasks }, (_, t) => (t ? permutation(64, random) : null));
-    const seen = (order, [x, y]) => [order ? x.map((_, i) => x[order[i]]) : x, y];
-    this.train = this.orders.map((order) => all.slice(0, TRAIN).map((each) => seen(order, each)));
-    this.test = this.orders.map((order) => all.slice(TRAIN).map((each) => seen(order, each)));
-    this.pictures = all.slice(TRAIN, TRAIN + SHOWN);
+  constructor({ number, stream, tasks, seed, method, lam, lr, memory }) {
+    const random = this.random = uniform(seed + 1);
+    this.tasks = STREAMS[stream](tasks, random);
     this.net = new Network(SIZES).draw(random);
-    this.method = new METHODS[method](lam);
+    this.method = new METHODS[method]({ lam, memory, random });
     this.g = new Float64Array(this.net.theta.length);
-    Object.assign(this, { name: method, tasks, step: 0, task: 0, moved: [], matrix: [] });
-    this.series = this.orders.map(() => []);
+    Object.assign(this, { number, lr, step: 0, task: 0, looks: 0, moved: [], matrix: [] });
+    this.series = this.tasks.map(() => []);
     this.begin();
   }
 
-  get over() { return this.step === STEPS * this.tasks; }
+  get over() { return this.step === STEPS * this.tasks.length; }
 
   begin() {
-    this.adam = new Adam(this.net.theta.length, LR);
+    this.net.active = this.tasks[this.task].active;
+    this.adam = new Adam(this.net.theta.length, this.lr);
+    this.start = this.net.theta.slice();
     this.method.beginTask(this.net);
   }
 
-  setLam(lam) {
-    if (this.method.lam === lam || this.name === "none") return;
+  /** While it trains: λ and the memory of the method, the learning rate. */
+  set({ lam, lr, memory }) {
+    if (lr !== undefined) this.lr = this.adam.lr = lr;
+    if (memory !== undefined && "memory" in this.method) this.method.memory = memory;
+    if (lam === undefined || !("lam" in this.method) || this.method.lam === lam) return;
     this.method.lam = lam;
     this.moved.push([this.step, lam]);
   }
 
-  /** One step; at the end of a task what holds it is computed. */
+  /** One step; at the end of a task the method keeps what it needs of it. */
   advance() {
     if (this.over) return;
-    const from = this.train[this.task], draw = () => from[Math.floor(this.random() * from.length)];
-    this.net.loss(Array.from({ length: BATCH }, draw), this.g);
+    const from = this.tasks[this.task].train, draw = () => from[Math.floor(this.random() * from.length)];
+    this.method.loss(this.net, Array.from({ length: BATCH }, draw), this.g);
     this.method.afterBackward(this.net, this.g);
     this.adam.step(this.net.theta, this.g);
     this.method.afterStep(this.net);
     this.step++;
     if (this.step % STEPS) return;
     this.method.endTask(this.net, from);
-    this.matrix.push(this.orders.map((_, j) => (j <= this.task ? this.accuracy(j) : null)));
+    this.matrix.push(this.tasks.map((_, j) => (j <= this.task ? this.accuracy(j) : null)));
     this.matrix.at(-1).forEach((a, j) => { if (a !== null) this.series[j].push([this.step, a, 1]); });
     if (this.over) return;
     this.task++;
     this.begin();
   }
 
-  accuracy(j, n = this.test[j].length) {
-    const right = ([x, y]) => best(this.net.forward(x).at(-1)) === y;
-    return this.test[j].slice(0, n).filter(right).length / n;
+  /** The share of the first n test examples of task j that are right. */
+  accuracy(j, n = Infinity) {
+    const some = this.tasks[j].test.slice(0, n);
+    return some.filter(([x, y]) => best(this.shares(x)) === y).length / some.length;
   }
 
-  /** Look at a sample of each task so far. */
+  shares(x) { return softmax(this.net.forward(x).at(-1), this.net.active); }
+
+  /** Look at a sample of the task in training, and of the others in turn. */
   look() {
     if (this.step % STEPS === 0) return;
-    for (let j = 0; j <= this.task; j++) this.series[j].push([this.step, this.accuracy(j, 120), 0]);
+    const other = this.looks++ % (this.task + 1);
+    for (const j of new Set([this.task, other])) this.series[j].push([this.step, this.accuracy(j, SAMPLE), 0]);
   }
 
   inSight() { return this.task ? [0, this.task] : [0]; }
 
   news() {
     return {
-      n_tasks: this.tasks, task: this.task, step: this.step, n_steps: STEPS * this.tasks,
-      ends: Array.from({ length: this.tasks + 1 }, (_, t) => t * STEPS),
+      number: this.number, n_tasks: this.tasks.length, task: this.task, step: this.step, n_steps: STEPS * this.tasks.length,
+      ends: Array.from({ length: this.tasks.length + 1 }, (_, t) => t * STEPS),
       series: this.series, moved: this.moved, matrix: this.matrix, over: this.over,
+      stored: this.method.stored?.length,
       seen: this.inSight().map((j) => {
-        const shares = this.test[j].slice(0, SHOWN).map(([x]) => [...softmax(this.net.forward(x).at(-1))]);
+        const shown = this.tasks[j].test.slice(0, SHOWN), shares = shown.map(([x]) => [...this.shares(x)]);
         const labels = shares.map(best);
-        return { shares, labels, right: labels.map((label, i) => label === this.pictures[i][1]) };
+        return { shares, labels, right: shown.map(([, y], i) => labels[i] === y) };
       }),
     };
   }
 
   /** The digits in sight, as people see them. */
   digits() {
-    const image = ([x]) => btoa(String.fromCharCode(...x.map((v) => Math.round(255 * v))));
-    return this.inSight().map((task) => ({
-      task, size: [8, 8], images: this.pictures.map(image), truth: this.pictures.map(([, y]) => y),
-    }));
+    const image = (x) => btoa(String.fromCharCode(...x.map((v) => Math.round(255 * v))));
+    return this.inSight().map((task) => {
+      const { test, pictures } = this.tasks[task];
+      return { task, size: [8, 8], images: pictures.slice(0, SHOWN).map(image),
+        truth: test.slice(0, SHOWN).map(([, y]) => y) };
+    });
+  }
+
+  /** The first layer, a tile of 8 × 8 for each unit: how far each weight moved in this task, and Ω. */
+  weights() {
+    const { theta } = this.net, { omega } = this.method;
+    return { size: [71, 71], moved: tiles((i) => Math.abs(theta[i] - this.start[i])),
+      held: omega ? tiles((i) => omega[i]) : omega };
   }
 }
 
 const best = (values) => values.reduce((b, v, i) => (v > values[b] ? i : b), 0);
+
+/** 64 units of 64 weights each as 8 × 8 tiles of 8 × 8, a line apart. */
+function tiles(value) {
+  const all = new Float32Array(71 * 71);
+  for (let unit = 0; unit < 64; unit++) {
+    const corner = 9 * 71 * (unit >> 3) + 9 * (unit & 7);
+    for (let i = 0; i < 64; i++) all[corner + 71 * (i >> 3) + (i & 7)] = value(64 * unit + i);
+  }
+  return all;
+}

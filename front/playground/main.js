@@ -1,120 +1,165 @@
-// The playground: a network that trains in the page, forgets, and is held by λ. What is chosen stands in
-// the address, so that a link opens the same thing elsewhere.
+// The playground: a network that trains in the page, forgets, and is held by λ.
 
 import look from "../lib/look.css";
-import { among, button, row, slider } from "../lib/controls.js";
-import { change, make } from "../lib/make.js";
-import { lam as write, percent, strengths } from "../lib/numbers.js";
+import { among, button, number, row, slider } from "../lib/controls.js";
+import { change, make, put } from "../lib/make.js";
+import { lam as write, strengths } from "../lib/numbers.js";
 import { Stored } from "../lib/stored.js";
+import { trains } from "../lib/training.js";
 import { curves } from "../views/lab/curves.js";
 import { forget } from "../views/lab/forget.js";
+import { runs as ranking } from "../views/lab/runs.js";
+import { stage } from "../views/lab/stage.js";
+import { weights } from "../views/lab/weights.js";
+import own from "./playground.css";
+import { summary, withRun } from "./kept.js";
+import { SCENES } from "./scenes.js";
+import { sentence } from "./sentence.js";
+import { CHOICES, fromAddress, METHODS, most, nameOf, toAddress, tunedLam } from "./settings.js";
+import { share } from "./share.js";
 
 /* global WORKER */ // its text, put here by build.js
-const METHODS = [
-  ["nothing", "none", "train on, and hold no weight"], ["L2", "l2", "hold every weight alike"],
-  ["EWC", "ewc", "hold each weight by its Fisher information"],
-  ["MAS", "mas", "hold each weight by how far it moves the logits"],
-  ["SI", "si", "hold each weight by its share in the fall of the loss"],
-];
-const TUNED = { none: 0, l2: 0.02, ewc: 50, mas: 0.1, si: 0.5 }; // the best of a few, of two to four tasks
-const CHOICES = { method: METHODS.map(([, name]) => name), tasks: [2, 3, 4, 5, 6] };
+const NEW = ["method", "stream", "tasks", "seed"], LIVE = ["lam", "lr", "memory"]; // a change of NEW begins anew
 
 function begin(el) {
-  document.head.append(make("style", {}, look));
-  const asked = fromAddress();
-  const model = new Stored({ ...asked, news: {}, digits: [], runs: [], hidden: [], running: false, guess: null });
+  document.head.append(make("style", {}, look + own));
+  const asked = fromAddress(location.hash);
+  const model = new Stored({
+    ...asked, news: {}, digits: [], weights: {}, runs: [], hidden: [], doing: "idle", guess: null,
+    scenes: SCENES.map((scene) => ({ ...scene, options: scene.options.map(nameOf) })), scene: -1, guesses: {}, played: -1,
+  });
+  const settings = () => Object.fromEntries(Object.keys(asked).map((name) => [name, model.get(name)]));
   const worker = new Worker(URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" })));
-  const settings = () => Object.fromEntries(["method", "lam", "tasks", "seed"].map((n) => [n, model.get(n)]));
-  const run = (on) => {
-    worker.postMessage({ run: on });
-    change(model, { running: on });
-  };
-  const reset = () => {
+  let last = asked, latest = 0; // number of the run: of one before, the worker may still tell
+  let playing = -1, waiting = [], moves = []; // a scene, its methods to come, its moves of λ to come
+
+  function run(goes) {
+    worker.postMessage({ run: goes });
+    change(model, { doing: goes ? "running" : "paused" });
+  }
+  function reset() {
     guess.value = "";
     model.set("guess", null);
-    worker.postMessage({ reset: settings() });
-    change(model, { running: false });
+    model.set("news", {});
+    worker.postMessage({ reset: { ...settings(), number: ++latest } });
+    change(model, { doing: "idle" });
+  }
+  function start(values) {
+    for (const [name, value] of Object.entries({ lam: tunedLam(values.method), ...values })) model.set(name, value);
+    keepUp();
+    reset();
+    run(true);
+  }
+  const acts = {
+    pause: () => run(false),
+    resume: () => run(true),
+    play() {
+      const scene = SCENES[model.get("scene")];
+      [waiting, moves] = [scene.runs.slice(1), [...scene.moves]];
+      model.set("runs", model.get("runs").filter((run) => run.scenes.join() !== String(model.get("scene"))));
+      model.set("played", -1);
+      playing = model.get("scene");
+      start({ ...scene.set, method: scene.runs[0] });
+    },
   };
   const go = () => {
-    if (model.get("news").over) reset();
-    run(!model.get("running"));
+    if (model.get("doing") === "running") return run(false);
+    if (model.get("doing") === "done") reset();
+    return run(true);
   };
 
-  const start = button("Run", go, { main: true });
-  const bar = row(start, button("Step", () => worker.postMessage({ steps: 1 }), {
-    usable: () => !model.get("running") && !model.get("news").over,
+  const runs = button("Run", go, { main: true });
+  const bar = row(runs, button("Step", () => worker.postMessage({ steps: 1 }), {
+    usable: () => ["idle", "paused"].includes(model.get("doing")),
   }), button("Start again", reset));
+  const lam = slider(model, "lam", { label: "λ", stops: () => strengths(model.get("lam")), write });
+  const memory = slider(model, "memory", { label: "digits kept", stops: CHOICES.memory });
+  const named = (values) => values.map((value) => [String(value), value]);
   const choices = row(
     among(model, "method", { label: "Hold", options: METHODS }),
-    slider(model, "lam", { label: "λ", stops: strengths, write, usable: () => model.get("method") !== "none" }),
-    among(model, "tasks", { label: "Tasks", options: CHOICES.tasks.map((n) => [String(n), n]) }),
+    among(model, "tasks", { label: "Tasks", options: named(CHOICES.tasks) }),
+    among(model, "stream", { label: "Each has", options: [["other pixels", "permuted",
+      "the same digits, their pixels in another order"], ["other digits", "split", "two new digits; all compete"]] }),
+  );
+  const more = row(
+    slider(model, "lr", { label: "learning rate", stops: CHOICES.lr }),
+    number(model, "seed", { label: "Seed", whole: true }),
   );
   const guess = make("input", { type: "number", min: 0, max: 100, step: 1, "aria-label": "your guess, in %",
     onchange: () => change(model, { guess: guess.checkValidity() && guess.value ? guess.valueAsNumber : null }) });
   const question = make("label", { class: "cl-choice" },
     make("span", {}, "Guess first: how much of task 1 is left at the end?"), guess, make("span", {}, "%"));
-  const chart = curves(model), digits = forget(model);
   const words = make("p", { class: "cl-now" }), aloud = make("div", { class: "cl-hidden", role: "status" });
+  const theatre = stage(model, el, (what) => acts[what]), link = share();
+  const chart = curves(model), digits = forget(model), table = ranking(model);
+  const first = weights(model, "The first layer: 64 units, of 64 weights each");
+  const heading = document.querySelector("h1") ? "h2" : "h1";
   el.className = "cl cl-lab";
   el.append(
-    make("h1", {}, "Watch a network forget"),
-    make("p", {}, "It learns to read digits. Then it learns them again with their pixels in another order. " +
-      "What happens to what it knew? Press Run; then hold its weights, and move λ while it trains."),
-    choices.el, make("div", { class: "cl-row" }, question), bar.el, words,
-    make("div", { class: "cl-panels" }, chart.el, make("div", { class: "cl-beside" }, digits.el)), aloud,
+    make("div", { class: "cl-keep" },
+      make(heading, {}, "Watch a network forget"),
+      make("p", {}, "It learns to read digits. Then it learns a second task. What happens to what it knew? " +
+        "Press Run; then hold its weights, and move λ while it trains."),
+      choices.el, make("div", { class: "cl-row" }, question)),
+    make("div", { class: "cl-head" }, words, theatre.button), theatre.el,
+    make("div", { class: "cl-controls" }, bar.el, make("div", { class: "cl-row" }, lam.el, memory.el)),
+    make("div", { class: "cl-panels" }, chart.el, make("div", { class: "cl-beside" }, digits.el, first.el)),
+    table.el,
+    make("details", {}, make("summary", {}, "More settings"), more.el), link.el, theatre.help, aloud,
   );
 
-  let last = asked, frame = 0, spoken = "";
+  let frame = 0, spoken = "";
   function draw() {
     frame = 0;
-    for (const each of [bar, choices, chart, digits]) (each.sync ?? each.draw)();
-    start.el.textContent = model.get("running") ? "Pause" : model.get("news").over ? "Run again" : "Run";
-    guess.disabled = (model.get("news").step ?? 0) > 0; // before it begins, or not at all
-    words.textContent = say(model.get("news"), model.get("method"), model.get("lam"), model.get("guess"));
-    const ended = model.get("news").over ? words.textContent : "";
+    const { news, doing, method } = Object.fromEntries(["news", "doing", "method"].map((n) => [n, model.get(n)]));
+    for (const each of [bar, choices, more, lam, memory, theatre, link]) each.sync();
+    for (const each of [chart, digits, first, table]) each.draw();
+    put(runs.el, { running: "Pause", done: "Run again" }[doing] ?? "Run");
+    [lam.el.hidden, memory.el.hidden] = [!tunedLam(method), method !== "er"];
+    el.classList.toggle("cl-ranked", !trains(model) && model.get("runs").length > 1);
+    guess.disabled = (news.step ?? 0) > 0; // before it begins, or not at all
+    put(words, sentence(news, settings(), model.get("guess")));
+    const ended = news.over ? words.textContent : "";
     if (ended !== spoken) aloud.textContent = spoken = ended;
   }
-  model.on("change", () => {
-    const now = settings();
-    if (now.method !== last.method) model.set("lam", (now.lam = TUNED[now.method]));
-    if (now.method !== last.method || now.tasks !== last.tasks || now.seed !== last.seed) reset();
-    else if (now.lam !== last.lam) worker.postMessage({ lam: now.lam });
-    if (JSON.stringify(now) !== JSON.stringify(last)) history.replaceState(null, "", `#${new URLSearchParams(now)}`);
+
+  /** Make the worker and the address follow what was chosen. */
+  function keepUp() {
+    const now = settings(), changed = (name) => now[name] !== last[name];
+    if (changed("method") && !changed("lam")) model.set("lam", (now.lam = tunedLam(now.method)));
+    if (now.tasks > most(now.stream)) model.set("tasks", (now.tasks = most(now.stream)));
+    if (["stream", "tasks", "seed"].some(changed)) model.set("runs", []);
+    const anew = NEW.some(changed);
+    if (LIVE.some(changed)) worker.postMessage({ set: Object.fromEntries(LIVE.map((name) => [name, now[name]])) });
+    if (anew || LIVE.some(changed)) history.replaceState(null, "", toAddress(now));
     last = now;
+    return anew;
+  }
+  model.on("change", () => {
+    if (keepUp()) {
+      [playing, waiting, moves] = [-1, [], []]; // chosen by hand
+      model.set("played", -1);
+      reset();
+    }
     frame ||= requestAnimationFrame(draw);
   });
-  worker.onmessage = ({ data: { digits: pictures, ...news } }) => {
+  worker.onmessage = ({ data: { digits: pictures, weights: layer, ...news } }) => {
+    if (news.number !== latest) return;
     if (pictures) model.set("digits", pictures);
+    if (layer) model.set("weights", layer);
     model.set("news", news);
-    if (news.over) model.set("running", false);
+    while (moves.length && news.step >= moves[0][0] * news.ends[1]) model.set("lam", moves.shift()[1]);
+    if (news.over && model.get("doing") === "running") ended(news);
   };
+  function ended(news) {
+    const done = { ...summary(news, settings()), scenes: [playing] };
+    model.set("runs", withRun(model.get("runs"), done));
+    model.set("news", { ...news, summary: done, label: done.label });
+    if (waiting.length) start({ method: waiting.shift() });
+    else change(model, { doing: "done", played: playing });
+  }
   new ResizeObserver(() => { frame ||= requestAnimationFrame(draw); }).observe(el);
   reset();
-}
-
-/** Method, λ, tasks and seed of the address; what makes no sense there is left out. */
-function fromAddress() {
-  const given = new URLSearchParams(location.hash.slice(1)), read = (name) => Number(given.get(name));
-  const method = CHOICES.method.includes(given.get("method")) ? given.get("method") : "none";
-  const tasks = CHOICES.tasks.includes(read("tasks")) ? read("tasks") : 2;
-  const lam = given.has("lam") && read("lam") >= 0 && read("lam") <= 1e4 ? read("lam") : TUNED[method];
-  const seed = Number.isInteger(read("seed")) && read("seed") >= 0 ? read("seed") : 0;
-  return { method, lam, tasks, seed };
-}
-
-/** What just happened. */
-function say({ task, step, matrix = [], series = [], over }, method, lam, guess) {
-  if (!step) return "A new network, which knows nothing.";
-  const now = (j) => percent(series[j].at(-1)?.[1] ?? 0, 0);
-  if (!task && !over) return `Task 1: it learns to read digits, ${now(0)} of them by now.`;
-  const learned = percent(matrix[0][0], 0);
-  if (!over) return `Task ${task + 1}: the same digits, their pixels in another order. Task 1 was read to ${learned}; now ${now(0)}.`;
-  const left = matrix.at(-1)[0], latest = matrix.at(-1).at(-1);
-  const lost = matrix[0][0] - left, held = method === "none" ? "Nothing was held" : `Held with λ ${write(lam)}`;
-  const fate = lost > 0.1 ? "it has forgotten" : latest < 0.75 ? "it remembers, and learned little that is new"
-    : "it remembers, and learned what is new";
-  const guessed = guess === null ? "" : ` You had guessed ${guess}%.`;
-  return `${held}: task 1 went from ${learned} to ${percent(left, 0)}, the last task is at ${percent(latest, 0)}; ${fate}.${guessed}`;
 }
 
 begin(document.getElementById("playground"));

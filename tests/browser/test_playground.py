@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import zxingcpp
+from PIL import Image
 from static_page import AXE, serious
 
 PAGE = Path(__file__).parents[2] / "site" / "pages" / "playground" / "index.html"
@@ -109,3 +112,111 @@ def test_nothing_is_cut_off_and_axe_finds_nothing_serious(opened, width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     if AXE.exists():
         assert serious(page) == []
+
+
+def test_in_class_il_replay_holds_what_no_penalty_holds(opened):
+    page = opened("#stream=split&tasks=3")
+    learned, left, _ = end(page)
+    assert learned > 95
+    assert left < 10
+    page.get_by_role("radio", name="EWC").check()
+    assert end(page)[1] < 10
+    page.get_by_role("radio", name="replay").check()
+    assert page.get_by_role("slider", name="digits kept").is_visible()
+    assert not page.get_by_role("slider", name="λ").is_visible()
+    assert end(page)[1] > 50
+    names = page.locator(".cl-runs .cl-name").all_inner_texts()
+    assert names[0] == "replay, 100 digits"
+    assert set(names[1:]) == {"nothing", "EWC, λ 50"}
+    page.get_by_role("radio", name="other pixels").check()  # another experiment
+    page.wait_for_function("!document.querySelector('.cl-runs .cl-name')")
+
+
+def test_ten_digits_make_five_tasks_of_two(opened):
+    page = opened("#tasks=6&stream=split")
+    assert page.get_by_role("radio", name="5", exact=True).is_checked()
+
+
+def test_memory_and_learning_rate_act_while_it_trains(opened):
+    """The sentence tells how many digits are kept; a rate of 0.05 ruins what 0.005 had learned."""
+    page = opened("#method=er&tasks=2")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_function("document.querySelector('.cl-now').textContent.startsWith('Task 2')")
+    page.get_by_role("slider", name="digits kept").press("Home")
+    page.get_by_text("More settings").click()
+    page.get_by_role("slider", name="learning rate").press("End")
+    page.wait_for_function(
+        "/forgotten|remembers/.test(document.querySelector('.cl-now').textContent)"
+    )
+    assert "10 digits of all tasks were kept" in page.locator(".cl-now").inner_text()
+    assert "memory=10" in page.url
+    assert "lr=0.05" in page.url
+
+
+def test_the_stage_plays_a_scene_and_lays_the_guess_beside_the_outcome(opened):
+    page = opened(width=1280)
+    page.get_by_role("button", name="Stage").click()
+    press, scene = page.keyboard.press, page.locator(".cl-scene")
+    press("PageDown")
+    assert "2. EWC holds what matters" in scene.inner_text()
+    press("PageUp")
+    page.get_by_role("spinbutton", name="the hall's guess, in %").fill("30")
+    press("Enter")
+    press("Space")  # keys are the stage's again
+    page.wait_for_function(
+        "document.querySelector('.cl-scene').textContent.includes('The outcome')"
+    )
+    [guess, outcome] = re.findall(r"guess: (\d+)%. The outcome: (\d+\.\d)%", scene.inner_text())[0]
+    assert guess == "30"
+    left = int(re.search(r"to (\d+)%", page.locator(".cl-now").inner_text())[1])
+    assert abs(float(outcome) - left) <= 0.5
+    press("2")
+    page.wait_for_function("/Held by EWC/.test(document.querySelector('.cl-now').textContent)")
+    assert "The outcome" not in scene.inner_text()
+    high = "(e => [e.scrollHeight, e.clientHeight])(document.querySelector('.cl-stage'))"
+    assert page.evaluate(high) == [780, 780]
+    press("Escape")
+    assert page.locator(".cl-stage").count() == 0
+
+
+def test_the_link_is_there_to_be_shared(opened):
+    page = opened("#method=si&tasks=3")
+    page.get_by_text("Share this").click()
+    page.get_by_text("on a web server its link gets a QR code").wait_for()
+    assert page.get_by_role("textbox", name="link to this").input_value() == page.url
+
+
+def test_the_qr_code_is_the_link(browser):
+    """Read by a library for such codes, also after a choice has changed the address."""
+    page = browser.new_page()
+    page.route(
+        "http://play.test/*",
+        lambda route: route.fulfill(
+            path=PAGE.with_name(route.request.url.split("#")[0].rpartition("/")[2])
+        ),
+    )
+    page.goto("http://play.test/index.html#method=ewc&tasks=4")
+    page.get_by_text("Share this").click()
+    for last in ("tasks=4", "lam=100"):
+        code = page.get_by_role("img", name=re.compile(f"QR code of .*method=ewc.*{last}$"))
+        read = zxingcpp.read_barcodes(Image.open(BytesIO(code.screenshot())))
+        assert [found.text for found in read] == [page.url]
+        page.get_by_role("slider", name="λ").press("ArrowRight")
+    page.close()
+
+
+def test_the_weights_of_the_first_layer_move_and_are_held(opened):
+    """How far each has moved in this task, and Ω, black until the first task has ended."""
+    page = opened("#method=ewc")
+    bright = """(i) => {
+        const canvas = document.querySelectorAll(".cl-weights canvas")[i];
+        const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.filter((v, k) => k % 4 === 0 && v > 60).length;
+    }"""
+    page.get_by_text("held by Ω: nothing yet").wait_for()
+    assert page.evaluate(bright, 0) == page.evaluate(bright, 1) == 0
+    end(page)
+    assert page.evaluate(bright, 0) > 100
+    assert page.evaluate(bright, 1) > 100
+    page.get_by_role("radio", name="replay").check()  # which holds no weight
+    page.wait_for_function("document.querySelectorAll('.cl-weights figure')[1].hidden")

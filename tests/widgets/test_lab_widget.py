@@ -530,12 +530,35 @@ def test_a_scene_plays_its_runs_and_moves_lam(few, tmp_path):
         lab.play()
         wait_until(lambda: lab.run is not None and lab.run.config["method"] == "si")
         si = lab.wait(PATIENCE)
-        [ewc] = lab.kept
+        ewc, _ = lab.kept
+        assert [run["scenes"] for run in lab.runs] == [[0], [0]]
+        assert lab.played == 0
         assert ewc.config["seed"] == si.config["seed"] == 4
         [(step, lam)] = ewc.config["lab"]["lam_at"]
         assert (step, lam) == (ewc.config["n_train"][0] // 32 + 1, 500.0)
         assert ewc.config["knobs"]["lam"] == 10.0
         assert si.method.lam == cl.SI().lam
+
+
+def test_a_scene_begins_with_its_own_lam_and_replaces_its_own_runs_alone(few, tmp_path):
+    """λ that the scene before moved is none of its business, and what was kept by hand stays."""
+    file = tmp_path / "mine.yaml"
+    how = "  runs: [ewc]\n  set: {preset: quick, epochs: 1}\n"
+    file.write_text(f"- title: One\n  moves: {{1: 9000}}\n{how}- title: Two\n{how}")
+    tuned = cl.presets.PRESETS["quick"].method("ewc").lam
+    with ended(cl.widgets.Lab(few, "quick", scenes=file)) as lab:
+        lab.epochs = 1
+        lab.start()
+        by_hand = lab.wait(PATIENCE)
+        lab.keep()
+        for scene in (0, 1, 0):
+            lab.scene = scene
+            lab.play()
+            assert lab.played == -1
+            wait_until(lambda scene=scene: lab.played == scene)
+        assert [run.config["knobs"]["lam"] for run in lab.kept] == [tuned, tuned]
+        assert [run["scenes"] for run in lab.runs] == [[-1, 1], [0]]
+        assert lab.kept[0].config == by_hand.config
 
 
 def test_the_scenes_that_ship_are_five_and_no_other_can_be_played(lab):

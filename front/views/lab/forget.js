@@ -4,6 +4,7 @@
 import { bytes, paint } from "../../lib/pixels.js";
 import { make, put } from "../../lib/make.js";
 import { percent } from "../../lib/numbers.js";
+import { trains } from "../../lib/training.js";
 
 export function forget(model) {
   const rows = make("div", { class: "cl-digits" });
@@ -33,7 +34,7 @@ export function forget(model) {
     if (digits !== shown) {
       makeRows(digits);
       shown = digits;
-    } else if (seen === said) {
+    } else if (seen === said && trains(model)) {
       return;
     }
     said = seen;
@@ -42,7 +43,7 @@ export function forget(model) {
       if (!now || now.labels.length !== truth.length) return;
       const right = now.right.filter(Boolean).length;
       put(rows.children[i].firstChild,
-        `Task ${task + 1}${i ? ", in training" : ""}: ${right} of ${truth.length} right`);
+        `Task ${task + 1}${i && trains(model) ? ", in training" : ""}: ${right} of ${truth.length} right`);
       cells[i].forEach(({ el: figure, caption }, k) => {
         put(caption, `${now.labels[k]}${now.right[k] ? "" : " ✗"}`);
         figure.classList.toggle("cl-wrong", !now.right[k]);

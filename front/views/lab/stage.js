@@ -51,7 +51,10 @@ export function stage(model, el, does) {
     if (stops[i] !== undefined) change(model, { lam: stops[i] });
   };
   el.addEventListener("keydown", (event) => {
-    if (event.target.matches("input[type=number], select")) return;
+    if (event.target.matches("input[type=number], select")) {
+      if (event.key === "Enter" && section.contains(event.target)) note();
+      return;
+    }
     if (!staged()) {
       if (event.key === "f" && !event.ctrlKey && !event.metaKey && playable()) enter();
       return;
@@ -77,6 +80,7 @@ export function stage(model, el, does) {
       return;
     }
     change(model, { guesses: { ...model.get("guesses"), [model.get("scene")]: value } });
+    el.focus(); // the button is off now, and keys would go nowhere
   }
 
   let shown = null;
@@ -98,7 +102,7 @@ export function stage(model, el, does) {
     }
     form.hidden = !now.ask;
     const made = model.get("guesses")[model.get("scene")];
-    record.disabled = made !== undefined || trains(model);
+    record.disabled = made !== undefined || trains(model) || model.get("played") === model.get("scene");
     if (made !== undefined) answer.textContent = compare(now, made, model);
   }
   return { el: section, button: open, help, sync };
@@ -108,15 +112,15 @@ export function stage(model, el, does) {
 function compare(scene, guess, model) {
   const said = typeof guess === "number" ? `${guess}%`
     : Object.entries(guess).map(([name, hands]) => `${name} ${hands}`).join(", ");
-  const { summary, label } = model.get("news");
-  if (trains(model) || !summary || summary.average === null) return `The hall's guess: ${said}.`;
+  const { summary } = model.get("news"), at = model.get("scene");
+  if (model.get("played") !== at || !summary) return `The hall's guess: ${said}.`;
   const last = summary.matrix.at(-1);
   const outcome = {
     average: () => percent(summary.average),
     first: () => percent(last[0]),
     forgetting: () => `${fixed(100 * summary.forgetting, 1)} points`,
     best: () => {
-      const runs = [...model.get("runs").filter((run) => !run.differs.length), { ...summary, label }];
+      const runs = model.get("runs").filter((run) => run.scenes.includes(at));
       const best = runs.reduce((p, q) => (q.average > p.average ? q : p));
       return `${best.label}, ${percent(best.average)}`;
     },

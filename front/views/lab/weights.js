@@ -4,12 +4,12 @@
 import { floats, heat, paint } from "../../lib/pixels.js";
 import { make } from "../../lib/make.js";
 
-export function weights(model) {
+export function weights(model, title = "First layer, pixel by pixel of task 1") {
   const pictures = ["moved", "held"].map((name) => {
     const canvas = make("canvas", { role: "img" }), caption = make("figcaption");
     return { name, canvas, caption, el: make("figure", {}, canvas, caption) };
   });
-  const el = make("div", { class: "cl-part" }, make("h3", {}, "First layer, pixel by pixel of task 1"),
+  const el = make("div", { class: "cl-part" }, make("h3", {}, title),
     make("div", { class: "cl-weights" }, pictures.map((each) => each.el)));
   let shown = null;
 
@@ -19,7 +19,8 @@ export function weights(model) {
     if (now === shown || !now.moved) return;
     shown = now;
     for (const { name, canvas, caption, el: figure } of pictures) {
-      figure.hidden = false;
+      figure.hidden = now[name] === undefined; // the method holds no weights
+      if (figure.hidden) continue;
       const values = now[name] ? floats(now[name]) : new Float32Array(now.size[0] * now.size[1]);
       const most = values.reduce((m, v) => Math.max(m, v), 0);
       [canvas.height, canvas.width] = now.size;

@@ -1,0 +1,39 @@
+// What can be chosen, and how it stands in the address, so that a link opens the same thing elsewhere.
+
+export const METHODS = [
+  ["nothing", "none", "train on, and hold no weight"], ["L2", "l2", "hold every weight alike"],
+  ["EWC", "ewc", "hold each weight by its Fisher information"],
+  ["MAS", "mas", "hold each weight by how far it moves the logits"],
+  ["SI", "si", "hold each weight by its share in the fall of the loss"],
+  ["replay", "er", "hold no weight; keep some digits and train on them again"],
+];
+export const TUNED = { l2: 0.02, ewc: 50, mas: 0.1, si: 0.5 }; // the best of a few, of two to four tasks
+export const CHOICES = {
+  method: METHODS.map(([, name]) => name), stream: ["permuted", "split"], tasks: [2, 3, 4, 5, 6],
+  lr: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05], memory: [10, 20, 50, 100, 200, 500],
+};
+const USUAL = { method: "none", stream: "permuted", tasks: 2, lr: 0.005, memory: 100 };
+export const most = (stream) => (stream === "split" ? 5 : 6); // tasks: ten digits, two each
+
+export const tunedLam = (method) => TUNED[method] ?? 0;
+export const nameOf = (method) => METHODS.find(([, name]) => name === method)[0];
+
+/** The settings of an address; what makes no sense there is left out. */
+export function fromAddress(hash) {
+  const given = new URLSearchParams(hash.slice(1)), read = (name) => Number(given.get(name) ?? NaN);
+  const settings = Object.fromEntries(Object.entries(CHOICES).map(([name, choices]) => {
+    const value = typeof choices[0] === "number" ? read(name) : given.get(name);
+    return [name, choices.includes(value) ? value : USUAL[name]];
+  }));
+  settings.tasks = Math.min(settings.tasks, most(settings.stream));
+  settings.lam = read("lam") >= 0 && read("lam") <= 1e4 ? read("lam") : tunedLam(settings.method);
+  settings.seed = Number.isInteger(read("seed")) && read("seed") >= 0 ? read("seed") : 0;
+  return settings;
+}
+
+/** The address of settings, without what is as usual. */
+export function toAddress(settings) {
+  const told = Object.entries(settings).filter(([name, value]) => !(
+    value === USUAL[name] || (name === "seed" && !value) || (name === "lam" && !(settings.method in TUNED))));
+  return `#${new URLSearchParams(told)}`;
+}
