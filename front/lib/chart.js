@@ -3,7 +3,7 @@
 import * as Plot from "@observablehq/plot";
 import { make } from "./make.js";
 
-const [ABOVE, RIGHT, BELOW, LEFT] = [56, 16, 42, 46]; // around the frame, in pixels
+const [ABOVE, RIGHT, BELOW, LEFT] = [56, 16, 42, 56]; // around the frame, in pixels
 
 /** Where the charts of a picture are: beside each other, in `shares` of it, if there is room.
  *  `tall` is the height of a place, from the width of the first. */
@@ -15,6 +15,16 @@ export function places(room, shares, tall) {
     ? { x: Math.round(begin(i) * width), y: 0, width: Math.round(shares[i] * width), height }
     : { x: 0, y: i * height, width, height });
   return { width, height: beside ? height : shares.length * height, place };
+}
+
+/** A picture of charts, to which readers add themselves: `put(size, label, parts)` draws it. */
+export function picture() {
+  const drawn = make("g"), svg = make("svg", { class: "cl-picture", role: "group" }, drawn);
+  const put = ({ width, height }, label, parts) => {
+    for (const [name, value] of Object.entries({ width, height, "aria-label": label })) svg.setAttribute(name, value);
+    drawn.replaceChildren(...parts);
+  };
+  return { el: make("div", { class: "cl-figure" }, svg), svg, put };
 }
 
 /**
@@ -56,19 +66,24 @@ export function percents(low, high, n = 6) {
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => (first + i) * step);
 }
 
-/** Samples of lines [{ text, ...look(method) }] at the foot of a place. */
-export function legend(entries, { x: left, y: top, width, height }) {
-  let x = 0, y = 10;
-  const samples = entries.map(({ text, stroke, dash, corners }) => {
-    const wide = 62 + 7 * text.length;
-    if (x && x + wide > width - LEFT) [x, y] = [0, y + 20];
+/**
+ * Samples of lines [{ text, stroke, dash, width, corners }], beside each other while there is room.
+ * @returns { height, at }: `at(x, y)` is the element, with its upper left corner there
+ */
+export function legend(entries, room) {
+  const lines = entries.map(({ text }) => text.split("\n"));
+  const tall = 4 + 16 * Math.max(1, ...lines.map((each) => each.length));
+  let x = 0, y = 0;
+  const samples = entries.map(({ stroke, dash, width = 1.6, corners = () => "" }, i) => {
+    const wide = 62 + 7 * Math.max(...lines[i].map((line) => line.length));
+    if (x && x + wide > room) [x, y] = [0, y + tall];
     const at = `translate(${x},${y})`;
     x += wide;
-    return make("g", { transform: at, stroke, fill: stroke },
-      make("path", { d: "M0,0H30", "stroke-dasharray": dash, "stroke-width": 1.6 }),
-      make("polygon", { points: corners(4.5), transform: "translate(15,0)" }),
-      make("text", { x: 36, y: 4, stroke: "none" }, text));
+    return make("g", { transform: at },
+      make("path", { d: "M0,8H30", stroke, "stroke-dasharray": dash, "stroke-width": width }),
+      make("polygon", { points: corners(4.5), transform: "translate(15,8)", fill: stroke }),
+      lines[i].map((line, k) => make("text", { x: 36, y: 12 + 16 * k }, line)));
   });
-  const el = make("g", { class: "cl-legend", transform: `translate(${left + LEFT},${top + height - y - 12})` }, samples);
-  return { el, height: y + 16 };
+  const at = (left, top) => make("g", { class: "cl-legend", transform: `translate(${left},${top})` }, samples);
+  return { height: entries.length && y + tall, at };
 }

@@ -42,13 +42,21 @@ export const lighter = (colour) => `color-mix(in oklab, ${colour}, light-dark(${
 
 /**
  * How "ewc" looks, or "ewc fisher=true"; in a dark theme colours are lighter.
- * @returns { stroke, dash, symbol, corners }: `symbol` for Plot and d3, `corners(r)` for a polygon
+ * @returns { stroke, dash, symbol, corners }
  */
 export function look(name) {
-  const [colour, marker, dashes] = LOOK[name.split(" ")[0]] ?? OTHER, corners = MARKERS[marker];
+  const [colour, marker, dashes] = LOOK[name.split(" ")[0]] ?? OTHER;
   return {
     stroke: colour === "#000000" ? "var(--cl-ink)" : lighter(colour),
     dash: DASHES[dashes],
+    ...mark(marker),
+  };
+}
+
+/** A marker by its name in Matplotlib: `symbol` for Plot and d3, `corners(r)` for a polygon. */
+export function mark(name) {
+  const corners = MARKERS[name];
+  return {
     symbol: {
       draw(path, size) {
         const r = Math.sqrt(size / Math.PI);

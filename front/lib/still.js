@@ -12,7 +12,7 @@ export function still(pictures, words) {
     const copy = svg.cloneNode(true), { x, y, width, height } = boxes[i];
     const place = { x: x - left, y: y - top, width, height };
     for (const [name, value] of Object.entries(place)) copy.setAttribute(name, Math.round(value));
-    copy.querySelectorAll("[tabindex]").forEach((handle) => handle.remove());
+    copy.querySelectorAll("[tabindex], .cl-read").forEach((handle) => handle.remove());
     return copy;
   });
   const style = document.createElementNS("http://www.w3.org/2000/svg", "style");

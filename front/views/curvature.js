@@ -2,10 +2,11 @@
 
 import * as Plot from "@observablehq/plot";
 import { spearman } from "../core/ranks.js";
-import { chart, tip } from "../lib/points.js";
+import { chart, picture, places } from "../lib/chart.js";
 import { choice, row, slider } from "../lib/controls.js";
 import { make } from "../lib/make.js";
 import { fixed, general, including, percent } from "../lib/numbers.js";
+import { among, reader } from "../lib/reader.js";
 import { asks, note, trains } from "../lib/training.js";
 
 const LEAST = 1e-6; // where on a logarithmic axis a sharpness or distance of 0 stands
@@ -36,16 +37,25 @@ export default function curvature(model, el) {
     note(model, () => where(model)),
     row(across),
   ];
-  const left = chart("Sharpness against distance"), right = chart("Forgetting");
-  el.append(...controls.map((control) => control.el), make("div", { class: "cl-row" }, left.el, right.el));
+  const charts = picture();
+  let left = {}, right = {}; // as they are now
+  const readers = [
+    reader(charts.svg, {
+      label: "Sharpness against distance; arrow keys read its points", ...among(() => left.points),
+    }),
+    reader(charts.svg, { label: "Forgetting; arrow keys read its points", ...among(() => right.points) }),
+  ];
+  el.append(...controls.map((control) => control.el), charts.el);
 
   return function draw(width) {
     controls.forEach((control) => control.sync());
     const points = model.get("points"), what = model.get("across"), now = model.get("now");
     bar.value = now.step / now.n_steps || 0;
-    const each = width > 640 ? (width - 18) / 2 : width;
-    left.put(...drawFactors(points, each));
-    right.put(...drawForgetting(points, what, each));
+    const { place, ...size } = places(width, [0.5, 0.5], () => 355);
+    left = drawFactors(place(0), points);
+    right = drawForgetting(place(1), points, what);
+    charts.put(size, `Sharpness against distance, and forgetting against ${called(what)}.`, [left.el, right.el]);
+    [left, right].forEach((each, i) => readers[i].put(each.area));
     return say(points);
   };
 
@@ -77,57 +87,52 @@ const describe = (p) => `${rule(p)}: sharpness ${fixed(p.sharpness, 1)}, distanc
   `task 1 from ${percent(p.learned)} to ${percent(p.kept)}, task 2 ${percent(p.second)}`;
 
 /** Sharpness against distance; along a dotted line their bound is the same. */
-function drawFactors(points, width) {
-  const places = points.map((p, i) => ({ x: Math.max(p.distance, LEAST), y: Math.max(p.sharpness, LEAST), ...told(p, i) }));
+function drawFactors(place, points) {
+  const regimes = points.map((p, i) => ({ x: Math.max(p.distance, LEAST), y: Math.max(p.sharpness, LEAST), ...told(p, i) }));
   const reach = (values) => [Math.min(...values) / 1.6, 1.6 * Math.max(...values)];
-  const x = reach(points.length ? places.map((p) => p.x) : [1, 10]);
-  const y = reach(points.length ? places.map((p) => p.y) : [1, 30]);
+  const x = reach(points.length ? regimes.map((p) => p.x) : [1, 10]);
+  const y = reach(points.length ? regimes.map((p) => p.y) : [1, 30]);
   const bound = (i) => (y[i] * x[i] ** 2) / 2;
-  const all = [];
+  const all = []; // but for the corner, where a line has no room for its number
   for (let e = Math.floor(Math.log10(bound(0))); e <= Math.log10(bound(1)); e++) {
-    all.push(...[Number(`1e${e}`), Number(`3e${e}`)].filter((b) => b > bound(0) && b < bound(1)));
+    all.push(...[Number(`1e${e}`), Number(`3e${e}`)].filter((b) => b > bound(0) && b < bound(1) / 3));
   }
   const shown = all.filter((_, i) => i % Math.ceil(all.length / 6) === 0);
   const clip = (b) => { // where the line of a bound enters and leaves the frame
     const ends = [Math.max(x[0], Math.sqrt((2 * b) / y[1])), Math.min(x[1], Math.sqrt((2 * b) / y[0]))];
     return ends.map((distance) => ({ x: distance, y: (2 * b) / distance ** 2, b }));
   };
-  const log = (domain, label, ticks) => ({ type: "log", domain, label, ticks, tickFormat: tick });
-  const plot = Plot.plot({
-    ...size(width), x: log(x, "distance ‖δ‖", width / 60), y: log(y, null, 8),
+  const log = (domain, label, ticks) => ({ type: "log", domain, label, ticks, tickFormat: tick, grid: false });
+  return drawn(place, regimes, {
+    title: "Dotted: the same bound ½ μₘₐₓ ‖δ‖²",
+    x: log(x, "distance ‖δ‖", place.width / 60), y: log(y, "sharpness μₘₐₓ", 8),
     marks: [
-      ...framed("Dotted: the same bound ½ μₘₐₓ ‖δ‖²", "sharpness μₘₐₓ"),
       Plot.line(shown.flatMap(clip), { x: "x", y: "y", z: "b", stroke: "var(--cl-soft)", strokeDasharray: "1 4",
         strokeLinecap: "round", strokeWidth: 1.6 }),
       Plot.text(shown.map((b) => clip(b)[0]), { x: "x", y: "y", text: (d) => tick(d.b), dx: 5, dy: 9,
         textAnchor: "start", fill: "var(--cl-soft)", stroke: "var(--cl-paper)", strokeWidth: 3 }),
-      ...discs(places),
     ],
   });
-  return [plot, places];
 }
 
 /** Measured forgetting against one of the quantities, and how well the ranks agree. */
-function drawForgetting(points, what, width) {
-  const places = points.map((p, i) => ({ x: p[what], y: p.forgetting, ...told(p, i) }));
-  const [x, y] = ["x", "y"].map((axis) => places.map((p) => p[axis]));
+function drawForgetting(place, points, what) {
+  const regimes = points.map((p, i) => ({ x: p[what], y: p.forgetting, ...told(p, i) }));
+  const [x, y] = ["x", "y"].map((axis) => regimes.map((p) => p[axis]));
   const reach = (values, ...more) => {
     const [low, high] = [Math.min(...values, ...more), Math.max(...values, ...more)];
     const spare = 0.12 * (high - low || Math.abs(high) || 1);
     return [low - spare, high + spare];
   };
-  const plot = Plot.plot({
-    ...size(width),
-    x: { domain: reach(points.length ? x : [0, 1]), label: ACROSS.find(([, each]) => each === what)[0], ticks: width / 90 },
-    y: { domain: reach(points.length ? y : [0, 1], 0), label: null },
-    marks: [
-      ...framed(agreement(x, y), "forgetting Forg₁, measured"),
-      Plot.ruleY([0], { stroke: "var(--cl-soft)" }),
-      ...discs(places),
-    ],
+  return drawn(place, regimes, {
+    title: agreement(x, y),
+    x: { domain: reach(points.length ? x : [0, 1]), label: called(what), ticks: place.width / 90 },
+    y: { domain: reach(points.length ? y : [0, 1], 0), label: "forgetting Forg₁, measured", grid: false },
+    marks: [Plot.ruleY([0], { stroke: "var(--cl-soft)" })],
   });
-  return [plot, places];
 }
+
+const called = (what) => ACROSS.find(([, each]) => each === what)[0];
 
 function agreement(x, y) {
   if (x.length < 4) return "Rank correlation: from four points on";
@@ -144,24 +149,15 @@ const told = (p, i) => ({
     `bound ${fixed(p.bound, 0)}, quadratic ${fixed(p.quadratic, 3)}\nForg₁ ${fixed(p.forgetting, 3)}`,
 });
 
-/** Numbered discs, the latest filled. */
-function discs(places) {
-  const last = (p) => p === places.at(-1);
-  return [
-    Plot.dot(places, { x: "x", y: "y", r: 10, stroke: "var(--cl-1)", strokeWidth: 1.5,
+/** A chart of numbered discs, the latest filled. */
+function drawn(place, regimes, { marks, ...how }) {
+  const last = (p) => p === regimes.at(-1);
+  const figure = chart(place, { ...how, marks: [
+    Plot.frame({ stroke: "var(--cl-line)" }),
+    ...marks,
+    Plot.dot(regimes, { x: "x", y: "y", r: 10, stroke: "var(--cl-1)", strokeWidth: 1.5,
       fill: (p) => (last(p) ? "var(--cl-1)" : "var(--cl-paper)") }),
-    Plot.text(places, { x: "x", y: "y", text: "number", fill: (p) => (last(p) ? "var(--cl-paper)" : "var(--cl-ink)") }),
-    tip(places),
-  ];
+    Plot.text(regimes, { x: "x", y: "y", text: "number", fill: (p) => (last(p) ? "var(--cl-paper)" : "var(--cl-ink)") }),
+  ] });
+  return { ...figure, points: regimes.map((p) => ({ ...p, ...figure.at(p.x, p.y) })) };
 }
-
-const size = (width) => ({
-  width, height: 355, marginLeft: 56, marginRight: 14, marginTop: 60, marginBottom: 38, color: { type: "identity" },
-});
-
-/** The frame; above it in words what is to be seen, and the name of the axis. */
-const framed = (title, axis) => [
-  Plot.frame({ stroke: "var(--cl-line)" }),
-  ...[[title, -34, 600], [`↑ ${axis}`, -12, 400]].map(([text, dy, fontWeight]) =>
-    Plot.text([text], { frameAnchor: "top-left", lineAnchor: "bottom", dx: -52, dy, fontWeight })),
-];

@@ -1,6 +1,6 @@
 // Ω as heat maps: which weights a method holds on to, and whether methods agree.
 
-import { places } from "../lib/chart.js";
+import { picture, places } from "../lib/chart.js";
 import { choice, row } from "../lib/controls.js";
 import { correlationMatrix, heatMap } from "../lib/heat.js";
 import { make } from "../lib/make.js";
@@ -23,14 +23,13 @@ export default function importance(model, el) {
     one("seen_by", "Pixels as seen by", viewers, { usable: () => layer().pixels }),
   ].filter(Boolean));
 
-  const drawn = make("g"), svg = make("svg", { class: "cl-picture", role: "group" }, drawn);
+  const maps = picture();
   let map = {}; // the heat map as it is now: its frame, its cells
-  const reading = reader(svg, {
+  const reading = reader(maps.svg, {
     label: "Ω, cell by cell",
     ...grid(() => map, (i, j) => `${where(layer(), i, j)}: ${significant(map.values[i * map.columns + j])}`),
   });
-  svg.append(reading.el);
-  el.append(controls.el, make("div", { class: "cl-figure" }, svg));
+  el.append(controls.el, maps.el);
 
   return function draw(width) {
     controls.sync();
@@ -41,17 +40,15 @@ export default function importance(model, el) {
     map.values = [...floats(of.values[now.pixels ? viewers.indexOf(seenBy) : 0])];
     const short = shortened(methods);
     const title = now.pixels ? `Ω of the pixels, as ${seenBy} sees them` : `Ω of ${now.name}: ${a(now)}`;
-    drawn.replaceChildren(
+    maps.put(size, `Heat map of Ω${several ? " and rank correlation of methods" : ""}.`, [
       titled(place(0), [title]), heatMap(map, map.values, now.pixels ? 0 : DECADES),
       ...(now.pixels ? [] : units(map, now.weights)),
       ...(several ? [
         titled(place(1), ["do they rank the weights alike?", "(Spearman’s correlation)"]),
         correlationMatrix(inside(place(1)), now.agreement, short),
       ] : []),
-    );
+    ]);
     reading.put([map.x, map.y, map.width, map.height]);
-    for (const side of ["width", "height"]) svg.setAttribute(side, size[side]);
-    svg.setAttribute("aria-label", `Heat map of Ω${several ? " and rank correlation of methods" : ""}.`);
     const weights = (now.weights[0] * now.weights[1]).toLocaleString("en-US");
     const held = of.top_share == null ? `Ω of the ${weights} weights is zero.`
       : `the most important 1 % of the ${weights} weights hold ${percent(of.top_share, 0)} of Ω.`;

@@ -2,22 +2,23 @@
 
 import * as Plot from "@observablehq/plot";
 import { SCHEDULES, factors, suited } from "../core/schedules.js";
-import { chart, tip } from "../lib/points.js";
+import { chart, legend, picture } from "../lib/chart.js";
 import { choice, number, row, slider } from "../lib/controls.js";
-import { make } from "../lib/make.js";
 import { general, including, percent } from "../lib/numbers.js";
+import { mark } from "../lib/palette.js";
+import { among, reader } from "../lib/reader.js";
 import { asks, note, trains } from "../lib/training.js";
 
 const RATES = including([1], ...[-4, -3, -2, -1].flatMap((e) => [1, 2, 3, 5].map((m) => Number(`${m}e${e}`))));
 const PARTS = Array.from({ length: 11 }, (_, i) => i / 20);
 const HOW = ["schedule", "lr", "lr_final", "warm_up", "start_from", "seed"];
-const NOW = { stroke: "var(--cl-1)", symbol: "circle", strokeWidth: 2.4 };
+const NOW = { stroke: "var(--cl-1)", width: 2.4, ...mark("o") };
 const KEPT = [ // in turn
-  ["var(--cl-2)", "triangle", "8 3 2 3"], ["var(--cl-3)", "diamond", "6 4"], ["var(--cl-4)", "square", "2 3"],
-  ["var(--cl-5)", "times", "10 3"], ["var(--cl-7)", "triangle2", "4 2"],
-].map(([stroke, symbol, strokeDasharray]) => ({ stroke, symbol, strokeDasharray, strokeWidth: 1.6 }));
+  ["var(--cl-2)", "^", "8 3 2 3"], ["var(--cl-3)", "D", "6 4"], ["var(--cl-4)", "s", "2 3"],
+  ["var(--cl-5)", "X", "10 3"], ["var(--cl-7)", "v", "4 2"],
+].map(([stroke, marker, dash]) => ({ stroke, dash, width: 1.6, ...mark(marker) }));
 const PLACES = 400; // of the steps, at most so many are drawn
-const SIDES = { marginLeft: 58, marginRight: 16 };
+const [ABOVE, BELOW] = [210, 330]; // the charts' heights, in pixels
 
 export default function schedule(model, el) {
   const target = model.get("target"), n = model.get("n_steps");
@@ -49,26 +50,35 @@ export default function schedule(model, el) {
       return run ? `${name(run)}, step ${run.steps.at(-1)} of ${n}` : "it begins";
     }),
   ];
-  const above = chart("Learning rate of each step"), below = chart("Accuracy after each epoch");
-  const legend = make("div");
-  let drawn = [];
-  el.append(...controls.map((control) => control.el), above.el, below.el, legend);
+  const charts = picture();
+  let above = {}, below = {}, key = {}, drawn = []; // as they are now, and what they are drawn from
+  const readers = [
+    reader(charts.svg, {
+      label: "Learning rate of each step; arrow keys read its points", ...among(() => above.points, { far: Math.abs }),
+    }),
+    reader(charts.svg, {
+      label: "Accuracy after each epoch; arrow keys read its points", ...among(() => below.points),
+    }),
+  ];
+  el.append(...controls.map((control) => control.el), charts.el);
 
   return function draw(width) {
     controls.forEach((control) => control.sync());
     const how = asked(), run = model.get("latest");
     const kept = model.get("kept_runs").map((each, i) => [each, KEPT[i % KEPT.length]]);
     const runs = [...(run ? [[run, NOW]] : []), ...kept.filter(([each]) => !run || !same(each, run))];
-    above.put(...drawRates(how, runs, n, width));
+    const place = (y, height) => ({ x: 0, y, width, height });
+    above = drawRates(place(0, ABOVE), how, runs, n);
     const seen = [run, model.get("kept_runs"), width];
     if (seen.some((each, i) => each !== drawn[i])) { // not while the next run is chosen
       drawn = seen;
-      below.put(...drawAccuracy(runs, target, n, width));
-      const key = drawLegend(runs, target, width);
-      key.classList.add("cl-picture");
-      key.querySelectorAll("[aria-label]").forEach((group) => group.removeAttribute("aria-label"));
-      legend.replaceChildren(...(runs.length ? [key] : []));
+      below = drawAccuracy(place(ABOVE, BELOW), runs, target, n);
+      key = legend(runs.map(([each, look]) => ({ text: outcome(each, target), ...look })), width);
     }
+    charts.put({ width, height: ABOVE + BELOW + key.height },
+      "Learning rate of each step, and accuracy after each epoch.",
+      [above.el, below.el, key.at(0, ABOVE + BELOW)]);
+    [above, below].forEach((each, i) => readers[i].put(each.area));
     return say(how, run, kept.length);
   };
 
@@ -85,52 +95,50 @@ export default function schedule(model, el) {
 }
 
 /** Above: what is asked for, thick; what the runs had. */
-function drawRates(how, runs, n, width) {
+function drawRates(place, how, runs, n) {
   const every = Math.ceil(n / PLACES);
   const curve = (each) => factors(each.schedule, n, each.warm_up, each.lr_final)
     .map((factor, i) => ({ x: i + 1, y: each.lr * factor })).filter((_, i) => i % every === 0 || i === n - 1);
   const asked = curve(how).map((at) => ({ ...at, text: `step ${at.x}: lr ${general(at.y, 3)}` }));
-  const line = (points, look) => Plot.lineY(points, { x: "x", y: "y", curve: "step", ...look });
+  const line = (points, look) => Plot.lineY(points, { x: "x", y: "y", curve: "step", ...stroked(look) });
   const others = runs.filter(([each]) => !sameRates(each, how));
-  const plot = Plot.plot({
-    ...SIDES, width, height: 170, marginTop: 26, marginBottom: 24,
-    x: { domain: [0, n], label: null, ticks: width / 80 },
-    y: { label: "learning rate", nice: true, zero: true, ticks: 4, tickFormat: (v) => general(v), grid: true },
+  const figure = chart(place, {
+    title: "Learning rate of each step",
+    x: { label: "step", domain: [0, n], ticks: place.width / 80 },
+    y: { label: "lr", nice: true, zero: true, ticks: 4, tickFormat: (v) => general(v) },
     marks: [
-      ...others.map(([each, { symbol, ...look }]) => line(curve(each),
-        look.stroke === NOW.stroke ? { ...look, strokeWidth: 1.2, strokeDasharray: "2 3" } : look)),
+      ...others.map(([each, look]) => line(curve(each), look === NOW ? { ...look, width: 1.2, dash: "2 3" } : look)),
       Plot.areaY(asked, { x: "x", y: "y", curve: "step", fill: NOW.stroke, fillOpacity: 0.12 }),
-      line(asked, { stroke: NOW.stroke, strokeWidth: NOW.strokeWidth }),
-      Plot.ruleX(asked, Plot.pointerX({ x: "x", stroke: "var(--cl-soft)" })),
-      tip(asked, Plot.pointerX),
+      line(asked, NOW),
     ],
   });
-  return [plot, asked];
+  return { ...figure, points: asked.map((p) => ({ ...p, ...figure.at(p.x, p.y) })) };
 }
 
 /** Beneath: the accuracy of each run after each epoch, and a star where it first is the target's. */
-function drawAccuracy(runs, target, n, width) {
+function drawAccuracy(place, runs, target, n) {
   const all = runs.map(([run, look]) => [run, look, run.steps.map((x, i) => ({
-    x, y: run.accuracy[i], text: `${rule(run)}\n${whence(run)}, step ${x}: ${percent(run.accuracy[i])}`,
+    x, y: run.accuracy[i], line: name(run), text: `${rule(run)}\n${whence(run)}, step ${x}: ${percent(run.accuracy[i])}`,
   }))]);
   const points = all.flatMap(([, , those]) => those);
-  const marks = all.toReversed().flatMap(([run, { symbol, ...look }, those]) => {
+  const marks = all.toReversed().flatMap(([run, look, those]) => {
+    const { stroke, symbol } = look;
     const first = reached(run, target), at = those.filter(({ x }) => x === first);
     const lost = run.diverged ? [run.diverged.step + 1] : [];
     return [
-      Plot.ruleX(lost, { stroke: look.stroke, strokeDasharray: "1 4" }),
+      Plot.ruleX(lost, { stroke, strokeDasharray: "1 4" }),
       Plot.text(lost, { x: lost, y: 1, text: ["✗ diverged"], textAnchor: lost > n / 2 ? "end" : "start",
-        dx: lost > n / 2 ? -6 : 6, fill: look.stroke }),
-      Plot.ruleX(at, { x: "x", y1: 0, y2: "y", stroke: look.stroke, strokeWidth: 0.8 }),
-      Plot.lineY(those, { x: "x", y: "y", ...look }),
-      Plot.dot(those, { x: "x", y: "y", symbol, r: 3.5, stroke: look.stroke, fill: look.stroke }),
-      Plot.dot(at, { x: "x", y: "y", symbol: "star", r: 9, fill: look.stroke, stroke: "var(--cl-paper)" }),
+        dx: lost > n / 2 ? -6 : 6, fill: stroke }),
+      Plot.ruleX(at, { x: "x", y1: 0, y2: "y", stroke, strokeWidth: 0.8 }),
+      Plot.lineY(those, { x: "x", y: "y", ...stroked(look) }),
+      Plot.dot(those, { x: "x", y: "y", symbol, r: 3.5, stroke, fill: stroke }),
+      Plot.dot(at, { x: "x", y: "y", symbol: "star", r: 9, fill: stroke, stroke: "var(--cl-paper)" }),
     ];
   });
-  const plot = Plot.plot({
-    ...SIDES, width, height: 290, marginTop: 26, marginBottom: 36,
-    x: { domain: [0, n], label: "step", ticks: width / 80 },
-    y: { domain: [0, 1.02], label: "accuracy", ticks: 5, tickFormat: (v) => percent(v, 0), grid: true },
+  const figure = chart(place, {
+    title: "Accuracy after each epoch",
+    x: { label: "step", domain: [0, n], ticks: place.width / 80 },
+    y: { label: "accuracy", domain: [0, 1.02], ticks: 5, tickFormat: (v) => percent(v, 0) },
     marks: [
       Plot.ruleY([target], { stroke: "var(--cl-soft)", strokeDasharray: "4 3" }),
       Plot.text([target], {
@@ -138,30 +146,20 @@ function drawAccuracy(runs, target, n, width) {
         stroke: "var(--cl-paper)", strokeWidth: 3,
       }),
       ...marks,
-      tip(points),
     ],
   });
-  return [plot, points];
+  return { ...figure, points: points.map((p) => ({ ...p, ...figure.at(p.x, p.y) })) };
 }
 
-/** In as many columns as there is room for: two lines a run, beside its line and marker. */
-function drawLegend(runs, target, width) {
-  const columns = Math.max(1, Math.floor(width / 320)), height = 42 * Math.ceil(runs.length / columns);
-  const marks = runs.flatMap(([run, { symbol, ...look }], i) => {
-    const x = (width / columns) * (i % columns), y = 42 * Math.floor(i / columns) + 12;
-    const first = reached(run, target);
-    const speed = first != null ? `★ ${first} steps` : run.complete ? "never" : "not yet";
-    const fate = run.diverged ? `diverged at step ${run.diverged.step + 1}`
-      : `${speed}, ${percent(run.accuracy.at(-1))}`;
-    const text = `${rule(run)}\n${whence(run)}: ${fate}`;
-    return [
-      Plot.line([[x + 2, y], [x + 32, y]], look),
-      Plot.dot([[x + 17, y]], { symbol, r: 3.5, stroke: look.stroke, fill: look.stroke }),
-      Plot.text([[x + 40, y - 8]], { text: [text], textAnchor: "start", lineAnchor: "top", lineHeight: 1.3 }),
-    ];
-  });
-  const pixels = (size) => ({ domain: [0, size], range: [0, size], axis: null });
-  return Plot.plot({ width, height, margin: 0, x: pixels(width), y: pixels(height || 1), marks });
+const stroked = ({ stroke, dash, width }) => ({ stroke, strokeDasharray: dash, strokeWidth: width });
+
+/** A run in the legend: what it was, and what came of it. */
+function outcome(run, target) {
+  const first = reached(run, target);
+  const speed = first != null ? `★ ${first} steps` : run.complete ? "never" : "not yet";
+  const fate = run.diverged ? `diverged at step ${run.diverged.step + 1}`
+    : `${speed}, ${percent(run.accuracy.at(-1))}`;
+  return `${rule(run)}\n${whence(run)}: ${fate}`;
 }
 
 /** "cosine, lr 0.03 to 0.0003, warm-up 10%" */

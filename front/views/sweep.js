@@ -2,7 +2,7 @@
 
 import * as Plot from "@observablehq/plot";
 
-import { chart, legend, perCent, percents, places } from "../lib/chart.js";
+import { chart, legend, perCent, percents, picture, places } from "../lib/chart.js";
 import { choice, row, slider } from "../lib/controls.js";
 import { change, make } from "../lib/make.js";
 import { fixed, percent } from "../lib/numbers.js";
@@ -29,18 +29,17 @@ export default function sweep(model, el) {
     }),
   ].filter(Boolean));
 
-  const drawn = make("g"), svg = make("svg", { class: "cl-picture", role: "group" }, drawn);
+  const charts = picture();
   let curves = {}, fronts = {}; // the two charts as they are now
   const readers = [
-    reader(svg, { label: "accuracy on each task after each task", ...among(() => curves.points) }),
-    reader(svg, {
+    reader(charts.svg, { label: "accuracy on each task after each task", ...among(() => curves.points) }),
+    reader(charts.svg, {
       label: "stability against plasticity of each value",
-      ...among(() => fronts.points, () => fronts.points.findIndex((p) => p.run === shown())),
+      ...among(() => fronts.points, { first: () => fronts.points.findIndex((p) => p.run === shown()) }),
       choose: (i) => change(model, { method: fronts.points[i].line, value: fronts.points[i].run.value }),
     }),
   ];
-  svg.append(...readers.map((each) => each.el));
-  el.append(controls.el, make("div", { class: "cl-figure" }, svg));
+  el.append(controls.el, charts.el);
 
   return function draw(width) {
     controls.sync();
@@ -54,11 +53,10 @@ export default function sweep(model, el) {
     }
     const { x: cx, y: cy } = fronts.at(now.x, now.y);
     const ring = make("circle", { cx, cy, r: 13, class: "cl-ring" });
-    drawn.replaceChildren(curves.el, fronts.el, now.y == null ? "" : ring);
+    charts.put(size, `${mine().label}: accuracy on each task after each task, and stability against ` +
+      `plasticity for ${mine().values.length} values of ${called}.`,
+    [curves.el, fronts.el, now.y == null ? "" : ring]);
     [curves, fronts].forEach((each, i) => readers[i].put(each.area));
-    for (const side of ["width", "height"]) svg.setAttribute(side, size[side]);
-    svg.setAttribute("aria-label", `${mine().label}: accuracy on each task after each task, and stability ` +
-      `against plasticity for ${mine().values.length} values of ${called}.`);
     const diverged = model.get("diverged").join(", ");
     return `${now.words}: average accuracy ${percent(now.average)}, forgetting ${pointsOf(now.forgetting)}. ` +
       `Best of the sweep: ${best.words} with ${percent(best.average)}, on ${model.get("on")}.` +
@@ -117,13 +115,13 @@ function drawFronts(place, methods, mine, best, title) {
       domain: [low - room, high + room], ticks: percents(low - room, high + room, 5), tickFormat: perCent,
     };
   });
-  const key = methods.length > 1 &&
-    legend(methods.map(({ name, label }) => ({ text: label, ...look(name) })), place);
+  const several = methods.length > 1 ? methods : [];
+  const key = legend(several.map(({ name, label }) => ({ text: label, ...look(name) })), place.width);
   const figure = chart(place, {
     title,
     x: { ...x, label: "plasticity: accuracy on each task just learned" },
     y: { ...y, label: "stability: accuracy on the old tasks at the end" },
-    below: key ? key.height : 0,
+    below: key.height,
     marks: [
       ...methods.flatMap((method) => {
         const { stroke, dash, symbol } = look(method.name), points = all.filter((p) => p.method === method);
@@ -143,7 +141,7 @@ function drawFronts(place, methods, mine, best, title) {
       (p.run.seeds > 1 ? ` (${p.run.seeds} seeds)` : ""),
   }));
   const labels = texts(points.filter((p) => p.line === mine.name), best, place);
-  return { ...figure, points, el: make("g", {}, figure.el, labels, key ? key.el : []) };
+  return { ...figure, points, el: make("g", {}, figure.el, labels, key.at(place.x, place.y + place.height - key.height)) };
 }
 
 /** The values beside their points, the best one's first, where there is room. */

@@ -142,6 +142,7 @@ def test_each_control_and_the_sentence(static, few):
     page = static(widget)
     page.widget("combobox", "Method").select_option("mas lam=100")
     page.widget("combobox", "Layer").select_option("1")
+    page.settle()
     assert page.widget("combobox", "Pixels as seen by").is_disabled()
     omega = runs[1].method.importance["1.weight"].numpy()
     share = np.sort(omega.ravel())[-2:].sum() / omega.sum()

@@ -49,8 +49,8 @@ def test_regimes(page):
     ).text.strip()
     assert same in words(page, i)
     page.widget("combobox", "Against forgetting").select_option("distance ‖δ‖")
-    right = page.cell(i).locator(".cl-chart").last
-    page.wait_until(lambda: "distance ‖δ‖ →" in right.text_content())
+    right = page.cell(i).locator("svg.cl-picture svg").last
+    page.wait_until(lambda: "distance ‖δ‖" in right.text_content())
 
     # Small batches take long enough to be stopped.
     page.widget("slider", "Batch size").press("Home")

@@ -53,7 +53,7 @@ def test_schedules(page):
     done = re.compile(r"constant, lr 0.02, from scratch: 80% .*, ([\d.]+)% after 60\.")
     page.wait_until(lambda: done.search(words(page, w)))
     # The first run still lies under the second.
-    legend = page.cell(w).locator("svg.cl-picture").last
+    legend = page.cell(w).locator(".cl-legend")
     assert f"{first}%" in legend.text_content()
     page.screenshot("schedules", cell=w)
     page.press("Clear")

@@ -47,6 +47,18 @@ def test_it_fits(static, width):
     assert page.overflow() <= 0
     assert page.cut_off() == []
     page.page.locator("svg.cl-picture").hover()  # numbers at the pointer
-    page.settle()
-    tip = page.page.locator("svg.cl-picture [aria-label=tip] text")
-    assert "loss of A" in tip.text_content()
+    assert "loss of A" in page.page.locator(".cl-tip").inner_text()
+
+
+def test_its_numbers_are_read_by_keyboard(static):
+    page = static(TradeOff())
+    page.set(lam=2, fisher=4)
+    reader = page.widget("slider", "Losses, weight by weight; arrow keys read them")
+    reader.press("End")
+    for key in ("Shift+ArrowLeft", "ArrowRight"):
+        reader.press(key)
+    theta = 2.2 - 9 * 4.4 / 220
+    a, b = 2 * (theta + 1) ** 2, (theta - 1) ** 2 / 2
+    told = [theta, a, b, 2 * a, b + 2 * a]
+    lines = reader.get_attribute("aria-valuetext").split("\n")
+    assert [number(line.split()[-1]) for line in lines] == pytest.approx(told, abs=0.0051)

@@ -56,7 +56,7 @@ svg.cl, .cl svg { --plot-background: var(--cl-paper); display: block; max-width:
   paint-order: stroke; text-anchor: middle; dominant-baseline: central; }
 .cl .cl-at { font-size: 12px; stroke: var(--cl-paper); stroke-width: 4; paint-order: stroke; }
 .cl-ring { fill: none; stroke: currentColor; stroke-width: 2; }
-.cl .cl-tick { font-size: 12px; }
+.cl .cl-tick, .cl .cl-legend { font-size: 12px; }
 .cl .cl-title { font-weight: 600; }
 .cl-cells { image-rendering: pixelated; }
 .cl-figure { position: relative; }
