@@ -17,9 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 project = html_title = "Continual learning, to read and to run"
 html_theme = "furo"
 html_extra_path = ["pages"]  # the playground, as it is
-html_static_path = [str(ROOT / "cl_helpers" / "widgets" / "front")]
+html_static_path = [str(ROOT / "cl_helpers" / "widgets" / "front"), "static"]
+html_css_files = ["site.css"]
+html_favicon = "static/favicon.svg"
 html_show_copyright = html_show_sphinx = html_show_sourcelink = False
+sys.path[:0] = [str(ROOT), str(ROOT / "site")]
 extensions = [
+    "course",
     "myst_nb",
     "sphinx-mathjax-offline",
     "sphinx.ext.autodoc",
@@ -40,7 +44,6 @@ nb_mime_priority_overrides = [("html", "image/png", 1)]
 nb_ipywidgets_js: dict[str, dict] = {}
 
 # The API reference, from the docstrings; api.py writes its pages.
-sys.path.insert(0, str(ROOT))
 default_role = "code"  # `x` in a docstring is code
 add_module_names = False
 autodoc_member_order = "bysource"
@@ -111,7 +114,15 @@ def plain_text(app, what, name, obj, options, lines):
     lines[:] = written
 
 
+def captions(app, page, template, context, doctree):
+    """Give the captions of toctrees, which Sphinx marks as headings, their level."""
+    for part in ("body", "furo_navigation_tree"):
+        if part in context:
+            context[part] = context[part].replace('role="heading"', 'role="heading" aria-level="2"')
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", plain_text, priority=400)  # before napoleon
     app.connect("doctree-read", maths_in_html)
     app.connect("html-page-context", views)
+    app.connect("html-page-context", captions, priority=900)  # after furo

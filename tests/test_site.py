@@ -15,6 +15,7 @@ from runpy import run_path
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from PIL import Image
 
 import cl_helpers as cl
 
@@ -58,6 +59,34 @@ display(ipywidgets.IntSlider(description="a slider"), Picture(figsize=(1, 1)))
 display(Markdown("```python\\ndef omega():\\n    return 0\\n```"))
 """
 
+GLOSSARY = """# Glossary
+
+## Terms
+
+### importance
+
+**重要性** · first in [00](00_page.ipynb)
+
+How *much* a weight $\\theta_i$ matters ([penalty](glossary.md#penalty)).
+
+Held by $\\lambda$.
+
+### penalty
+
+**懲罰** · first in [00](00_page.ipynb)
+
+What is added to the loss.
+"""
+LESSON = """# Weights & "what they hold"
+
+*[Elastic](glossary.md#importance)* weights (Somebody et al. 2017) hold < all. What do they cost?
+Time.
+
+**Study time**: about 45 min.
+**Run time**: about 5 s on two CPU cores in the preset `class`.
+**Before this**: [00](00_page.ipynb).
+"""
+REPOSITORY = "https://github.com/Owner/course"
 
 PRE = r"<pre>(.*?)</pre>"
 
@@ -75,12 +104,17 @@ class Elements(HTMLParser):
 
 
 def build(
-    folder: Path, *cells, strict: bool = True, rooms: Sequence[str] = ()
+    folder: Path,
+    *cells,
+    strict: bool = True,
+    rooms: Sequence[str] = (),
+    options: Sequence[str] = (),
 ) -> subprocess.CompletedProcess:
     """Build the site of one notebook of these cells, from folder/in to folder/out.
 
     strict: a warning is a failure, as for `make site`.
     rooms: which pages of the API reference it has; without any, the front page has no link to it.
+    options: more settings of Sphinx.
     """
     source = folder / "in"
     source.mkdir()
@@ -91,10 +125,12 @@ def build(
         front = front.replace("api/index\n", "")
     (source / "index.md").write_text(front)
     shutil.copy(SITE / "own.md", source)
-    nbformat.write(new_notebook(cells=list(cells), metadata=KERNEL), source / "page.ipynb")
+    (source / "glossary.md").write_text(GLOSSARY)
+    (source / "lab.md").write_text("# The Lab\n")
+    nbformat.write(new_notebook(cells=list(cells), metadata=KERNEL), source / "00_page.ipynb")
     cache = f"nb_execution_cache_path={folder / 'cache'}"
     command = [sys.executable, "-m", "sphinx", "-q", "-c", SITE, "-D", cache]
-    command += ["-W"] * strict + ["-d", folder / "doctrees", source, folder / "out"]
+    command += [*options, *["-W"] * strict, "-d", folder / "doctrees", source, folder / "out"]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
 
 
@@ -109,7 +145,7 @@ def site(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(site) -> str:
-    return (site / "out" / "page.html").read_text()
+    return (site / "out" / "00_page.html").read_text()
 
 
 def test_a_figure_comes_with_its_alt_text(site, page):
@@ -207,7 +243,7 @@ def test_every_room_has_its_page():
 
 
 def test_the_source_is_left_alone(site):
-    for cell in nbformat.read(site / "in" / "page.ipynb", as_version=4).cells:
+    for cell in nbformat.read(site / "in" / "00_page.ipynb", as_version=4).cells:
         assert not cell.get("outputs")
 
 
@@ -221,3 +257,58 @@ def test_a_broken_link_fails_the_build(tmp_path):
     built = build(tmp_path, new_markdown_cell("# A page\n\n[nowhere](nowhere.ipynb)"))
     assert built.returncode != 0
     assert "nowhere.ipynb" in built.stderr
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory) -> Path:
+    """One lesson, not executed, on a site that has an address."""
+    folder = tmp_path_factory.mktemp("published")
+    picture = new_code_cell("import cl_helpers as cl\n\ncl.figures.ewc()")
+    turn = "## Your turn\n\nWrite. A "
+    turn += "[penalty](glossary.md#penalty) help."
+    cells = new_markdown_cell(LESSON), picture, new_markdown_cell(turn)
+    options = ["-D", "nb_execution_mode=off"]
+    built = build(folder, *cells, options=options)
+    assert built.returncode == 0, built.stderr
+    return folder / "out"
+
+
+def text_of(part: str) -> str:
+    return " ".join(html.unescape(re.sub("<[^>]*>", "", part.replace("<br>", " "))).split())
+
+
+def test_a_lesson_has_its_card_on_the_front_page(published):
+    front = (published / "index.html").read_text()
+    (card,) = re.findall(r'<li class="card">(.*?)</li>', front, re.DOTALL)
+    assert text_of(card) == (
+        '00 Weights & "what they hold" Elastic weights hold < all. What do they cost? '
+        "Study about 45 min, run about 5 s. Before this: 00."
+    )
+    links = [a["href"] for tag, a in Elements(card).found if tag == "a"]
+    assert links == ["00_page.html", "00_page.html"]
+    (image,) = [a for tag, a in Elements(card).found if tag == "img"]
+    assert image["loading"] == "lazy"
+    assert image["alt"] == cl.plots.alt_text(cl.figures.ewc())
+    file = published / image["src"]
+    assert file.stat().st_size <= 25_000
+    assert Image.open(file).size == (int(image["width"]), int(image["height"])) == (640, 256)
+
+
+def test_every_lesson_is_on_the_map():
+    from test_notebooks import FOLDER, LESSONS
+
+    lessons = list(run_path(str(SITE / "course.py"))["lessons"](FOLDER))
+    assert [lesson.name for lesson in lessons] == [path.stem for path in LESSONS]
+    for lesson in lessons:
+        assert 20 <= len(lesson.text) <= 200
+        assert lesson.text[-1] in ".?"
+
+
+def test_a_site_is_built_alike_twice(published, tmp_path):
+    """All that is ours: the same source gives the same files."""
+    command = [sys.executable, "-m", "sphinx", "-q", "-c", SITE, "-D", "nb_execution_mode=off"]
+    command += [published.parent / "in", tmp_path]
+    subprocess.run(command, check=True, timeout=120)
+    for file in published.rglob("*"):
+        if file.is_file() and ".doctrees" not in file.parts:
+            assert (tmp_path / file.relative_to(published)).read_bytes() == file.read_bytes(), file
