@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 from docutils import nodes
@@ -20,10 +21,15 @@ html_extra_path = ["pages"]  # the playground, as it is
 html_static_path = [str(ROOT / "cl_helpers" / "widgets" / "front"), "static"]
 html_css_files = ["site.css"]
 html_favicon = "static/favicon.svg"
+html_sourcelink_suffix = ""  # _sources/ has the notebooks, as they are
 html_show_copyright = html_show_sphinx = html_show_sourcelink = False
 sys.path[:0] = [str(ROOT), str(ROOT / "site")]
+repository = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["cl_helpers"][
+    "repository"
+]
 extensions = [
     "course",
+    "run_this",
     "myst_nb",
     "sphinx-mathjax-offline",
     "sphinx.ext.autodoc",

@@ -138,7 +138,7 @@ def build(
 def site(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     cells = new_markdown_cell(MARKDOWN), new_code_cell(PICTURE)
-    built = build(folder, *cells, rooms=["methods"])
+    built = build(folder, *cells, rooms=["methods"], options=["-D", "repository="])
     assert built.returncode == 0, built.stderr
     return folder
 
@@ -264,10 +264,10 @@ def published(tmp_path_factory) -> Path:
     """One lesson, not executed, on a site that has an address."""
     folder = tmp_path_factory.mktemp("published")
     picture = new_code_cell("import cl_helpers as cl\n\ncl.figures.ewc()")
-    turn = "## Your turn\n\nWrite. A "
+    turn = "## Your turn\n\nWrite. The [table](../experiments/diagonal/table.md) and a "
     turn += "[penalty](glossary.md#penalty) help."
     cells = new_markdown_cell(LESSON), picture, new_markdown_cell(turn)
-    options = ["-D", "nb_execution_mode=off"]
+    options = ["-D", "nb_execution_mode=off", "-D", f"repository={REPOSITORY}"]
     built = build(folder, *cells, options=options)
     assert built.returncode == 0, built.stderr
     return folder / "out"
@@ -304,10 +304,32 @@ def test_every_lesson_is_on_the_map():
         assert lesson.text[-1] in ".?"
 
 
+def test_a_lesson_says_how_to_run_it(published):
+    page = (published / "00_page.html").read_text()
+    links = [a for tag, a in Elements(page).found if tag == "a"]
+    colab = (
+        "https://colab.research.google.com/github/Owner/course/blob/main/notebooks/00_page.ipynb"
+    )
+    assert [a.get("class") for a in links if a.get("href") == colab] == [None, "button"]
+    assert f"%pip install git+{REPOSITORY}<" in page
+    (file,) = [a["href"] for a in links if "download" in a]
+    assert nbformat.read(published / file, as_version=4).cells[0].source.startswith("# Weights")
+    assert f'href="{REPOSITORY}/blob/main/experiments/diagonal/table.md"' in page
+
+
+def test_without_an_address_nothing_leads_to_the_repository(site, page):
+    for path in (site / "out").glob("*.html"):
+        written = path.read_text().replace("https://github.com/pradyunsg/furo", "")
+        assert "github" not in written
+        assert "colab.research" not in written
+        assert "og:image" not in written
+    assert "_sources/00_page.ipynb" in page
+
+
 def test_a_site_is_built_alike_twice(published, tmp_path):
     """All that is ours: the same source gives the same files."""
     command = [sys.executable, "-m", "sphinx", "-q", "-c", SITE, "-D", "nb_execution_mode=off"]
-    command += [published.parent / "in", tmp_path]
+    command += ["-D", f"repository={REPOSITORY}", published.parent / "in", tmp_path]
     subprocess.run(command, check=True, timeout=120)
     for file in published.rglob("*"):
         if file.is_file() and ".doctrees" not in file.parts:

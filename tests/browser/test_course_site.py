@@ -1,0 +1,100 @@
+"""The site of the notebooks as they are stored, unexecuted, as a reader's browser shows it."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from every_view import Reader
+from static_page import AXE, serious
+
+pytestmark = pytest.mark.full
+
+ROOT = Path(__file__).parents[2]
+FRONT_PAGE = 150_000  # bytes, gzipped: what is needed before the pictures
+
+
+@pytest.fixture(scope="module")
+def site(chromium, tmp_path_factory) -> Path:
+    if not importlib.util.find_spec("myst_nb"):
+        pytest.skip("needs pip install -e '.[site]'")
+    folder = tmp_path_factory.mktemp("site")
+    source = folder / "in"
+    source.mkdir()
+    for path in [*(ROOT / "site").glob("*.md"), *(ROOT / "notebooks").glob("*.ipynb")]:
+        shutil.copy(path, source)
+    subprocess.run(
+        [sys.executable, ROOT / "site" / "api.py", source / "api", "methods"], check=True
+    )
+    command = [sys.executable, "-m", "sphinx", "-q", "-W", "-c", ROOT / "site"]
+    command += ["-D", "nb_execution_mode=off", source, folder / "out"]
+    subprocess.run(command, check=True, timeout=300)
+    return folder / "out"
+
+
+@pytest.fixture
+def read(browser):
+    readers: list[Reader] = []
+
+    def open_page(*page, **size) -> Reader:
+        readers.append(Reader(browser, *page, **size))
+        return readers[-1]
+
+    yield open_page
+    for reader in readers:
+        reader.page.close()
+
+
+def test_the_front_page_is_light(site):
+    page = (site / "index.html").read_text()
+    needed = re.findall(r'<(?:link|script)[^>]* (?:href|src)="([^"?]+\.(?:css|js|svg))', page)
+    assert {"playground/playground.js", "_static/styles/furo.css", "_static/site.css"} <= {*needed}
+    files = ["index.html", *needed]
+    sizes = {file: len(gzip.compress((site / file).read_bytes())) for file in files}
+    assert sum(sizes.values()) <= FRONT_PAGE, sizes
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("name", ["index", "04_ewc", "glossary", "api/methods"])
+def test_nothing_is_cut_off_and_axe_finds_nothing_serious(site, read, name, width, theme):
+    if not AXE.exists():
+        pytest.skip("needs axe-core: make front")
+    reader = read(site / f"{name}.html", width=width)
+    reader.page.evaluate("theme => document.body.dataset.theme = theme", theme)
+    reader.settle()
+    assert reader.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert serious(reader.page) == []
+    assert not reader.wrong
+
+
+def test_the_cards_lead_to_the_lessons_and_stand_in_columns(site, read):
+    for width, columns in ((360, 1), (1280, 3), (1920, 4)):
+        page = read(site / "index.html", width=width).page
+        lefts = page.locator(".card").evaluate_all(
+            "cards => cards.map(card => card.getBoundingClientRect().left)"
+        )
+        assert len(set(lefts)) == columns
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.locator(".card").nth(4).locator("img").click(force=True)  # the link lies over it
+    assert page.url.endswith("04_ewc.html")
+
+
+def test_the_playground_is_alive_on_the_front_page(site, read):
+    page = read(site / "index.html").page
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Pause", exact=True).wait_for()
+
+
+def test_paper_has_the_text_alone(site, read):
+    page = read(site / "04_ewc.html").page
+    page.emulate_media(media="print")
+    assert page.locator("h1").is_visible()
+    for name in (".sidebar-drawer", ".toc-drawer", ".button", ".related-pages"):
+        assert page.locator(name).first.is_hidden(), name
