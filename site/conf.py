@@ -22,6 +22,7 @@ html_static_path = [str(ROOT / "cl_helpers" / "widgets" / "front"), "static"]
 html_css_files = ["site.css"]
 html_favicon = "static/favicon.svg"
 html_sourcelink_suffix = ""  # _sources/ has the notebooks, as they are
+html_theme_options: dict[str, object] = {}
 html_show_copyright = html_show_sphinx = html_show_sourcelink = False
 sys.path[:0] = [str(ROOT), str(ROOT / "site")]
 repository = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["cl_helpers"][
@@ -29,6 +30,7 @@ repository = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]
 ]
 extensions = [
     "course",
+    "published",
     "run_this",
     "myst_nb",
     "sphinx-mathjax-offline",

@@ -324,6 +324,24 @@ def test_without_an_address_nothing_leads_to_the_repository(site, page):
         assert "colab.research" not in written
         assert "og:image" not in written
     assert "_sources/00_page.ipynb" in page
+    assert not (site / "out" / "sitemap.xml").exists()
+    assert (site / "out" / "robots.txt").read_text() == "User-agent: *\nAllow: /\n"
+
+
+def test_a_site_with_an_address_is_found_and_previewed(published):
+    base = "https://owner.github.io/course/"
+    assert f"Sitemap: {base}sitemap.xml" in (published / "robots.txt").read_text()
+    listed = re.findall("<loc>(.*?)</loc>", (published / "sitemap.xml").read_text())
+    assert listed == [
+        f"{base}{page}.html" for page in ("00_page", "glossary", "index", "lab", "own")
+    ]
+    page = (published / "00_page.html").read_text()
+    metas = [a for tag, a in Elements(page).found if tag == "meta"]
+    said = {a.get("property") or a.get("name"): a["content"] for a in metas if "content" in a}
+    assert said["description"].startswith("Elastic weights (Somebody et al. 2017) hold < all.")
+    assert said["og:url"] == f"{base}00_page.html"
+    assert said["og:image"] == f"{base}preview.png"
+    assert Image.open(published / "preview.png").size == (1200, 630)
 
 
 def test_a_site_is_built_alike_twice(published, tmp_path):
