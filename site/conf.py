@@ -20,6 +20,7 @@ html_theme = "furo"
 html_extra_path = ["pages"]  # the playground, as it is
 html_static_path = [str(ROOT / "cl_helpers" / "widgets" / "front"), "static"]
 html_css_files = ["site.css"]
+html_js_files = [("pages.js", {"defer": "defer"})]
 html_favicon = "static/favicon.svg"
 html_sourcelink_suffix = ""  # _sources/ has the notebooks, as they are
 html_theme_options: dict[str, object] = {}
@@ -32,6 +33,7 @@ extensions = [
     "course",
     "published",
     "run_this",
+    "terms",
     "myst_nb",
     "sphinx-mathjax-offline",
     "sphinx.ext.autodoc",

@@ -344,6 +344,16 @@ def test_a_site_with_an_address_is_found_and_previewed(published):
     assert Image.open(published / "preview.png").size == (1200, 630)
 
 
+def test_a_linked_term_brings_its_definition(published):
+    page = (published / "00_page.html").read_text()
+    cards = re.findall(r'<div class="term".*? id="term-(.*?)" hidden>(.*)', page)
+    assert [name for name, _ in cards] == ["importance", "penalty"]
+    words = text_of(page.partition('id="term-importance" hidden>')[2])
+    assert words.startswith(r"importance 重要性 How much a weight \(\theta_i\) matters (penalty).")
+    assert "Held by" not in words
+    assert 'class="term"' not in (published / "glossary.html").read_text()
+
+
 def test_a_site_is_built_alike_twice(published, tmp_path):
     """All that is ours: the same source gives the same files."""
     command = [sys.executable, "-m", "sphinx", "-q", "-c", SITE, "-D", "nb_execution_mode=off"]

@@ -92,9 +92,28 @@ def test_the_playground_is_alive_on_the_front_page(site, read):
     page.get_by_role("button", name="Pause", exact=True).wait_for()
 
 
+def test_a_term_shows_what_it_means(site, read):
+    page = read(site / "04_ewc.html").page
+    link, card = page.get_by_role("link", name="importance").first, page.locator("#term-importance")
+    assert card.is_hidden()
+    link.focus()
+    assert "重要性" in card.inner_text()
+    assert link.get_attribute("aria-describedby") == card.get_attribute("id")
+    page.keyboard.press("Escape")
+    assert card.is_hidden()
+    link.hover()
+    box = card.bounding_box()
+    assert 0 <= box["x"] <= box["x"] + box["width"] <= 1280
+    card.hover()
+    page.wait_for_timeout(400)
+    assert card.is_visible()
+    page.mouse.move(5, 5)
+    card.wait_for(state="hidden")
+
+
 def test_paper_has_the_text_alone(site, read):
     page = read(site / "04_ewc.html").page
     page.emulate_media(media="print")
     assert page.locator("h1").is_visible()
-    for name in (".sidebar-drawer", ".toc-drawer", ".button", ".related-pages"):
+    for name in (".sidebar-drawer", ".toc-drawer", ".button", ".related-pages", ".term >> nth=0"):
         assert page.locator(name).first.is_hidden(), name
