@@ -99,6 +99,16 @@ class CourseMap(SphinxDirective):
         return [nodes.raw("", f'<ol class="course-map">\n{cards}\n</ol>', format="html")]
 
 
+def numbered(app, page, template, context, doctree):
+    """Write its number before a lesson in the navigation: other lessons call it by that."""
+    if tree := context.get("furo_navigation_tree"):
+        tree = re.sub(r'href="(?:\.\./)*(\d+\w?)_\w+\.html">', r"\g<0>\1 ", tree)
+        if own := re.match(r"\d+\w?(?=_)", page):
+            tree = tree.replace('href="#">', f'href="#">{own[0]} ')
+        context["furo_navigation_tree"] = tree
+
+
 def setup(app):
     app.add_directive("course-map", CourseMap)
+    app.connect("html-page-context", numbered, priority=900)  # after furo
     return {"parallel_read_safe": True}

@@ -294,6 +294,12 @@ def test_a_lesson_has_its_card_on_the_front_page(published):
     assert Image.open(file).size == (int(image["width"]), int(image["height"])) == (640, 256)
 
 
+def test_a_lesson_has_its_number_in_the_navigation(published):
+    for name, address in (("glossary", "00_page.html"), ("00_page", "#")):
+        page = (published / f"{name}.html").read_text()
+        assert f'href="{address}">00 Weights &amp; “what they hold”</a>' in page
+
+
 def test_every_lesson_is_on_the_map():
     from test_notebooks import FOLDER, LESSONS
 
