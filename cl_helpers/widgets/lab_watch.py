@@ -111,7 +111,11 @@ class Watch:
             return
         self.task = t
         self.digits = [
-            {"task": j, "name": self.tasks[j].name, **_images(self.shown[j])}
+            {
+                "task": j,
+                "shuffled": isinstance(getattr(self.tasks[j].test, "transform", None), Permute),
+                **_images(self.shown[j]),
+            }
             for j in self._in_sight(t)
         ]
         first = _first_layer(model, self.tasks[0])
@@ -139,14 +143,13 @@ class Watch:
         if first is None or self.before is None:
             return {}
         name, weight = first
-        omega = getattr(method, "importance", {}).get(name)
         moved = as_pixels((weight - self.before).square().mean(0).sqrt(), self.tasks[0])
+        told = {"size": list(moved.shape), "moved": packed(moved.numpy())}
+        if not hasattr(method, "importance"):
+            return told
+        omega = method.importance.get(name)  # none before the first task has ended
         held = None if omega is None else as_pixels(omega.sum(0), self.tasks[0])
-        return {
-            "size": list(moved.shape),
-            "moved": packed(moved.numpy()),
-            "held": None if held is None else packed(held.numpy()),
-        }
+        return told | {"held": None if held is None else packed(held.numpy())}
 
 
 @dataclass(eq=False)

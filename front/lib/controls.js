@@ -56,7 +56,7 @@ export function choice(model, name, { label, options, then = () => ({}), usable 
 }
 
 /** One of a few `options` [[text, value, title], …], all in sight. */
-export function among(model, name, { label, options }) {
+export function among(model, name, { label, options, usable = () => true }) {
   const group = `cl-${name}-${Math.random().toString(36).slice(2)}`;
   const inputs = options.map(([, value]) => make("input", {
     type: "radio", name: group, onchange: () => change(model, { [name]: value }),
@@ -64,7 +64,10 @@ export function among(model, name, { label, options }) {
   }));
   const el = make("fieldset", { class: "cl-among" }, make("legend", {}, label),
     options.map(([text, , title], i) => make("label", { title }, inputs[i], make("span", {}, text))));
-  const sync = () => inputs.forEach((input, i) => { input.checked = options[i][1] === model.get(name); });
+  const sync = () => inputs.forEach((input, i) => {
+    input.checked = options[i][1] === model.get(name);
+    input.disabled = !usable(options[i][1]);
+  });
   return { el, sync };
 }
 

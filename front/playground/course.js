@@ -18,6 +18,7 @@ export class Course {
     this.net = new Network(SIZES).draw(random);
     this.method = new METHODS[method]({ lam, memory, random });
     this.g = new Float64Array(this.net.theta.length);
+    this.of = { stream, method, seed };
     Object.assign(this, { number, lr, step: 0, task: 0, looks: 0, moved: [], matrix: [] });
     this.series = this.tasks.map(() => []);
     this.begin();
@@ -34,11 +35,12 @@ export class Course {
 
   /** While it trains: λ and the memory of the method, the learning rate. */
   set({ lam, lr, memory }) {
-    if (lr !== undefined) this.lr = this.adam.lr = lr;
-    if (memory !== undefined && "memory" in this.method) this.method.memory = memory;
-    if (lam === undefined || !("lam" in this.method) || this.method.lam === lam) return;
+    if (this.over) return; // what was, stays as it was
+    this.lr = this.adam.lr = lr;
+    if ("memory" in this.method) this.method.memory = memory;
+    if (!("lam" in this.method) || this.method.lam === lam) return;
     this.method.lam = lam;
-    this.moved.push([this.step, lam]);
+    if (this.task) this.moved.push([this.step, lam]); // in the first task nothing is held yet
   }
 
   /** One step; at the end of a task the method keeps what it needs of it. */
@@ -81,7 +83,7 @@ export class Course {
       number: this.number, n_tasks: this.tasks.length, task: this.task, step: this.step, n_steps: STEPS * this.tasks.length,
       ends: Array.from({ length: this.tasks.length + 1 }, (_, t) => t * STEPS),
       series: this.series, moved: this.moved, matrix: this.matrix, over: this.over,
-      stored: this.method.stored?.length,
+      of: { ...this.of, lam: this.method.lam, stored: this.method.stored?.length },
       seen: this.inSight().map((j) => {
         const shown = this.tasks[j].test.slice(0, SHOWN), shares = shown.map(([x]) => [...this.shares(x)]);
         const labels = shares.map(best);
@@ -94,8 +96,8 @@ export class Course {
   digits() {
     const image = (x) => btoa(String.fromCharCode(...x.map((v) => Math.round(255 * v))));
     return this.inSight().map((task) => {
-      const { test, pictures } = this.tasks[task];
-      return { task, size: [8, 8], images: pictures.slice(0, SHOWN).map(image),
+      const { test, pictures, shuffled } = this.tasks[task];
+      return { task, shuffled, size: [8, 8], images: pictures.slice(0, SHOWN).map(image),
         truth: test.slice(0, SHOWN).map(([, y]) => y) };
     });
   }

@@ -5,10 +5,10 @@ import { nameOf, TUNED } from "./settings.js";
 
 const mean = (values) => values.reduce((s, v) => s + v, 0) / values.length;
 
-export function summary({ matrix, moved, stored }, { method, lam, seed }) {
+export function summary({ matrix, moved, of: { method, lam, seed, stored } }) {
   const last = matrix.at(-1), before = matrix.slice(0, -1);
   const fell = last.slice(0, -1).map((a, j) => Math.max(...before.slice(j).map((row) => row[j])) - a);
-  const how = method in TUNED ? `, λ ${moved.length ? "moved" : write(lam)}`
+  const how = method in TUNED ? `, λ ${moved.length ? "moved to " : ""}${write(lam)}`
     : method === "er" ? `, ${whole(stored)} digits` : "";
   const label = `${nameOf(method)}${how}`;
   return {

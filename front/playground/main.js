@@ -15,7 +15,7 @@ import own from "./playground.css";
 import { summary, withRun } from "./kept.js";
 import { SCENES } from "./scenes.js";
 import { sentence } from "./sentence.js";
-import { CHOICES, fromAddress, METHODS, most, nameOf, toAddress, tunedLam } from "./settings.js";
+import { aboutOf, CHOICES, fromAddress, METHODS, most, nameOf, toAddress, tunedLam } from "./settings.js";
 import { share } from "./share.js";
 
 /* global WORKER */ // its text, put here by build.js
@@ -38,8 +38,10 @@ function begin(el) {
     change(model, { doing: goes ? "running" : "paused" });
   }
   function reset() {
-    guess.value = "";
-    model.set("guess", null);
+    if (model.get("news").step) { // else it was made for what begins now
+      guess.value = "";
+      model.set("guess", null);
+    }
     model.set("news", {});
     worker.postMessage({ reset: { ...settings(), number: ++latest } });
     change(model, { doing: "idle" });
@@ -71,24 +73,26 @@ function begin(el) {
   const runs = button("Run", go, { main: true });
   const bar = row(runs, button("Step", () => worker.postMessage({ steps: 1 }), {
     usable: () => ["idle", "paused"].includes(model.get("doing")),
-  }), button("Start again", reset));
+  }), button("Reset", reset));
   const lam = slider(model, "lam", { label: "λ", stops: () => strengths(model.get("lam")), write });
-  const memory = slider(model, "memory", { label: "digits kept", stops: CHOICES.memory });
+  const memory = slider(model, "memory", { label: "old digits kept, in all", stops: CHOICES.memory });
   const named = (values) => values.map((value) => [String(value), value]);
   const choices = row(
-    among(model, "method", { label: "Hold", options: METHODS }),
-    among(model, "tasks", { label: "Tasks", options: named(CHOICES.tasks) }),
-    among(model, "stream", { label: "Each has", options: [["other pixels", "permuted",
-      "the same digits, their pixels in another order"], ["other digits", "split", "two new digits; all compete"]] }),
+    among(model, "method", { label: "Method", options: METHODS }),
+    among(model, "tasks", { label: "Tasks", options: named(CHOICES.tasks),
+      usable: (n) => n <= most(model.get("stream")) }),
+    among(model, "stream", { label: "A new task has", options: [["shuffled pixels", "permuted",
+      "the same digits, their pixels in another order"], ["new digits", "split", "two of them; all so far compete"]] }),
   );
   const more = row(
     slider(model, "lr", { label: "learning rate", stops: CHOICES.lr }),
     number(model, "seed", { label: "Seed", whole: true }),
   );
-  const guess = make("input", { type: "number", min: 0, max: 100, step: 1, "aria-label": "your guess, in %",
-    onchange: () => change(model, { guess: guess.checkValidity() && guess.value ? guess.valueAsNumber : null }) });
+  const guess = make("input", { type: "number", min: 0, max: 100, step: "any", "aria-label": "your guess, in %",
+    onchange: () => change(model, { guess: guess.reportValidity() && guess.value ? guess.valueAsNumber : null }) });
   const question = make("label", { class: "cl-choice" },
-    make("span", {}, "Guess first: how much of task 1 is left at the end?"), guess, make("span", {}, "%"));
+    make("span", {}, "Guess first: what will the accuracy on task 1 be at the end?"), guess, make("span", {}, "%"));
+  const about = make("p", { class: "cl-soft" });
   const words = make("p", { class: "cl-now" }), aloud = make("div", { class: "cl-hidden", role: "status" });
   const theatre = stage(model, el, (what) => acts[what]), link = share();
   const chart = curves(model), digits = forget(model), table = ranking(model);
@@ -98,9 +102,9 @@ function begin(el) {
   el.append(
     make("div", { class: "cl-keep" },
       make(heading, {}, "Watch a network forget"),
-      make("p", {}, "It learns to read digits. Then it learns a second task. What happens to what it knew? " +
-        "Press Run; then hold its weights, and move λ while it trains."),
-      choices.el, make("div", { class: "cl-row" }, question)),
+      make("p", {}, "It learns to read digits, then more tasks, one after another. What happens to what it " +
+        "knew? Press Run. Then choose a method, and move its λ while it trains."),
+      choices.el, about, make("div", { class: "cl-row" }, question)),
     make("div", { class: "cl-head" }, words, theatre.button), theatre.el,
     make("div", { class: "cl-controls" }, bar.el, make("div", { class: "cl-row" }, lam.el, memory.el)),
     make("div", { class: "cl-panels" }, chart.el, make("div", { class: "cl-beside" }, digits.el, first.el)),
@@ -118,7 +122,9 @@ function begin(el) {
     [lam.el.hidden, memory.el.hidden] = [!tunedLam(method), method !== "er"];
     el.classList.toggle("cl-ranked", !trains(model) && model.get("runs").length > 1);
     guess.disabled = (news.step ?? 0) > 0; // before it begins, or not at all
-    put(words, sentence(news, settings(), model.get("guess")));
+    put(words, sentence(news, model.get("guess")));
+    put(about, aboutOf(method) + (tunedLam(method)
+      ? " λ says how strongly: too much, and new tasks are learned badly." : ""));
     const ended = news.over ? words.textContent : "";
     if (ended !== spoken) aloud.textContent = spoken = ended;
   }
@@ -149,10 +155,10 @@ function begin(el) {
     if (layer) model.set("weights", layer);
     model.set("news", news);
     while (moves.length && news.step >= moves[0][0] * news.ends[1]) model.set("lam", moves.shift()[1]);
-    if (news.over && model.get("doing") === "running") ended(news);
+    if (news.over && model.get("doing") !== "done") ended(news);
   };
   function ended(news) {
-    const done = { ...summary(news, settings()), scenes: [playing] };
+    const done = { ...summary(news), scenes: [playing] };
     model.set("runs", withRun(model.get("runs"), done));
     model.set("news", { ...news, summary: done, label: done.label });
     if (waiting.length) start({ method: waiting.shift() });

@@ -1,11 +1,12 @@
 // What can be chosen, and how it stands in the address, so that a link opens the same thing elsewhere.
 
 export const METHODS = [
-  ["nothing", "none", "train on, and hold no weight"], ["L2", "l2", "hold every weight alike"],
-  ["EWC", "ewc", "hold each weight by its Fisher information"],
-  ["MAS", "mas", "hold each weight by how far it moves the logits"],
-  ["SI", "si", "hold each weight by its share in the fall of the loss"],
-  ["replay", "er", "hold no weight; keep some digits and train on them again"],
+  ["nothing", "none", "The network trains on, and holds no weight."],
+  ["L2", "l2", "Holds every weight alike. Needs no labels."],
+  ["EWC", "ewc", "Holds weights that the answers to old digits depend on (Fisher information). Needs their labels."],
+  ["MAS", "mas", "Holds weights that the outputs for old digits depend on. Needs no labels."],
+  ["SI", "si", "Holds weights that made the loss fall while they were learned. Needs labels."],
+  ["replay", "er", "Holds no weight: keeps some old digits, with their labels, and trains on them again."],
 ];
 export const TUNED = { l2: 0.02, ewc: 50, mas: 0.1, si: 0.5 }; // the best of a few, of two to four tasks
 export const CHOICES = {
@@ -16,6 +17,7 @@ const USUAL = { method: "none", stream: "permuted", tasks: 2, lr: 0.005, memory:
 export const most = (stream) => (stream === "split" ? 5 : 6); // tasks: ten digits, two each
 
 export const tunedLam = (method) => TUNED[method] ?? 0;
+export const aboutOf = (method) => METHODS.find(([, name]) => name === method)[2];
 export const nameOf = (method) => METHODS.find(([, name]) => name === method)[0];
 
 /** The settings of an address; what makes no sense there is left out. */

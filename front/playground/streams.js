@@ -21,7 +21,7 @@ function permuted(n, random) {
   return Array.from({ length: n }, (_, t) => {
     const order = t ? permutation(64, random) : null;
     const seen = all.map(([x, y]) => [order ? x.map((_, i) => x[order[i]]) : x, y]);
-    return { train: seen.slice(0, TRAIN), test: seen.slice(TRAIN), pictures, active: 10 };
+    return { train: seen.slice(0, TRAIN), test: seen.slice(TRAIN), pictures, shuffled: t > 0, active: 10 };
   });
 }
 

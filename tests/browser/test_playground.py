@@ -60,7 +60,7 @@ def test_a_guess_is_made_before_and_said_after(opened):
     end(page)
     assert "You had guessed 40%." in page.locator(".cl-now").inner_text()
     assert guess.is_disabled()
-    page.get_by_role("button", name="Start again").click()
+    page.get_by_role("button", name="Reset").click()
     page.wait_for_function("!document.querySelector('input[type=number]').disabled")
     assert guess.input_value() == ""
 
@@ -98,7 +98,7 @@ def test_it_pauses_steps_and_begins_again(opened):
     before = curve.get_attribute("points")
     page.wait_for_timeout(300)
     assert curve.get_attribute("points") == before
-    page.get_by_role("button", name="Start again").click()
+    page.get_by_role("button", name="Reset").click()
     page.wait_for_function(f"{steps}.startsWith('A new network')")
 
 
@@ -122,13 +122,13 @@ def test_in_class_il_replay_holds_what_no_penalty_holds(opened):
     page.get_by_role("radio", name="EWC").check()
     assert end(page)[1] < 10
     page.get_by_role("radio", name="replay").check()
-    assert page.get_by_role("slider", name="digits kept").is_visible()
+    assert page.get_by_role("slider", name="old digits kept, in all").is_visible()
     assert not page.get_by_role("slider", name="λ").is_visible()
     assert end(page)[1] > 50
     names = page.locator(".cl-runs .cl-name").all_inner_texts()
     assert names[0] == "replay, 100 digits"
     assert set(names[1:]) == {"nothing", "EWC, λ 50"}
-    page.get_by_role("radio", name="other pixels").check()  # another experiment
+    page.get_by_role("radio", name="shuffled pixels").check()  # another experiment
     page.wait_for_function("!document.querySelector('.cl-runs .cl-name')")
 
 
@@ -142,13 +142,13 @@ def test_memory_and_learning_rate_act_while_it_trains(opened):
     page = opened("#method=er&tasks=2")
     page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_function("document.querySelector('.cl-now').textContent.startsWith('Task 2')")
-    page.get_by_role("slider", name="digits kept").press("Home")
+    page.get_by_role("slider", name="old digits kept, in all").press("Home")
     page.get_by_text("More settings").click()
     page.get_by_role("slider", name="learning rate").press("End")
     page.wait_for_function(
         "/forgotten|remembers/.test(document.querySelector('.cl-now').textContent)"
     )
-    assert "10 digits of all tasks were kept" in page.locator(".cl-now").inner_text()
+    assert "10 old digits were kept" in page.locator(".cl-now").inner_text()
     assert "memory=10" in page.url
     assert "lr=0.05" in page.url
 
@@ -220,3 +220,62 @@ def test_the_weights_of_the_first_layer_move_and_are_held(opened):
     assert page.evaluate(bright, 1) > 100
     page.get_by_role("radio", name="replay").check()  # which holds no weight
     page.wait_for_function("document.querySelectorAll('.cl-weights figure')[1].hidden")
+
+
+def test_a_run_can_be_stepped_to_its_end(opened):
+    page = opened()
+    page.evaluate(
+        """() => { const step = [...document.querySelectorAll("button")]
+            .find((b) => b.textContent === "Step"); for (let i = 0; i < 540; i++) step.click(); }"""
+    )
+    page.get_by_role("button", name="Run again").wait_for()
+    assert page.get_by_role("button", name="Step").is_disabled()
+    assert page.locator(".cl-runs .cl-name").all_inner_texts() == ["nothing"]
+
+
+def test_lam_is_said_as_it_was(opened):
+    """Chosen before it begins it is no move; moved when all is over it changes nothing."""
+    page = opened("#method=ewc")
+    page.get_by_role("slider", name="λ").press("ArrowRight")
+    latest = end(page)[2]
+    words = page.locator(".cl-now").inner_text()
+    assert words.startswith("Held by EWC, λ 100: ")
+    assert page.locator(".cl-runs .cl-name").all_inner_texts() == ["EWC, λ 100"]
+    page.get_by_role("slider", name="λ").press("Home")
+    page.wait_for_function("location.hash.includes('lam=0')")
+    assert page.locator(".cl-now").inner_text() == words
+    assert latest > 60
+
+
+def test_a_guess_stays_while_one_chooses_and_a_wrong_one_is_not_taken(opened):
+    page = opened()
+    guess = page.get_by_role("spinbutton", name="your guess, in %")
+    guess.fill("150")
+    guess.press("Enter")
+    assert not guess.evaluate("(input) => input.checkValidity()")
+    guess.fill("62.5")
+    guess.press("Enter")
+    page.get_by_role("radio", name="EWC").check()
+    page.get_by_role("radio", name="3", exact=True).check()
+    assert guess.input_value() == "62.5"
+    end(page)
+    assert "You had guessed 62.5%." in page.locator(".cl-now").inner_text()
+
+
+def test_on_a_phone_all_can_be_touched_and_there_is_no_stage(browser):
+    context = browser.new_context(
+        viewport={"width": 740, "height": 360}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto(PAGE.as_uri())
+    page.get_by_role("radio", name="EWC").locator("..").tap()
+    page.get_by_role("button", name="Run", exact=True).tap()
+    page.get_by_text("Task 2:").wait_for()
+    assert not page.get_by_role("button", name="Stage").is_visible()
+    heights = page.locator(
+        "button, select, summary, .cl-among label, input[type=range]"
+    ).evaluate_all(
+        "(all) => all.filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect().height)"
+    )
+    assert min(heights) >= 39.5
+    context.close()

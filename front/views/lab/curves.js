@@ -28,7 +28,7 @@ export function curves(model) {
     draw();
   }).observe(el);
   const width = () => Math.max(280, Math.round(room[0]));
-  const height = () => (staged() ? Math.round(room[1]) - 70 : Math.round(Math.min(0.6 * width(), 400)));
+  const height = () => (staged() ? Math.max(160, Math.round(room[1]) - 70) : Math.round(Math.min(0.6 * width(), 400)));
 
   function draw() {
     LEFT = staged() ? 64 : 46;
@@ -58,7 +58,7 @@ export function curves(model) {
     ends.draw(lengths, () => numbers(series, place, x, y));
     cursor.draw(`${frame} ${at}`, () => (at === null ? [] : [make("line", { x1: x(at), x2: x(at), y1: TOP,
       y2: h - BOTTOM, stroke: "currentColor", "stroke-opacity": 0.5 })]));
-    put(readout, at === null ? "Thick: the average over the tasks so far."
+    put(readout, at === null ? `Thick: the average over the tasks so far.${runs.length ? " With marks: the averages of other runs." : ""}`
       : read(series, place, at, bounds, count));
   }
 

@@ -38,12 +38,12 @@ export function forget(model) {
       return;
     }
     said = seen;
-    digits.forEach(({ task, truth }, i) => {
+    digits.forEach(({ task, truth, shuffled }, i) => {
       const now = seen[i];
       if (!now || now.labels.length !== truth.length) return;
       const right = now.right.filter(Boolean).length;
       put(rows.children[i].firstChild,
-        `Task ${task + 1}${i && trains(model) ? ", in training" : ""}: ${right} of ${truth.length} right`);
+        `Task ${task + 1}${i && trains(model) ? ", in training" : ""}: ${right} of ${truth.length} right${shuffled ? " (it sees them shuffled)" : ""}`);
       cells[i].forEach(({ el: figure, caption }, k) => {
         put(caption, `${now.labels[k]}${now.right[k] ? "" : " ✗"}`);
         figure.classList.toggle("cl-wrong", !now.right[k]);

@@ -39,7 +39,7 @@ export function runs(model) {
       return make("li", { class: off ? "cl-off" : "" }, make("label", {}, ranked ? box : "", sign,
         make("span", { class: "cl-name" }, `${run.label}${run.seed ? `, seed ${run.seed}` : ""}${run.latest ? " (latest)" : ""}`)),
       bar, make("span", { class: "cl-value" }, run.diverged ? run.outcome : run.average === null ? "not finished"
-        : `${percent(run.average)}${run.forgetting === null ? "" : `, forgetting ${fixed(100 * run.forgetting, 1)}`}`),
+        : `${percent(run.average)}${run.forgetting === null ? "" : `, forgetting ${fixed(100 * run.forgetting, 1)} points`}`),
       ...(run.differs.length ? [make("span", { class: "cl-soft" }, `differs: ${run.differs.join(", ")}`)] : []));
     }));
   }
