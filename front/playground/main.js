@@ -103,8 +103,9 @@ function begin(el) {
     make("div", { class: "cl-keep" },
       make(heading, {}, "Watch a network forget"),
       make("p", {}, "It learns to read digits, then more tasks, one after another. What happens to what it " +
-        "knew? Press Run. Then choose a method, and move its λ while it trains."),
-      choices.el, about, make("div", { class: "cl-row" }, question)),
+        "knew? Press Run. Then choose a method, and move its λ while it trains.")),
+    make("div", { class: "cl-keep cl-choices" }, choices.el, about),
+    make("div", { class: "cl-keep cl-question" }, make("div", { class: "cl-row" }, question)),
     make("div", { class: "cl-head" }, words, theatre.button), theatre.el,
     make("div", { class: "cl-controls" }, bar.el, make("div", { class: "cl-row" }, lam.el, memory.el)),
     make("div", { class: "cl-panels" }, chart.el, make("div", { class: "cl-beside" }, digits.el, first.el)),
