@@ -51,7 +51,6 @@ nb_execution_timeout = -1
 nb_merge_streams = True
 nb_render_markdown_format = "myst"
 nb_mime_priority_overrides = [("html", "image/png", 1)]
-nb_ipywidgets_js: dict[str, dict] = {}
 
 # The API reference, from the docstrings; api.py writes its pages.
 default_role = "code"  # `x` in a docstring is code
@@ -91,6 +90,7 @@ def render_described_image(self, data):
 
 NbElementRenderer.render_image = render_described_image
 NbElementRenderer.render_widget_view = lambda self, data: [nodes.raw("", "", format="html")]
+NbElementRenderer.render_nb_finalise = lambda self, metadata: None  # it would store the models
 
 
 def maths_in_html(app, doctree):
@@ -102,8 +102,14 @@ def maths_in_html(app, doctree):
 
 
 def views(app, page, template, context, doctree):
-    """A page that has still copies of views loads what makes them live."""
-    if 'class="cl-still' in context.get("body", ""):
+    """A page that has still copies of views loads what makes them live.
+
+    Their names, random in a notebook, are numbers here: the same notebook gives the same page.
+    """
+    names = dict.fromkeys(re.findall(r'class="cl-still cl-still-(\w+)"', context.get("body", "")))
+    for number, name in enumerate(names):
+        context["body"] = context["body"].replace(name, f"view-{number}")
+    if names:
         app.add_js_file("views.js")
 
 

@@ -159,6 +159,7 @@ def test_a_widget_leaves_no_trace(page):
     output = page.split("cell_output")[1]
     assert "IntSlider(" not in output
     assert "widget-view" not in page
+    assert "widget-state" not in page
     assert "Loading widget" not in page
 
 

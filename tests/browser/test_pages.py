@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -66,6 +67,11 @@ def test_on_the_site_each_view_answers_and_nothing_is_asked_of_other_hosts(site,
 def test_only_pages_with_views_load_them(site):
     assert "views.js" in (site / "views.html").read_text()
     assert "views.js" not in (site / "index.html").read_text()
+
+
+def test_the_same_notebook_gives_the_same_page(site):
+    names = re.findall(r'class="cl-still cl-still-(\S+)"', (site / "views.html").read_text())
+    assert names == [f"view-{number}" for number in range(len(VIEWS))]
 
 
 def test_the_theme_of_the_site_is_that_of_the_views(site, read):
