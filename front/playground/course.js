@@ -20,7 +20,7 @@ export class Course {
     this.g = new Float64Array(this.net.theta.length);
     this.of = { stream, method, seed };
     Object.assign(this, { number, lr, step: 0, task: 0, looks: 0, moved: [], matrix: [] });
-    this.series = this.tasks.map(() => []);
+    this.points = []; // [task, step, accuracy, exact]: those that are new
     this.begin();
   }
 
@@ -55,7 +55,7 @@ export class Course {
     if (this.step % STEPS) return;
     this.method.endTask(this.net, from);
     this.matrix.push(this.tasks.map((_, j) => (j <= this.task ? this.accuracy(j) : null)));
-    this.matrix.at(-1).forEach((a, j) => { if (a !== null) this.series[j].push([this.step, a, 1]); });
+    this.matrix.at(-1).forEach((a, j) => { if (a !== null) this.points.push([j, this.step, a, 1]); });
     if (this.over) return;
     this.task++;
     this.begin();
@@ -73,16 +73,22 @@ export class Course {
   look() {
     if (this.step % STEPS === 0) return;
     const other = this.looks++ % (this.task + 1);
-    for (const j of new Set([this.task, other])) this.series[j].push([this.step, this.accuracy(j, SAMPLE), 0]);
+    for (const j of new Set([this.task, other])) {
+      this.points.push([j, this.step, this.accuracy(j, SAMPLE), 0]);
+    }
   }
 
   inSight() { return this.task ? [0, this.task] : [0]; }
 
+  /** What has come since it was told last, and how things stand. */
   news() {
+    const points = this.points;
+    this.points = [];
     return {
+      points,
       number: this.number, n_tasks: this.tasks.length, task: this.task, step: this.step, n_steps: STEPS * this.tasks.length,
       ends: Array.from({ length: this.tasks.length + 1 }, (_, t) => t * STEPS),
-      series: this.series, moved: this.moved, matrix: this.matrix, over: this.over,
+      moved: this.moved, matrix: this.matrix, over: this.over,
       of: { ...this.of, lam: this.method.lam, stored: this.method.stored?.length },
       seen: this.inSight().map((j) => {
         const shown = this.tasks[j].test.slice(0, SHOWN), shares = shown.map(([x]) => [...this.shares(x)]);

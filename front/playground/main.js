@@ -30,6 +30,7 @@ function begin(el) {
   });
   const settings = () => Object.fromEntries(Object.keys(asked).map((name) => [name, model.get(name)]));
   const worker = new Worker(URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" })));
+  let series = []; // of each task [step, accuracy, exact]: the worker tells what is new
   let last = asked, latest = 0; // number of the run: of one before, the worker may still tell
   let playing = -1, waiting = [], moves = []; // a scene, its methods to come, its moves of λ to come
 
@@ -43,6 +44,7 @@ function begin(el) {
       model.set("guess", null);
     }
     model.set("news", {});
+    series = Array.from({ length: model.get("tasks") }, () => []);
     worker.postMessage({ reset: { ...settings(), number: ++latest } });
     change(model, { doing: "idle" });
   }
@@ -128,6 +130,7 @@ function begin(el) {
       ? " λ says how strongly: too much, and new tasks are learned badly." : ""));
     const ended = news.over ? words.textContent : "";
     if (ended !== spoken) aloud.textContent = spoken = ended;
+    worker.postMessage({ drawn: true });
   }
 
   /** Make the worker and the address follow what was chosen. */
@@ -150,8 +153,10 @@ function begin(el) {
     }
     frame ||= requestAnimationFrame(draw);
   });
-  worker.onmessage = ({ data: { digits: pictures, weights: layer, ...news } }) => {
+  worker.onmessage = ({ data: { digits: pictures, weights: layer, points, ...news } }) => {
     if (news.number !== latest) return;
+    for (const [j, ...point] of points) series[j].push(point);
+    news.series = series;
     if (pictures) model.set("digits", pictures);
     if (layer) model.set("weights", layer);
     model.set("news", news);

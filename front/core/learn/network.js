@@ -12,6 +12,8 @@ export class Network {
       at = layer.bias + layer.out;
     }
     this.theta = theta ?? new Float64Array(at);
+    this.units = sizes.map((n) => new Float64Array(n)); // of the latest input
+    this.deltas = sizes.map((n) => new Float64Array(n));
   }
 
   /** He's initialisation of PyTorch's linear layers: uniform within ±1/√in. */
@@ -23,38 +25,36 @@ export class Network {
     return this;
   }
 
-  /** The values of all units for an input: [x, hidden …, logits]. */
+  /** The values of all units for an input: [x, hidden …, logits]; the next call writes over them. */
   forward(x) {
-    const units = [x];
+    const { theta, units } = this;
+    units[0].set(x);
     this.layers.forEach(({ into, out, weight, bias }, l) => {
-      const a = units[l], z = new Float64Array(out), last = l === this.layers.length - 1;
+      const a = units[l], z = units[l + 1], last = l === this.layers.length - 1;
       for (let o = 0; o < out; o++) {
-        let sum = this.theta[bias + o];
+        let sum = theta[bias + o];
         const row = weight + o * into;
-        for (let i = 0; i < into; i++) sum += this.theta[row + i] * a[i];
+        for (let i = 0; i < into; i++) sum += theta[row + i] * a[i];
         z[o] = last || sum > 0 ? sum : 0;
       }
-      units.push(z);
     });
     return units;
   }
 
   /** Add ∂s/∂θ to g, where s has the gradient `delta` in the logits of this input. */
   backward(units, delta, g) {
+    const { theta } = this;
     for (let l = this.layers.length - 1; l >= 0; l--) {
-      const { into, out, weight, bias } = this.layers[l], a = units[l];
-      const below = l ? new Float64Array(into) : null;
+      const { into, out, weight, bias } = this.layers[l], a = units[l], below = this.deltas[l].fill(0);
       for (let o = 0; o < out; o++) {
         const d = delta[o];
         if (d === 0) continue;
         const row = weight + o * into;
         g[bias + o] += d;
-        for (let i = 0; i < into; i++) {
-          g[row + i] += d * a[i];
-          if (below) below[i] += d * this.theta[row + i];
-        }
+        for (let i = 0; i < into; i++) g[row + i] += d * a[i];
+        if (l) for (let i = 0; i < into; i++) below[i] += d * theta[row + i];
       }
-      if (below) for (let i = 0; i < into; i++) if (a[i] <= 0) below[i] = 0;
+      for (let i = 0; i < into; i++) if (a[i] <= 0) below[i] = 0;
       delta = below;
     }
   }
