@@ -1,6 +1,6 @@
-"""The playground in Chromium: until it is there, and how it runs on a core and on a quarter of one.
+"""The playground in Chromium: until it is there, how it runs on a core and on a quarter of one.
 
-.venv/bin/python benchmarks/playground.py    # as JSON; a quarter of a core needs root and cgroups v1
+.venv/bin/python benchmarks/playground.py    # as JSON; the quarter needs root and cgroups v1
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, ClassVar
 
 import psutil
 from playwright.sync_api import sync_playwright
@@ -36,7 +36,7 @@ COUNTED = """
 class Zipped(SimpleHTTPRequestHandler):
     """Files as a host would send them, gzipped, and how many bytes that were."""
 
-    sent: list[int] = []
+    sent: ClassVar[list[int]] = []
 
     def do_GET(self) -> None:
         file = Path(self.translate_path(self.path))

@@ -167,6 +167,8 @@ function numberLine(model, write, width) {
     ],
   });
   figure.classList.add("cl-picture");
+  figure.setAttribute("role", "img");
+  figure.setAttribute("aria-label", marks.map(([name, value]) => `${name} ${write(value)}`).join(", "));
   return figure;
 }
 
