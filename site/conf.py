@@ -110,6 +110,7 @@ def views(app, page, template, context, doctree):
     for number, name in enumerate(names):
         context["body"] = context["body"].replace(name, f"view-{number}")
     if names:
+        app.add_js_file(None, body='globalThis.clPlayground = "playground/index.html";')
         app.add_js_file("views.js")
 
 

@@ -59,6 +59,8 @@ export default function lab(model, el) {
   const settings = make("fieldset", { class: "cl-next" }, legend, next.el,
     make("details", {}, make("summary", {}, "More settings"), more.el), nextSays);
 
+  // Where a small network trains in the page, if this page says so: the site does.
+  const playground = make("a", {}, "A small network that trains right in the page: the playground");
   const recipe = make("pre", { hidden: true });
   const files = keepFiles(model, el);
   const keep = row(
@@ -74,7 +76,7 @@ export default function lab(model, el) {
   el.classList.add("cl-lab");
   el.append(
     make("div", { class: "cl-head" }, now, theatre.button), theatre.el,
-    controls,
+    playground, controls,
     make("div", { class: "cl-panels" }, chart.el, make("div", { class: "cl-beside" }, digits.el, held.el)),
     settings, keep.el, recipe, table.el, cells.el, theatre.help,
   );
@@ -85,6 +87,8 @@ export default function lab(model, el) {
     for (const each of [buttons, strength, next, more, keep, theatre]) each.sync();
     for (const each of [controls, settings, keeps, clears]) each.hidden = stored();
     put(now, line(model));
+    playground.hidden = !(stored() && globalThis.clPlayground);
+    if (!playground.hidden) playground.href = globalThis.clPlayground;
     left.value = news().n_steps ? news().step / news().n_steps : 0;
     put(pause.el, doing() === "paused" ? "Resume" : "Pause");
     put(hint, actsNow() === null ? `${news().label ?? "it"} has no λ`

@@ -199,6 +199,12 @@ def test_without_a_kernel_it_says_so_and_offers_what_needs_none(static, trained)
     )
     buttons = page.page.get_by_role("button").all_inner_texts()
     assert buttons == ["Show code", "CSV", "SVG", "PNG"] * 2
+    assert page.page.get_by_role("link").count() == 0
+    page.page.evaluate("globalThis.clPlayground = 'playground/index.html'")  # as the site has it
+    page.set(words="")
+    page.settle()
+    link = page.page.get_by_role("link", name="the playground").first
+    assert link.get_attribute("href") == "playground/index.html"
     page.widget("checkbox", "show Baseline").uncheck()
     page.settle()
     assert page.get("hidden") == ["0"]
