@@ -25,8 +25,8 @@ export function weights(model, title = "First layer, pixel by pixel of task 1") 
       const most = values.reduce((m, v) => Math.max(m, v), 0);
       [canvas.height, canvas.width] = now.size;
       paint(canvas, values, (v) => heat(most ? v / most : 0));
-      const words = name === "moved" ? `moved in this task (brightest: ${most.toPrecision(2)})`
-        : most ? `held by Ω (brightest: ${most.toPrecision(2)})` : "held by Ω: nothing yet";
+      const what = name === "moved" ? "moved in this task" : "held by Ω";
+      const words = most ? `${what} (brightest: ${most.toPrecision(2)})` : `${what}: nothing yet`;
       caption.textContent = words;
       canvas.setAttribute("aria-label", words);
     }
