@@ -12,14 +12,12 @@ import { runs as ranking } from "../views/lab/runs.js";
 import { stage } from "../views/lab/stage.js";
 import { weights } from "../views/lab/weights.js";
 import own from "./playground.css";
-import { summary, withRun } from "./kept.js";
+import { runner } from "./runner.js";
 import { SCENES } from "./scenes.js";
 import { sentence } from "./sentence.js";
-import { aboutOf, CHOICES, fromAddress, METHODS, most, nameOf, toAddress, tunedLam } from "./settings.js";
+import { aboutOf, CHOICES, fromAddress, METHODS, most, nameOf, tunedLam } from "./settings.js";
 import { share } from "./share.js";
 
-/* global WORKER */ // its text, put here by build.js
-const NEW = ["method", "stream", "tasks", "seed"], LIVE = ["lam", "lr", "memory"]; // a change of NEW begins anew
 
 function begin(el) {
   document.head.append(make("style", {}, look + own));
@@ -28,54 +26,15 @@ function begin(el) {
     ...asked, news: {}, digits: [], weights: {}, runs: [], hidden: [], doing: "idle", guess: null,
     scenes: SCENES.map((scene) => ({ ...scene, options: scene.options.map(nameOf) })), scene: -1, guesses: {}, played: -1,
   });
-  const settings = () => Object.fromEntries(Object.keys(asked).map((name) => [name, model.get(name)]));
-  const worker = new Worker(URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" })));
-  let series = []; // of each task [step, accuracy, exact]: the worker tells what is new
-  let last = asked, latest = 0; // number of the run: of one before, the worker may still tell
-  let playing = -1, waiting = [], moves = []; // a scene, its methods to come, its moves of λ to come
+  const runs = runner(model, asked, () => {
+    guess.value = "";
+    model.set("guess", null);
+  });
 
-  function run(goes) {
-    worker.postMessage({ run: goes });
-    change(model, { doing: goes ? "running" : "paused" });
-  }
-  function reset() {
-    if (model.get("news").step) { // else it was made for what begins now
-      guess.value = "";
-      model.set("guess", null);
-    }
-    model.set("news", {});
-    series = Array.from({ length: model.get("tasks") }, () => []);
-    worker.postMessage({ reset: { ...settings(), number: ++latest } });
-    change(model, { doing: "idle" });
-  }
-  function start(values) {
-    for (const [name, value] of Object.entries({ lam: tunedLam(values.method), ...values })) model.set(name, value);
-    keepUp();
-    reset();
-    run(true);
-  }
-  const acts = {
-    pause: () => run(false),
-    resume: () => run(true),
-    play() {
-      const scene = SCENES[model.get("scene")];
-      [waiting, moves] = [scene.runs.slice(1), [...scene.moves]];
-      model.set("runs", model.get("runs").filter((run) => run.scenes.join() !== String(model.get("scene"))));
-      model.set("played", -1);
-      playing = model.get("scene");
-      start({ ...scene.set, method: scene.runs[0] });
-    },
-  };
-  const go = () => {
-    if (model.get("doing") === "running") return run(false);
-    if (model.get("doing") === "done") reset();
-    return run(true);
-  };
-
-  const runs = button("Run", go, { main: true });
-  const bar = row(runs, button("Step", () => worker.postMessage({ steps: 1 }), {
+  const main = button("Run", runs.press, { main: true });
+  const bar = row(main, button("Step", runs.step, {
     usable: () => ["idle", "paused"].includes(model.get("doing")),
-  }), button("Reset", reset));
+  }), button("Reset", runs.reset));
   const lam = slider(model, "lam", { label: "λ", stops: () => strengths(model.get("lam")), write });
   const memory = slider(model, "memory", { label: "old digits kept, in all", stops: CHOICES.memory });
   const named = (values) => values.map((value) => [String(value), value]);
@@ -96,7 +55,7 @@ function begin(el) {
     make("span", {}, "Guess first: what will the accuracy on task 1 be at the end?"), guess, make("span", {}, "%"));
   const about = make("p", { class: "cl-soft" });
   const words = make("p", { class: "cl-now" }), aloud = make("div", { class: "cl-hidden", role: "status" });
-  const theatre = stage(model, el, (what) => acts[what]), link = share();
+  const theatre = stage(model, el, (what) => runs.acts[what]), link = share();
   const chart = curves(model), digits = forget(model), table = ranking(model);
   const first = weights(model, "The first layer: 64 units, of 64 weights each");
   const heading = document.querySelector("h1") ? "h2" : "h1";
@@ -121,7 +80,7 @@ function begin(el) {
     const { news, doing, method } = Object.fromEntries(["news", "doing", "method"].map((n) => [n, model.get(n)]));
     for (const each of [bar, choices, more, lam, memory, theatre, link]) each.sync();
     for (const each of [chart, digits, first, table]) each.draw();
-    put(runs.el, { running: "Pause", done: "Run again" }[doing] ?? "Run");
+    put(main.el, { running: "Pause", done: "Run again" }[doing] ?? "Run");
     [lam.el.hidden, memory.el.hidden] = [!tunedLam(method), method !== "er"];
     el.classList.toggle("cl-ranked", !trains(model) && model.get("runs").length > 1);
     guess.disabled = (news.step ?? 0) > 0; // before it begins, or not at all
@@ -130,48 +89,12 @@ function begin(el) {
       ? " λ says how strongly: too much, and new tasks are learned badly." : ""));
     const ended = news.over ? words.textContent : "";
     if (ended !== spoken) aloud.textContent = spoken = ended;
-    worker.postMessage({ drawn: true });
+    runs.drawn();
   }
 
-  /** Make the worker and the address follow what was chosen. */
-  function keepUp() {
-    const now = settings(), changed = (name) => now[name] !== last[name];
-    if (changed("method") && !changed("lam")) model.set("lam", (now.lam = tunedLam(now.method)));
-    if (now.tasks > most(now.stream)) model.set("tasks", (now.tasks = most(now.stream)));
-    if (["stream", "tasks", "seed"].some(changed)) model.set("runs", []);
-    const anew = NEW.some(changed);
-    if (LIVE.some(changed)) worker.postMessage({ set: Object.fromEntries(LIVE.map((name) => [name, now[name]])) });
-    if (anew || LIVE.some(changed)) history.replaceState(null, "", toAddress(now));
-    last = now;
-    return anew;
-  }
-  model.on("change", () => {
-    if (keepUp()) {
-      [playing, waiting, moves] = [-1, [], []]; // chosen by hand
-      model.set("played", -1);
-      reset();
-    }
-    frame ||= requestAnimationFrame(draw);
-  });
-  worker.onmessage = ({ data: { digits: pictures, weights: layer, points, ...news } }) => {
-    if (news.number !== latest) return;
-    for (const [j, ...point] of points) series[j].push(point);
-    news.series = series;
-    if (pictures) model.set("digits", pictures);
-    if (layer) model.set("weights", layer);
-    model.set("news", news);
-    while (moves.length && news.step >= moves[0][0] * news.ends[1]) model.set("lam", moves.shift()[1]);
-    if (news.over && model.get("doing") !== "done") ended(news);
-  };
-  function ended(news) {
-    const done = { ...summary(news), scenes: [playing] };
-    model.set("runs", withRun(model.get("runs"), done));
-    model.set("news", { ...news, summary: done, label: done.label });
-    if (waiting.length) start({ method: waiting.shift() });
-    else change(model, { doing: "done", played: playing });
-  }
-  new ResizeObserver(() => { frame ||= requestAnimationFrame(draw); }).observe(el);
-  reset();
+  const ask = () => { frame ||= requestAnimationFrame(draw); };
+  model.on("change", ask);
+  new ResizeObserver(ask).observe(el);
 }
 
 begin(document.getElementById("playground"));
