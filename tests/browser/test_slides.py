@@ -49,7 +49,7 @@ def slides(folder) -> Path:
 def test_a_lesson_with_outputs_of_widgets_becomes_slides(folder):
     """`interact` writes into an Output, whose state nbclient keeps; slides have no use for it."""
     text = convert(folder, ROOT / "notebooks" / "01_permutation.ipynb", "--execute").read_text()
-    assert "highlight hl-ipython3" in text
+    assert "highlight hl-python" in text
     assert "widget-state" not in text
 
 
