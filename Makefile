@@ -43,7 +43,7 @@ site: .venv/ready
 slides: .venv/ready
 	mkdir -p build/slides
 	cp docs/slides/package.json cl_helpers/widgets/front/views.js build/slides
-	npm install --prefix build/slides --silent --no-audit --no-fund
+	npm install --prefix build/slides --silent --no-audit --no-fund --fetch-timeout=20000
 	$(preset_env) jupyter nbconvert --config docs/slides/config.py --to slides --execute \
 		--output-dir build/slides notebooks/$(LESSON).ipynb
 
@@ -75,7 +75,7 @@ front: front/node_modules
 	cd front && node build.js
 
 front/node_modules: front/package-lock.json
-	cd front && npm ci --silent
+	cd front && npm ci --silent --fetch-timeout=20000
 	touch $@
 
 lint: .venv/ready

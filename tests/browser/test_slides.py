@@ -28,6 +28,7 @@ def folder(tmp_path_factory) -> Path:
     shutil.copy(settings / "package.json", folder)
     shutil.copy(ROOT / "cl_helpers" / "widgets" / "front" / "views.js", folder)
     npm = ["npm", "install", "--prefix", folder, "--silent", "--no-audit", "--no-fund"]
+    npm += ["--fetch-timeout=20000"]  # of a connection that stalls; npm tries again
     subprocess.run(npm, check=True, timeout=300)
     return folder
 
