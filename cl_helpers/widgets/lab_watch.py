@@ -72,8 +72,8 @@ class Watch:
         """Look, if it is time; whether it is time for a picture of what was seen."""
         now = time.perf_counter()
         self.clock.take(event, now)
-        ends = event.kind != "step" or event.task != self.task
-        if not ends and now < self.next_look:
+        told_anyway = event.kind != "step" or event.task != self.task
+        if not told_anyway and now < self.next_look:
             return False
         slower = max(1.0, (now - self.began) / (ENOUGH * PICTURE))
         self.next_look = now + slower * LOOK
@@ -81,7 +81,7 @@ class Watch:
         if event.kind == "epoch":
             for j, accuracy in enumerate(self.run.history[-1]["accuracy"]):
                 self._note(j, event.step, accuracy, exact=True)
-        if ends:
+        if told_anyway:
             self._begin_task(event.task, model)
         else:
             j = event.task if self.looks % 2 else (self.looks // 2) % (event.task + 1)
@@ -110,14 +110,7 @@ class Watch:
         if t == self.task:
             return
         self.task = t
-        self.digits = [
-            {
-                "task": j,
-                "shuffled": isinstance(getattr(self.tasks[j].test, "transform", None), Permute),
-                **_images(self.shown[j]),
-            }
-            for j in self._in_sight(t)
-        ]
+        self.digits = [{"task": j, **_images(self.shown[j])} for j in self._in_sight(t)]
         first = _first_layer(model, self.tasks[0])
         self.before = None if first is None else first[1].detach().clone()
 
@@ -221,12 +214,14 @@ def _images(task: Task) -> dict[str, Any]:
     """The test images as people see them: of a permuted task, before it."""
     view = task.test
     assert isinstance(view, SplitView)
-    seen = replace(view, transform=None if isinstance(view.transform, Permute) else view.transform)
+    shuffled = isinstance(view.transform, Permute)
+    seen = replace(view, transform=None if shuffled else view.transform)
     x = seen.x
     low, high = x.amin(), x.amax()
     grey = (255 * (x - low) / (high - low)).mean(1).byte().cpu()
     return {
         "images": [b64encode(image.numpy().tobytes()).decode() for image in grey],
+        "shuffled": shuffled,
         "size": list(grey.shape[1:]),
         "truth": view.y.tolist(),
     }

@@ -137,6 +137,10 @@ class Lab(TrainingView):
 
     def keep(self) -> None:
         """Lay the latest run over those to come."""
+        self._keep(-1)
+
+    def _keep(self, scene: int) -> None:
+        """Keep it for a scene, or by hand (-1)."""
         run = self.run
         if run is None or not run.complete:
             return
@@ -144,12 +148,13 @@ class Lab(TrainingView):
         if same is None:
             same = replace(run, model=None, method=None)
             self.kept.append(same)
-        self.scenes_of.setdefault(id(same), set()).add(self.playing)
+        self.scenes_of.setdefault(id(same), set()).add(scene)
         self._show_kept()
 
     def clear(self) -> None:
         """Forget the kept runs."""
         self.kept.clear()
+        self.scenes_of.clear()
         self.hidden = []
         self._show_kept()
 
@@ -172,8 +177,9 @@ class Lab(TrainingView):
             setattr(self, name, value)
         first, *self.waiting = scene.methods
         self.method = first
-        # Not what λ was moved to in the scene before.
-        self.next_lam = self._tuned_lam() if scene.lam is None else scene.lam
+        self._suit_the_lam()  # not what it was moved to in the scene before
+        if scene.lam is not None:
+            self.next_lam = scene.lam
         self.moves, self.playing, self.played = list(scene.moves), self.scene, -1
         self._start()
 
@@ -312,11 +318,10 @@ class Lab(TrainingView):
         super()._ended()
         playing = self.playing >= 0 and run is not None and run.complete
         if playing:
-            self.keep()
+            self._keep(self.playing)
         if playing and self.waiting:
             self.method = self.waiting.pop(0)
             self._suit_the_lam()
-            self.next_lam = self._tuned_lam()
             self._start()
             return
         if playing:

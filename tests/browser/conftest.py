@@ -97,3 +97,19 @@ def static(browser) -> Iterator:
     yield open_page
     for page in pages:
         page.close()
+
+
+@pytest.fixture
+def read(browser) -> Iterator:
+    """Opens pages of a folder, without a network: `read(path, width=360)`."""
+    from every_view import Reader
+
+    readers: list[Reader] = []
+
+    def open_page(*page, **size) -> Reader:
+        readers.append(Reader(browser, *page, **size))
+        return readers[-1]
+
+    yield open_page
+    for reader in readers:
+        reader.page.close()

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from every_view import Reader
 from static_page import AXE, serious
 
 pytestmark = pytest.mark.full
@@ -36,19 +35,6 @@ def site(chromium, tmp_path_factory) -> Path:
     command += ["-D", "nb_execution_mode=off", source, folder / "out"]
     subprocess.run(command, check=True, timeout=300)
     return folder / "out"
-
-
-@pytest.fixture
-def read(browser):
-    readers: list[Reader] = []
-
-    def open_page(*page, **size) -> Reader:
-        readers.append(Reader(browser, *page, **size))
-        return readers[-1]
-
-    yield open_page
-    for reader in readers:
-        reader.page.close()
 
 
 def test_the_front_page_is_light(site):

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from every_view import VIEWS, Reader, write
+from every_view import VIEWS, write
 
 pytestmark = pytest.mark.full
 
@@ -22,19 +22,6 @@ def notebook(chromium, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("views") / "views.ipynb"
     write(path)
     return path
-
-
-@pytest.fixture
-def read(browser):
-    readers: list[Reader] = []
-
-    def open_page(*page, **size) -> Reader:
-        readers.append(Reader(browser, *page, **size))
-        return readers[-1]
-
-    yield open_page
-    for reader in readers:
-        reader.page.close()
 
 
 @pytest.fixture(scope="module")

@@ -559,6 +559,11 @@ def test_a_scene_begins_with_its_own_lam_and_replaces_its_own_runs_alone(few, tm
         assert [run.config["knobs"]["lam"] for run in lab.kept] == [tuned, tuned]
         assert [run["scenes"] for run in lab.runs] == [[-1, 1], [0]]
         assert lab.kept[0].config == by_hand.config
+        lab.keep()  # the scene's run, by hand now
+        assert [run["scenes"] for run in lab.runs] == [[-1, 1], [-1, 0]]
+        lab.clear()
+        lab.keep()
+        assert [run["scenes"] for run in lab.runs] == [[-1]]
 
 
 def test_the_scenes_that_ship_are_five_and_no_other_can_be_played(lab):

@@ -11,8 +11,9 @@ export function matrix(model) {
   function draw() {
     const { matrix: rows = [], n_tasks: n } = model.get("news");
     el.hidden = !rows.length;
-    if (JSON.stringify(rows) === drawn) return;
-    drawn = JSON.stringify(rows);
+    const state = JSON.stringify(rows);
+    if (state === drawn) return;
+    drawn = state;
     const tasks = Array.from({ length: n ?? 0 }, (_, j) => j);
     table.replaceChildren(
       make("thead", {}, make("tr", {}, make("th", {}, ""), tasks.map((j) => make("th", { scope: "col" }, `task ${j + 1}`)))),
