@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from html import escape
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 ROOT = Path(__file__).resolve().parent.parent
+INCLUDED = {"teaching": "docs/teaching.md", "results": "experiments/README.md"}  # by these pages
 
 
 def ways_to_run(page: str, repository: str) -> list[str]:
@@ -51,20 +53,42 @@ def _insert_after(title: nodes.title, html: str) -> None:
     title.parent.insert(title.parent.index(title) + 1, nodes.raw("", html, format="html"))
 
 
+def where_the_repository_is(app, page, source):
+    """Write the way to it for the word ROOT in a page that includes one of its files."""
+    if page in INCLUDED:
+        source[0] = source[0].replace("ROOT", os.path.relpath(ROOT, app.srcdir))
+
+
+def _file_of(page: str) -> Path:
+    """The file of the repository that a page is made from."""
+    places = (INCLUDED.get(page, ""), f"notebooks/{page}.ipynb", f"site/{page}.md")
+    return next(ROOT / place for place in places if (ROOT / place).is_file())
+
+
 def files_of_the_repository(app, doctree):
-    """Let a link to a file that is no page lead to the repository; without one it is mere text."""
+    """Let a link to a file lead to its page, else to the repository; or it is mere text."""
+    page, pages = app.env.docname, {_file_of(p): p for p in app.env.found_docs if "/" not in p}
     for link in list(doctree.findall(addnodes.pending_xref)):
-        if link["reftype"] == "myst" and link["reftarget"].startswith("../"):
-            file = (ROOT / "notebooks" / link["reftarget"]).resolve()
-            if file.exists():
-                address = f"{app.config.repository}/blob/main/{file.relative_to(ROOT)}"
-                to = {"refuri": address} if app.config.repository else {}
-                kind = nodes.reference if to else nodes.inline
-                link.replace_self(kind("", "", *link.children, **to))
+        path, _, place = link["reftarget"].partition("#")
+        if link["reftype"] != "myst" or not (page in INCLUDED or path.startswith("../")):
+            continue
+        file = (_file_of(page).parent / path).resolve()
+        if file in pages:
+            address = f"{pages[file]}.html" + f"#{place}" * bool(place)
+        elif file.is_relative_to(ROOT / "site" / "pages"):
+            address = str(file.relative_to(ROOT / "site" / "pages"))
+        elif file.exists():
+            base = app.config.repository
+            address = f"{base}/blob/main/{file.relative_to(ROOT)}" if base else ""
+        else:
+            continue  # Sphinx says so
+        kind, to = (nodes.reference, {"refuri": address}) if address else (nodes.inline, {})
+        link.replace_self(kind("", "", *link.children, **to))
 
 
 def setup(app):
     app.add_config_value("repository", "", "env", str)
     app.connect("doctree-read", below_headings)
+    app.connect("source-read", where_the_repository_is)
     app.connect("doctree-read", files_of_the_repository)
     return {"parallel_read_safe": True}

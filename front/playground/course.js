@@ -8,7 +8,7 @@ import { uniform } from "../core/learn/random.js";
 import { STREAMS } from "./streams.js";
 
 const SIZES = [64, 64, 10], BATCH = 32, SHOWN = 20;
-const SAMPLE = 120; // test examples of a task that are looked at while it trains
+const SOME = 3; // while it trains, every third test example of a task is looked at
 export const STEPS = 270; // a task
 
 export class Course {
@@ -36,11 +36,17 @@ export class Course {
   /** While it trains: λ and the memory of the method, the learning rate. */
   set({ lam, lr, memory }) {
     if (this.over) return; // what was, stays as it was
-    this.lr = this.adam.lr = lr;
-    if ("memory" in this.method) this.method.memory = memory;
-    if (!("lam" in this.method) || this.method.lam === lam) return;
-    this.method.lam = lam;
-    if (this.task) this.moved.push([this.step, lam]); // in the first task nothing is held yet
+    this.change(this.adam, "lr", lr, this.step);
+    this.lr = lr;
+    this.change(this.method, "memory", memory, this.task); // in the first task nothing is held yet
+    this.change(this.method, "lam", lam, this.task);
+  }
+
+  /** What has been `counted` on when it changes is said to have moved. */
+  change(owner, name, value, counted) {
+    if (!(name in owner) || owner[name] === value) return;
+    owner[name] = value;
+    if (counted) this.moved.push([this.step, value, name]);
   }
 
   /** One step; at the end of a task the method keeps what it needs of it. */
@@ -61,20 +67,20 @@ export class Course {
     this.begin();
   }
 
-  /** The share of the first n test examples of task j that are right. */
-  accuracy(j, n = Infinity) {
-    const some = this.tasks[j].test.slice(0, n);
+  /** The share of the test examples of task j that are right, or of every n-th of them. */
+  accuracy(j, n = 1) {
+    const some = this.tasks[j].test.filter((_, i) => i % n === 0);
     return some.filter(([x, y]) => best(this.shares(x)) === y).length / some.length;
   }
 
   shares(x) { return softmax(this.net.forward(x).at(-1), this.net.active); }
 
-  /** Look at a sample of the task in training, and of the others in turn. */
+  /** Look at some examples of the tasks in sight, and of the others in turn. */
   look() {
     if (this.step % STEPS === 0) return;
     const other = this.looks++ % (this.task + 1);
-    for (const j of new Set([this.task, other])) {
-      this.points.push([j, this.step, this.accuracy(j, SAMPLE), 0]);
+    for (const j of new Set([...this.inSight(), other])) {
+      this.points.push([j, this.step, this.accuracy(j, SOME), 0]);
     }
   }
 
@@ -89,7 +95,7 @@ export class Course {
       number: this.number, n_tasks: this.tasks.length, task: this.task, step: this.step, n_steps: STEPS * this.tasks.length,
       ends: Array.from({ length: this.tasks.length + 1 }, (_, t) => t * STEPS),
       moved: this.moved, matrix: this.matrix, over: this.over,
-      of: { ...this.of, lam: this.method.lam, stored: this.method.stored?.length },
+      of: { ...this.of, lr: this.lr, lam: this.method.lam, stored: this.method.stored?.length },
       seen: this.inSight().map((j) => {
         const shown = this.tasks[j].test.slice(0, SHOWN), shares = shown.map(([x]) => [...this.shares(x)]);
         const labels = shares.map(best);

@@ -1,21 +1,37 @@
-// What a finished run leaves behind, in the form of the Lab's kept runs.
+// What finished runs leave behind, in the form of the Lab's kept runs.
 
-import { lam as write, whole } from "../lib/numbers.js";
-import { nameOf, TUNED } from "./settings.js";
+import { general, lam as write, whole } from "../lib/numbers.js";
+import { nameOf, TUNED, USUAL } from "./settings.js";
 
-const mean = (values) => values.reduce((s, v) => s + v, 0) / values.length;
+const STREAM = { permuted: "shuffled pixels", split: "new digits" };
+export const mean = (values) => values.reduce((s, v) => s + v, 0) / values.length;
 
-export function summary({ matrix, moved, of: { method, lam, seed, stored } }) {
-  const last = matrix.at(-1), before = matrix.slice(0, -1);
+/** Whether a setting was changed while it trained; `moved` has [step, value, name]. */
+export const movedTo = (moved, name) => moved.some(([, , what]) => what === name);
+
+export function summary({ matrix, moved, of: { method, lam, seed, stored, stream, lr } }) {
+  const last = matrix.at(-1), before = matrix.slice(0, -1), tasks = last.length;
   const fell = last.slice(0, -1).map((a, j) => Math.max(...before.slice(j).map((row) => row[j])) - a);
-  const how = method in TUNED ? `, λ ${moved.length ? "moved to " : ""}${write(lam)}`
-    : method === "er" ? `, ${whole(stored)} digits` : "";
-  const label = `${nameOf(method)}${how}`;
+  const to = (name) => (movedTo(moved, name) ? "moved to " : "");
+  const how = method in TUNED ? `, λ ${to("lam")}${write(lam)}`
+    : method === "er" ? `, ${to("memory")}${whole(stored)} digits` : "";
+  const rate = lr === USUAL.lr && !to("lr") ? "" : `, learning rate ${to("lr")}${general(lr)}`;
+  const label = `${nameOf(method)}${how}${rate}`;
   return {
-    id: label, label, seed, matrix, differs: [], method: method === "none" ? "baseline" : method,
+    id: [label, stream, tasks, seed].join(), label, seed, matrix, stream, tasks, differs: [],
+    method: method === "none" ? "baseline" : method,
     averages: matrix.map((row) => mean(row.filter((a) => a !== null))),
     average: mean(last), forgetting: mean(fell),
   };
+}
+
+/** `runs` as they compare with the one that is chosen now: those of other tasks are set apart. */
+export function apart(runs, { stream, tasks, seed }) {
+  return runs.map((run) => ({ ...run, differs: [
+    ...(run.stream === stream ? [] : [STREAM[run.stream]]),
+    ...(run.tasks === tasks ? [] : [`${run.tasks} tasks`]),
+    ...(run.seed === seed ? [] : [`seed ${run.seed}`]),
+  ] }));
 }
 
 /** `runs` and one more, which takes the place of its like, also in the scenes that this one is of. */

@@ -3,7 +3,7 @@
 import look from "../lib/look.css";
 import { among, button, number, row, slider } from "../lib/controls.js";
 import { change, make, put } from "../lib/make.js";
-import { lam as write, strengths } from "../lib/numbers.js";
+import { lam as write } from "../lib/numbers.js";
 import { Stored } from "../lib/stored.js";
 import { trains } from "../lib/training.js";
 import { curves } from "../views/lab/curves.js";
@@ -15,9 +15,13 @@ import own from "./playground.css";
 import { runner } from "./runner.js";
 import { SCENES } from "./scenes.js";
 import { sentence } from "./sentence.js";
-import { aboutOf, CHOICES, fromAddress, METHODS, most, nameOf, tunedLam } from "./settings.js";
+import { aboutOf, CHOICES, fromAddress, lamStops, METHODS, most, nameOf, tunedLam } from "./settings.js";
 import { share } from "./share.js";
 
+// What was visited once is there without a network too; not where files are opened from a folder.
+if (location.protocol.startsWith("http")) {
+  navigator.serviceWorker?.register(new URL("../offline.js", document.currentScript.src));
+}
 
 function begin(el) {
   document.head.append(make("style", {}, look + own));
@@ -26,7 +30,7 @@ function begin(el) {
     ...asked, news: {}, digits: [], weights: {}, runs: [], hidden: [], doing: "idle", guess: null,
     scenes: SCENES.map((scene) => ({ ...scene, options: scene.options.map(nameOf) })), scene: -1, guesses: {}, played: -1,
   });
-  const runs = runner(model, asked, () => {
+  const runs = runner(model, asked, () => el.classList.contains("cl-stage"), () => {
     guess.value = "";
     model.set("guess", null);
   });
@@ -35,12 +39,13 @@ function begin(el) {
   const bar = row(main, button("Step", runs.step, {
     usable: () => ["idle", "paused"].includes(model.get("doing")),
   }), button("Reset", runs.reset));
-  const lam = slider(model, "lam", { label: "λ", stops: () => strengths(model.get("lam")), write });
+  const lam = slider(model, "lam", { label: "λ", stops: () => lamStops(model.get("method"), model.get("lam")), write });
   const memory = slider(model, "memory", { label: "old digits kept, in all", stops: CHOICES.memory });
   const named = (values) => values.map((value) => [String(value), value]);
   const choices = row(
     among(model, "method", { label: "Method", options: METHODS }),
-    among(model, "tasks", { label: "Tasks", options: named(CHOICES.tasks),
+    among(model, "tasks", { label: "Tasks", options: [...named(CHOICES.tasks).slice(0, -1),
+      ["6", 6, "with shuffled pixels only: ten digits make five tasks of two"]],
       usable: (n) => n <= most(model.get("stream")) }),
     among(model, "stream", { label: "A new task has", options: [["shuffled pixels", "permuted",
       "the same digits, their pixels in another order"], ["new digits", "split", "two of them; all so far compete"]] }),
@@ -50,14 +55,18 @@ function begin(el) {
     number(model, "seed", { label: "Seed", whole: true }),
   );
   const guess = make("input", { type: "number", min: 0, max: 100, step: "any", "aria-label": "your guess, in %",
-    onchange: () => change(model, { guess: guess.reportValidity() && guess.value ? guess.valueAsNumber : null }) });
+    onchange: () => {
+      change(model, { guess: guess.validity.valid && guess.value ? guess.valueAsNumber : null });
+      ask();
+    } });
+  const noted = make("span", { role: "status" }, "%");
   const question = make("label", { class: "cl-choice" },
-    make("span", {}, "Guess first: what will the accuracy on task 1 be at the end?"), guess, make("span", {}, "%"));
+    make("span", {}, "Guess first: what will the accuracy on task 1 be at the end?"), guess, noted);
   const about = make("p", { class: "cl-soft" });
   const words = make("p", { class: "cl-now" }), aloud = make("div", { class: "cl-hidden", role: "status" });
   const theatre = stage(model, el, (what) => runs.acts[what]), link = share();
   const chart = curves(model), digits = forget(model), table = ranking(model);
-  const first = weights(model, "The first layer: 64 units, of 64 weights each");
+  const first = weights(model, "The first layer: a square of 8 × 8 for each unit, a dot for each weight");
   const heading = document.querySelector("h1") ? "h2" : "h1";
   el.className = "cl cl-lab";
   el.append(
@@ -82,11 +91,12 @@ function begin(el) {
     for (const each of [chart, digits, first, table]) each.draw();
     put(main.el, { running: "Pause", done: "Run again" }[doing] ?? "Run");
     [lam.el.hidden, memory.el.hidden] = [!tunedLam(method), method !== "er"];
-    el.classList.toggle("cl-ranked", !trains(model) && model.get("runs").length > 1);
+    el.classList.toggle("cl-ranked", !trains(model) && model.get("runs").filter((run) => !run.differs.length).length > 1);
     guess.disabled = (news.step ?? 0) > 0; // before it begins, or not at all
+    put(noted, guess.validity.valid ? `%${model.get("guess") === null ? "" : ", noted"}` : "%: a number from 0 to 100");
     put(words, sentence(news, model.get("guess")));
     put(about, aboutOf(method) + (tunedLam(method)
-      ? " λ says how strongly: too much, and new tasks are learned badly." : ""));
+      ? " λ says how strongly, on a scale of the method's own: too much, and new tasks are learned badly." : ""));
     const ended = news.over ? words.textContent : "";
     if (ended !== spoken) aloud.textContent = spoken = ended;
     runs.drawn();

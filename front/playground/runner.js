@@ -2,15 +2,18 @@
 // runs one after the other.
 
 import { change } from "../lib/make.js";
-import { summary, withRun } from "./kept.js";
+import { apart, summary, withRun } from "./kept.js";
 import { SCENES } from "./scenes.js";
-import { most, toAddress, tunedLam } from "./settings.js";
+import { most, toAddress, tunedLam, USUAL } from "./settings.js";
 
 /* global WORKER */ // its text, put here by build.js
 const ANEW = ["method", "stream", "tasks", "seed"], LIVE = ["lam", "lr", "memory"]; // a change of ANEW begins anew
 
-/** `model` has what is chosen, of which `asked` names the settings; `forget` is called when a run is over. */
-export function runner(model, asked, forget) {
+/**
+ * `model` has what is chosen, of which `asked` names the settings; `staged` says whether scenes are on, and `forget`
+ * is called when a run is over.
+ */
+export function runner(model, asked, staged, forget) {
   const settings = () => Object.fromEntries(Object.keys(asked).map((name) => [name, model.get(name)]));
   const worker = new Worker(URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" })));
   const set = (values) => Object.entries(values).forEach(([name, value]) => model.set(name, value));
@@ -33,17 +36,24 @@ export function runner(model, asked, forget) {
     [playing, waiting, moves] = [-1, [], []];
     set({ played: -1 });
   }
-  function start(values) {
-    set({ lam: tunedLam(values.method), ...values });
+  function begin(values) {
+    set({ lam: tunedLam(values.method), memory: USUAL.memory, lr: USUAL.lr, ...values });
     follow();
     reset();
-    go(true);
+  }
+  function show() { // a scene before it is played
+    if (playing === model.get("scene") && model.get("news").step) return;
+    byHand();
+    go(false);
+    const { set: chosen, runs } = SCENES[model.get("scene")];
+    begin({ ...chosen, method: runs[0] });
   }
   function play() {
     const at = model.get("scene"), scene = SCENES[at];
     [playing, waiting, moves] = [at, scene.runs.slice(1), [...scene.moves]];
     set({ played: -1, runs: model.get("runs").filter((run) => run.scenes.join() !== String(at)) });
-    start({ ...scene.set, method: scene.runs[0] });
+    begin({ ...scene.set, method: scene.runs[0] });
+    go(true);
   }
 
   /** Whether what was chosen since begins a new run. */
@@ -51,7 +61,7 @@ export function runner(model, asked, forget) {
     const now = settings(), changed = (name) => now[name] !== last[name];
     if (changed("method") && !changed("lam")) set({ lam: now.lam = tunedLam(now.method) });
     if (now.tasks > most(now.stream)) set({ tasks: now.tasks = most(now.stream) });
-    if (["stream", "tasks", "seed"].some(changed)) set({ runs: [] });
+    if (["stream", "tasks", "seed"].some(changed)) set({ runs: apart(model.get("runs"), now) });
     if (LIVE.some(changed)) worker.postMessage({ set: Object.fromEntries(LIVE.map((name) => [name, now[name]])) });
     if ([...ANEW, ...LIVE].some(changed)) history.replaceState(null, "", toAddress(now));
     const anew = ANEW.some(changed);
@@ -73,19 +83,23 @@ export function runner(model, asked, forget) {
   };
   function ended(news) {
     const done = { ...summary(news), scenes: [playing] };
+    set({ hidden: model.get("hidden").filter((id) => id !== done.id) });
     set({ runs: withRun(model.get("runs"), done), news: { ...news, series, summary: done, label: done.label } });
-    if (waiting.length) start({ method: waiting.shift() });
-    else change(model, { doing: "done", played: playing });
+    if (waiting.length) {
+      begin({ method: waiting.shift() });
+      go(true);
+    } else change(model, { doing: "done", played: playing });
   }
 
   reset();
   return {
-    acts: { play, pause: () => go(false), resume: () => go(true) },
+    acts: { show, play, pause: () => go(false), resume: () => go(true) },
     drawn: () => worker.postMessage({ drawn: true }),
     step: () => worker.postMessage({ steps: 1 }),
     reset,
     press() { // the button: run, pause, go on, run again
       if (model.get("doing") === "running") return go(false);
+      if (staged() && model.get("doing") !== "paused") return play();
       if (model.get("doing") === "done") {
         byHand();
         reset();

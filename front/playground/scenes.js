@@ -15,7 +15,7 @@ export const SCENES = [
   },
   {
     title: "Too much λ",
-    say: "After two tasks λ is moved far up. Old tasks are held as hard as can be.",
+    say: "After two tasks λ is moved far up. What do the later tasks find free to move?",
     ask: "What is the average accuracy at the end, in %?", outcome: "average", set: FIVE, runs: ["ewc"],
     moves: [[2, 1e4]],
   },
@@ -25,7 +25,7 @@ export const SCENES = [
     ask: "Which one ends highest?", outcome: "best", set: FIVE, runs: ["l2", "ewc", "mas", "si"],
   },
   {
-    title: "Class-IL breaks everything but replay",
+    title: "New digits in each task (Class-IL)",
     say: "Now each task has two new digits, which compete with all before them.",
     ask: "Which one ends highest?", outcome: "best", set: { ...FIVE, stream: "split" },
     runs: ["none", "ewc", "si", "er"],

@@ -14,7 +14,7 @@ function tell() {
   course.look();
   const news = course.news();
   if (shown !== course.task) news.digits = course.digits();
-  if (ticks++ % WEIGHTS === 0 || course.over) news.weights = course.weights();
+  if (shown !== course.task || ticks++ % WEIGHTS === 0 || course.over) news.weights = course.weights();
   shown = course.task;
   postMessage(news);
 }
@@ -41,13 +41,16 @@ function next() {
 
 onmessage = ({ data }) => {
   if (data.reset) {
-    [course, shown, ticks] = [new Course(data.reset), -1, 0];
+    [course, shown] = [new Course(data.reset), -1];
     run(false);
     tell();
   }
   if (data.set) course.set(data.set);
-  for (let i = 0; i < (data.steps ?? 0); i++) course.advance();
-  if (data.steps) tell();
+  if (data.steps) {
+    for (let i = 0; i < data.steps; i++) course.advance();
+    ticks = 0;
+    tell();
+  }
   if (data.run !== undefined) run(data.run);
   if (data.drawn) next();
 };

@@ -8,7 +8,10 @@ import re
 import shutil
 import subprocess
 import sys
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from static_page import AXE, serious
@@ -103,3 +106,42 @@ def test_paper_has_the_text_alone(site, read):
     assert page.locator("h1").is_visible()
     for name in (".sidebar-drawer", ".toc-drawer", ".button", ".related-pages", ".term >> nth=0"):
         assert page.locator(name).first.is_hidden(), name
+
+
+def test_what_was_visited_is_there_without_a_network(site, browser):
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    Thread(target=server.serve_forever, daemon=True).start()
+    page = browser.new_page()
+    try:
+        page.goto(f"http://127.0.0.1:{server.server_port}/index.html")
+        page.evaluate("navigator.serviceWorker.ready")
+        page.wait_for_function(
+            """async () => {
+                const visited = await (await caches.open("visited")).keys();
+                return visited.some(({ url }) => url.endsWith("playground.js"));
+            }"""
+        )
+        page.wait_for_load_state("networkidle")
+    finally:
+        server.shutdown()
+        server.server_close()
+    page.reload()
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.get_by_text("Task 1: it learns to read digits").wait_for()
+    page.get_by_role("link", name="Glossary").first.click()
+    page.wait_for_url("chrome-error://**")  # was not visited
+    page.close()
+
+
+def test_the_teaching_and_the_results_lead_to_the_pages_of_this_site(site):
+    teaching, results = ((site / f"{name}.html").read_text() for name in ("teaching", "results"))
+    assert 'href="04_ewc.html"' in teaching
+    assert 'href="playground/index.html"' in teaching
+    assert "_images/average_accuracy.png" in results
+    for page in (teaching, results):
+        to = re.findall(r'href="([^":#?]+)', page)
+        assert not [link for link in to if not (site / link).exists()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def end(page):
     """Accuracy on the first task when it was learned and at the end, and on the last one."""
     page.get_by_role("button", name="Run", exact=True).click()
     page.wait_for_function("/it has forgotten|it remembers/.test(document.body.textContent)")
-    return [int(v) for v in re.findall(r"(\d+)%", page.locator(".cl-now").inner_text())]
+    return [int(v) for v in re.findall(r"(\d+)%", page.locator(".cl-now").inner_text())][:3]
 
 
 def test_it_forgets_and_ewc_holds(opened):
@@ -58,7 +59,9 @@ def test_a_guess_is_made_before_and_said_after(opened):
     guess.fill("40")
     guess.press("Enter")
     end(page)
-    assert "You had guessed 40%." in page.locator(".cl-now").inner_text()
+    words = page.locator(".cl-now").inner_text()
+    left = int(re.search(r"to (\d+)%", words)[1])
+    assert f"You had guessed 40%: {left - 40} too low." in words
     assert guess.is_disabled()
     page.get_by_role("button", name="Reset").click()
     page.wait_for_function("!document.querySelector('input[type=number]').disabled")
@@ -68,7 +71,7 @@ def test_a_guess_is_made_before_and_said_after(opened):
 def test_the_address_opens_the_same_thing_elsewhere(opened):
     page = opened()
     page.get_by_role("radio", name="SI").check()
-    page.get_by_role("radio", name="3").check()
+    page.get_by_role("radio", name="3", exact=True).check()
     page.get_by_role("slider", name="λ").press("ArrowRight")
     page.wait_for_function("location.hash.includes('lam=1')")
     other = opened(f"#{page.url.split('#')[1]}")
@@ -129,7 +132,7 @@ def test_in_class_il_replay_holds_what_no_penalty_holds(opened):
     assert names[0] == "replay, 100 digits"
     assert set(names[1:]) == {"nothing", "EWC, λ 50"}
     page.get_by_role("radio", name="shuffled pixels").check()  # another experiment
-    page.wait_for_function("!document.querySelector('.cl-runs .cl-name')")
+    page.get_by_text("Other experiments").wait_for()
 
 
 def test_ten_digits_make_five_tasks_of_two(opened):
@@ -148,7 +151,8 @@ def test_memory_and_learning_rate_act_while_it_trains(opened):
     page.wait_for_function(
         "/forgotten|remembers/.test(document.querySelector('.cl-now').textContent)"
     )
-    assert "10 old digits were kept" in page.locator(".cl-now").inner_text()
+    words = page.locator(".cl-now").inner_text()
+    assert "10 old digits were kept at last, after changes" in words
     assert "memory=10" in page.url
     assert "lr=0.05" in page.url
 
@@ -216,7 +220,7 @@ def test_the_weights_of_the_first_layer_move_and_are_held(opened):
         const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         return data.filter((v, k) => k % 4 === 0 && v > 60).length;
     }"""
-    page.get_by_text("held by Ω: nothing yet").wait_for()
+    page.get_by_text("how strongly each is held: nothing yet").wait_for()
     assert page.evaluate(bright, 0) == page.evaluate(bright, 1) == 0
     end(page)
     assert page.evaluate(bright, 0) > 100
@@ -262,7 +266,7 @@ def test_a_guess_stays_while_one_chooses_and_a_wrong_one_is_not_taken(opened):
     page.get_by_role("radio", name="3", exact=True).check()
     assert guess.input_value() == "62.5"
     end(page)
-    assert "You had guessed 62.5%." in page.locator(".cl-now").inner_text()
+    assert "You had guessed 62.5%: " in page.locator(".cl-now").inner_text()
 
 
 def test_on_a_phone_all_can_be_touched_and_there_is_no_stage(browser):
@@ -283,3 +287,54 @@ def test_on_a_phone_all_can_be_touched_and_there_is_no_stage(browser):
     )
     assert min(heights) >= 39.5
     context.close()
+
+
+def test_no_run_is_lost_when_the_tasks_change(opened):
+    """Of other tasks it is set apart, and is back when these are chosen again."""
+    page = opened()
+    end(page)
+    page.get_by_role("radio", name="3", exact=True).check()
+    page.get_by_text("Other experiments, not to be compared with these").wait_for()
+    page.get_by_text("differs: 2 tasks").wait_for()
+    page.get_by_role("radio", name="2", exact=True).check()
+    page.get_by_text("Other experiments").wait_for(state="detached")
+    assert page.locator(".cl-runs ol .cl-name").all_inner_texts() == ["nothing"]
+
+
+def test_a_digit_that_one_points_at_is_said(opened):
+    """By keyboard too: what it is, and three labels with their shares."""
+    page = opened()
+    page.get_by_role("button", name="Step", exact=True).click()
+    page.get_by_text("Task 1: it learns").wait_for()
+    digits = page.locator(".cl-digits figure")
+    digits.nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    words = page.locator(".cl-digits + p").inner_text()
+    assert re.fullmatch(
+        r"Number 2 of task 1 is \d\. The network says (\d: \d+%, ){2}\d: \d+%\.", words
+    )
+    label = digits.nth(1).locator("figcaption").inner_text()[0]
+    assert f"says {label}: " in words
+
+
+def test_a_scene_is_shown_new_before_it_is_played(opened):
+    page = opened("#method=si&tasks=2", width=1280)
+    end(page)
+    page.get_by_role("button", name="Stage").click()
+    page.locator(".cl-now", has_text="A new network").wait_for()
+    for scene, address in enumerate(["method=none", "method=ewc", "lam=50", "method=l2", "split"]):
+        page.wait_for_function(f"location.hash.includes({address!r}) || {scene} === 0")
+        assert "tasks=5" in page.url
+        page.keyboard.press("PageDown")
+
+
+def test_task_numbers_stay_inside_the_axes(opened):
+    """Three tasks at 0 % end in the same place."""
+    page = opened("#stream=split&tasks=4")
+    end(page)
+    ends = page.locator(".cl-curves > g .cl-number")
+    low = page.locator(".cl-curves text", has_text="0%").first
+    assert sorted(ends.all_text_contents()) == ["1", "2", "3", "4"]
+    heights = sorted(float(text.get_attribute("y")) for text in ends.all())
+    assert all(q - p > 11 for p, q in pairwise(heights))
+    assert heights[-1] <= float(low.get_attribute("y")) + 1

@@ -8,7 +8,9 @@ import { lam as write, percent, whole } from "../../lib/numbers.js";
 
 const [RIGHT, TOP, BOTTOM] = [26, 14, 30];
 let LEFT = 46; // room for the numbers, which are larger on the stage
-const CLOSE = 14; // pixels between marks of λ: of those closer, only the last is shown
+const LEGEND = "Numbered: a task's accuracy; dots: on all of its test images. Thick: the average over the tasks so far, " +
+  "which falls when a new one begins.";
+const CLOSE = 44; // pixels between marks of λ: of those closer, only the last is shown
 
 export function curves(model) {
   const svg = make("svg", { class: "cl-picture cl-curves", role: "img", tabindex: 0,
@@ -28,11 +30,11 @@ export function curves(model) {
     draw();
   }).observe(el);
   const width = () => Math.max(280, Math.round(room[0]));
-  const height = () => (staged() ? Math.max(160, Math.round(room[1]) - 70) : Math.round(Math.min(0.6 * width(), 400)));
+  const height = () => (staged() ? Math.max(160, Math.round(room[1]) - 40) : Math.round(Math.min(0.6 * width(), 400)));
 
   function draw() {
     LEFT = staged() ? 64 : 46;
-    const n = model.get("news"), count = n.n_tasks ?? 5, bounds = n.ends ?? [], series = n.series ?? [];
+    const n = model.get("news"), count = n.n_tasks ?? model.get("tasks") ?? 5, bounds = n.ends ?? [], series = n.series ?? [];
     const [w, h] = [width(), height()];
     const x = (place) => LEFT + (place / count) * (w - LEFT - RIGHT);
     const y = (a) => TOP + (1 - a) * (h - TOP - BOTTOM);
@@ -58,7 +60,7 @@ export function curves(model) {
     ends.draw(lengths, () => numbers(series, place, x, y));
     cursor.draw(`${frame} ${at}`, () => (at === null ? [] : [make("line", { x1: x(at), x2: x(at), y1: TOP,
       y2: h - BOTTOM, stroke: "currentColor", "stroke-opacity": 0.5 })]));
-    put(readout, at === null ? `Thick: the average over the tasks so far.${runs.length ? " With marks: the averages of other runs." : ""}`
+    put(readout, at === null ? LEGEND + (runs.length ? " Grey with signs: the averages of the runs listed below." : "")
       : read(series, place, at, bounds, count));
   }
 
@@ -67,7 +69,9 @@ export function curves(model) {
     at = within(((x - LEFT) / (svg.clientWidth - LEFT - RIGHT)) * count, count);
     draw();
   });
-  svg.addEventListener("pointerleave", () => { at = null; draw(); });
+  const away = () => { at = null; draw(); };
+  svg.addEventListener("pointerleave", away);
+  svg.addEventListener("blur", away);
   svg.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: -0.1, ArrowRight: 0.1 }[event.key], count = model.get("news").n_tasks ?? 5;
     if (!step || staged()) return;
@@ -127,6 +131,7 @@ function numbers(series, place, x, y) {
     return [{ j, at: x(place(step)), y: y(a) }];
   }).sort((p, q) => p.y - q.y);
   ends.forEach((end, i) => { if (i) end.y = Math.max(end.y, ends[i - 1].y + 12); });
+  ends.forEach((end, i) => { end.y = Math.min(end.y, y(0) - 12 * (ends.length - 1 - i)); });
   return ends.map(({ j, at, y }) => text(at + 5, y + 4, String(j + 1),
     { class: "cl-number", style: `fill: var(--cl-${(j % 8) + 1})` }));
 }
@@ -151,24 +156,26 @@ function keptRuns(model) {
 
 function kept(runs, x, y) {
   return runs.flatMap((run) => {
-    const { stroke, dash, corners } = look(run.method);
+    const { stroke, corners } = look(run.method);
     const points = run.averages.flatMap((a, t) => (a === null ? [] : [[x(t + 1), y(a)]]));
-    return [trace(points, { stroke, "stroke-width": 1.6, "stroke-dasharray": dash }),
+    return [trace(points, { stroke: "var(--cl-soft)", "stroke-width": 1.2 }),
       ...points.map(([px, py]) => make("polygon", { points: corners(5), fill: stroke,
         transform: `translate(${px.toFixed(1)} ${py.toFixed(1)})` }))];
   });
 }
 
+const NAMES = { lam: "λ", memory: "kept", lr: "rate" };
+
 function marks(moved, place, x, h) {
   const shown = [];
-  for (const [step, lam] of moved) {
+  for (const [step, value, name = "lam"] of moved) {
     const at = x(place(step));
     if (shown.length && at - shown.at(-1)[0] < CLOSE) shown.pop();
-    shown.push([at, lam]);
+    shown.push([at, `${NAMES[name]} ${write(value)}`]);
   }
-  return shown.flatMap(([at, lam]) => [
+  return shown.flatMap(([at, what]) => [
     make("line", { x1: at, x2: at, y1: TOP, y2: h - BOTTOM, stroke: "var(--cl-warn)", "stroke-dasharray": "4 3" }),
-    text(at + 4, TOP + 12, `λ ${write(lam)}`, { fill: "var(--cl-warn)", class: "cl-number" }),
+    text(at + 4, TOP + 12, what, { fill: "var(--cl-warn)", class: "cl-number" }),
   ]);
 }
 

@@ -8,22 +8,34 @@ import { trains } from "../../lib/training.js";
 
 export function forget(model) {
   const rows = make("div", { class: "cl-digits" });
-  const el = make("div", { class: "cl-part" }, make("h3", {}, "What the network says now"), rows);
-  let shown = null, said = null, cells = [];
+  const readout = make("p", { class: "cl-soft" }, "Point at a digit, or tap it: what it is, and what the network finds likely.");
+  const el = make("div", { class: "cl-part" }, make("h3", {}, "What the network says now"), rows, readout);
+  let shown = null, said = null, cells = [], reading = null;
 
   // What the network finds likely, written when it is asked for: of forty images several times a second
   // it would be dear.
-  rows.addEventListener("pointerover", ({ target }) => {
-    const figure = target.closest("figure"), { seen = [] } = model.get("news");
-    const i = cells.findIndex((row) => row.some((cell) => cell.el === figure));
+  rows.addEventListener("pointerover", ({ target }) => read(target.closest("figure") ?? reading));
+  rows.addEventListener("focusin", ({ target }) => read(target.closest("figure")));
+  rows.addEventListener("keydown", (event) => {
+    const all = cells.flat().map((cell) => cell.el), by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const next = by && all[all.indexOf(event.target) + by];
+    if (!next || el.closest(".cl-stage")) return;
+    event.preventDefault();
+    next.focus();
+  });
+  function read(figure) {
+    reading = figure;
+    const i = cells.findIndex((row) => row.some((cell) => cell.el === figure)), { seen = [] } = model.get("news");
     if (!seen[i]) return;
     const k = cells[i].findIndex((cell) => cell.el === figure);
-    figure.title = `is ${shown[i].truth[k]}; ${likely(seen[i].shares[k])}`;
-  });
+    put(readout, `Number ${k + 1} of task ${shown[i].task + 1} is ${shown[i].truth[k]}. The network says ` +
+      `${likely(seen[i].shares[k])}.`);
+  }
 
   function makeRows(digits) {
     cells = digits.map((row, i) => (shown?.[i]?.images.join() === row.images.join() ? cells[i]
       : row.images.map((image) => digit(image, row.size))));
+    cells.flat().forEach((cell, n) => cell.el.setAttribute("tabindex", n ? -1 : 0)); // arrows go on from the first
     rows.replaceChildren(...cells.map((row) => make("div", {},
       make("h4", {}), make("div", { class: "cl-grid" }, row.map((cell) => cell.el)))));
   }
@@ -38,6 +50,7 @@ export function forget(model) {
       return;
     }
     said = seen;
+    if (reading) read(reading);
     digits.forEach(({ task, truth, shuffled }, i) => {
       const now = seen[i];
       if (!now || now.labels.length !== truth.length) return;
@@ -57,7 +70,7 @@ function digit(image, size) {
   const canvas = make("canvas", { width: size[1], height: size[0], "aria-hidden": "true" });
   paint(canvas, bytes(image), (v) => [v, v, v]);
   const caption = make("figcaption");
-  return { el: make("figure", { tabindex: -1 }, canvas, caption), caption };
+  return { el: make("figure", {}, canvas, caption), caption };
 }
 
 /** The three labels that the network finds most likely. */

@@ -1,20 +1,21 @@
 // The stage: the Lab in full screen for a hall, stepped through by a presenter's remote.
 
-import { change, make } from "../../lib/make.js";
+import { change, make, put } from "../../lib/make.js";
 import { fixed, percent, strengths } from "../../lib/numbers.js";
 import { trains } from "../../lib/training.js";
 
-const KEYS = "Space: run, pause · ← →: λ · Page down, up: next scene, the one before · 1–9: start a scene · Esc: leave";
+const keysOf = (scenes) => "Space: run, pause · ← →: λ · Page down, up: next scene, the one before · " +
+  `1–${scenes}: start a scene · Esc: leave`;
 
 export function stage(model, el, does) {
   const open = make("button", { type: "button", onclick: () => enter(), title: "full screen, for a hall (key F)" }, "Stage");
   const title = make("h2"), says = make("p"), question = make("p", { class: "cl-ask" });
   const guess = make("input", { type: "number", min: 0, max: 100, "aria-label": "the hall's guess, in %" });
-  const hands = make("span", { class: "cl-hands" });
+  const hands = make("span", { class: "cl-hands", role: "group", "aria-label": "raised hands" });
   const record = make("button", { type: "button", onclick: () => note() }, "Record the guess");
   const answer = make("span", { role: "status" });
   const form = make("div", { class: "cl-row" }, question, guess, hands, record, answer);
-  const help = make("p", { class: "cl-soft cl-keys" }, KEYS);
+  const help = make("p", { class: "cl-soft cl-keys" });
   const section = make("div", { class: "cl-scene" }, title, says, form);
   const scene = () => model.get("scenes")[model.get("scene")];
   const playable = () => !model.get("stored") && model.get("scenes").length > 0;
@@ -25,10 +26,13 @@ export function stage(model, el, does) {
     el.dataset.lmSuppressShortcuts = "true"; // all keys are ours, not JupyterLab's
     el.tabIndex = -1;
     el.focus();
+    document.addEventListener("keydown", keys, true); // wherever the focus has gone
     if (model.get("scene") < 0) change(model, { scene: 0 });
+    does("show")?.();
     el.requestFullscreen?.().catch(() => {}); // where it is not allowed the page's width must do
   }
   function leave() {
+    document.removeEventListener("keydown", keys, true);
     el.classList.remove("cl-stage");
     delete el.dataset.lmSuppressShortcuts;
     if (document.fullscreenElement === el) document.exitFullscreen();
@@ -39,7 +43,7 @@ export function stage(model, el, does) {
   const go = (i, play) => {
     if (!model.get("scenes")[i]) return;
     change(model, { scene: i });
-    if (play) does("play")();
+    does(play ? "play" : "show")?.();
   };
   const space = () => {
     if (model.get("doing") === "paused") does("resume")();
@@ -51,12 +55,12 @@ export function stage(model, el, does) {
     if (stops[i] !== undefined) change(model, { lam: stops[i] });
   };
   el.addEventListener("keydown", (event) => {
+    const taken = event.target.matches("input[type=number], select") || event.ctrlKey || event.metaKey;
+    if (!staged() && event.key === "f" && !taken && playable()) enter();
+  }, true);
+  function keys(event) {
     if (event.target.matches("input[type=number], select")) {
       if (event.key === "Enter" && section.contains(event.target)) note();
-      return;
-    }
-    if (!staged()) {
-      if (event.key === "f" && !event.ctrlKey && !event.metaKey && playable()) enter();
       return;
     }
     const i = model.get("scene");
@@ -68,7 +72,7 @@ export function stage(model, el, does) {
     event.preventDefault();
     event.stopPropagation();
     act();
-  }, true);
+  }
 
   function note() {
     const now = scene();
@@ -88,6 +92,7 @@ export function stage(model, el, does) {
     section.hidden = help.hidden = !staged();
     open.hidden = staged() || !playable();
     const now = scene();
+    put(help, keysOf(model.get("scenes").length));
     if (!now) return;
     if (now !== shown) {
       shown = now;
@@ -96,13 +101,14 @@ export function stage(model, el, does) {
       question.textContent = now.ask;
       guess.hidden = now.options.length > 0;
       guess.value = "";
-      hands.replaceChildren(...now.options.map((name) => make("label", {}, name,
+      hands.replaceChildren(...(now.options.length ? ["Raised hands:"] : []), ...now.options.map((name) => make("label", {}, name,
         make("input", { type: "number", min: 0, "aria-label": `hands for ${name}` }))));
       answer.textContent = "";
     }
     form.hidden = !now.ask;
     const made = model.get("guesses")[model.get("scene")];
-    record.disabled = made !== undefined || trains(model) || model.get("played") === model.get("scene");
+    put(record, made === undefined ? "Record the guess" : "Change the guess");
+    record.disabled = trains(model) || model.get("played") === model.get("scene");
     if (made !== undefined) answer.textContent = compare(now, made, model);
   }
   return { el: section, button: open, help, sync };

@@ -3,6 +3,7 @@
 
 import { floats, heat, paint } from "../../lib/pixels.js";
 import { make } from "../../lib/make.js";
+import { significant } from "../../lib/numbers.js";
 
 export function weights(model, title = "First layer, pixel by pixel of task 1") {
   const pictures = ["moved", "held"].map((name) => {
@@ -25,8 +26,10 @@ export function weights(model, title = "First layer, pixel by pixel of task 1") 
       const most = values.reduce((m, v) => Math.max(m, v), 0);
       [canvas.height, canvas.width] = now.size;
       paint(canvas, values, (v) => heat(most ? v / most : 0));
-      const what = name === "moved" ? "moved in this task" : "held by Ω";
-      const words = most ? `${what} (brightest: ${most.toPrecision(2)})` : `${what}: nothing yet`;
+      canvas.hidden = !most;
+      const what = name === "moved" ? "How far each has moved in this task"
+        : `Ω, how strongly each is held${model.get("lam") === 0 ? ", were λ not off" : ""}`;
+      const words = most ? `${what}. Black: not at all; brightest: ${significant(most, 2)}` : `${what}: nothing yet`;
       caption.textContent = words;
       canvas.setAttribute("aria-label", words);
     }
