@@ -143,5 +143,5 @@ def test_the_teaching_and_the_results_lead_to_the_pages_of_this_site(site):
     assert 'href="playground/index.html"' in teaching
     assert "_images/average_accuracy.png" in results
     for page in (teaching, results):
-        to = re.findall(r'href="([^":#?]+)', page)
+        to = re.findall(r'href="([^":#?]+)[#"?]', page)
         assert not [link for link in to if not (site / link).exists()]
