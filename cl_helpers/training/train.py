@@ -81,7 +81,7 @@ def train(
             for event in events:
                 bar.update(event.step - bar.n)
                 if event.kind == "epoch":
-                    accuracy = np.mean(run.history[-1]["accuracy"])
+                    accuracy = np.nanmean(run.history[-1]["accuracy"])
                     bar.set_postfix_str(f"task {event.task + 1}, accuracy {accuracy:.1%}")
         except KeyboardInterrupt:
             tqdm.write(f"{method.label} stopped early: the run holds what was finished.")
