@@ -17,6 +17,7 @@ from .lessons import compared as compared
 from .lessons import figures as figures
 from .lessons import forms as forms
 from .lessons import laplace as laplace
+from .lessons import renewal as renewal
 from .lessons.exercises import check as check
 from .lessons.exercises import hint as hint
 from .lessons.exercises import solution as solution

@@ -27,21 +27,21 @@ def dead(h: Tensor) -> Tensor:
     return (h == 0).all(0)
 
 
-def dormant(h: Tensor, tau: float = 0.025) -> Tensor:
-    """Say of each unit whether its share of the layer's output is at most τ: (units,) bool.
+def dormant(h: Tensor, threshold: float = 0.025) -> Tensor:
+    """Say of each unit whether its share of the layer's output is small: (units,) bool.
 
-        s_i = mean |h_i| / mean_k ( mean |h_k| ) ≤ τ
+        mean |h_i| / mean_k ( mean |h_k| ) ≤ threshold
 
     The means of |h| are over the inputs. If all outputs of a layer are 0, all units are dormant.
 
     Args:
         h: (N, units), outputs of a hidden layer.
-        tau: τ, 0 or more. 0 counts the dead units alone. Default 0.025.
+        threshold: τ in the paper, 0 or more. 0 counts the dead units alone. Default 0.025.
 
     Sokar et al. 2023, arXiv:2302.12902, definition 3.1.
     """
     size = h.abs().mean(0)
-    return size <= tau * size.mean()
+    return size <= threshold * size.mean()
 
 
 def effective_rank(h: Tensor) -> float:

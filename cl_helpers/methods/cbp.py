@@ -18,28 +18,28 @@ from .base import Remembering
 class CBP(Remembering):
     """Continual backpropagation: train as usual, and replace a few hidden units now and then.
 
-        u_l[i] ← η u_l[i] + (1 − η) |h_l,i| Σ_k |w_l,i,k|
+        U_l[i] ← β U_l[i] + (1 − β) |h_l,i| Σ_k |w_l,i,k|
 
-    u is the utility of unit i of layer l, h its output (|h| is the mean over the batch), and w its
+    U is the utility of unit i of layer l, h its output (|h| is the mean over the batch), and w its
     weight to unit k of the next layer. A unit is mature once it is older than m steps. At every
     step, ρ times the number of mature units of a layer is added to the units that are due. As soon
-    as that reaches 1, the mature unit with the smallest u is replaced: its incoming weights are
-    drawn anew, its bias and its outgoing weights are 0, and so are its u, its age, and what the
+    as that reaches 1, the mature unit with the smallest U is replaced: its incoming weights are
+    drawn anew, its bias and its outgoing weights are 0, and so are its U, its age, and what the
     optimiser keeps beside these weights. It does not protect the past.
 
     Args:
         rho: ρ, the part of the mature units that is replaced in each step. 0 replaces none.
             Default 1e-4.
         maturity: m, steps. Default 100.
-        eta: η, the decay of the utility, 0 to below 1. Default 0.99.
+        decay: β, the decay of the utility, 0 to below 1. Default 0.99.
 
     Raises:
         ValueError: a setting is out of its range, or the model has other layers with weights than
             linear ones.
 
-    Departs from the paper: |h| is a mean over a batch, where its batches have one example. As in
+    The paper writes u for U and η for β. Departs from it: |h| is a mean over a batch, where its batches have one example. As in
     the authors' code, the bias of a new unit is 0. Unlike there, the mean output of the replaced
-    unit is not moved into the biases of the next layer, u is not corrected for its youth, and
+    unit is not moved into the biases of the next layer, U is not corrected for its youth, and
     Adam's count of steps is not reset.
 
     Dohare et al. 2024, doi:10.1038/s41586-024-07711-7, eq. 1 and algorithm 1.
@@ -52,13 +52,13 @@ class CBP(Remembering):
 
     rho: float = 1e-4
     maturity: int = 100
-    eta: float = 0.99
+    decay: float = 0.99
 
     def __post_init__(self) -> None:
         if not 0 <= self.rho <= 1:
             raise ValueError(f"ρ is {self.rho}: choose 0 to 1")
         at_least_one("maturity", self.maturity)
-        below_one("eta", self.eta)
+        below_one("decay", self.decay)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
@@ -79,7 +79,7 @@ class CBP(Remembering):
         for k, (h, after) in enumerate(zip(self.outputs, layers[1:], strict=True)):
             self.age[k] += 1
             now = h.abs().mean(0) * after.weight.abs().sum(0)
-            self.utility[k].mul_(self.eta).add_(now, alpha=1 - self.eta)
+            self.utility[k].mul_(self.decay).add_(now, alpha=1 - self.decay)
             mature = (self.age[k] > self.maturity).nonzero().squeeze(1)
             self.ripe[k] += len(mature)
             due = int(self.rho * self.ripe[k] + 1e-9) - self.new[k]  # ρ · ripe, rounded down

@@ -1,12 +1,12 @@
 """A hundred permuted tasks: what a network learns of the newest, and what it keeps of the others.
 
     python experiments/plasticity/plasticity.py          # choose settings, train, ship
-    python experiments/plasticity/plasticity.py tune 0 2 # every second run, to share the work
+    python experiments/plasticity/plasticity.py tune 0 2 # only every second group of runs
 
 Permuted MNIST, 600 training images a task, one epoch, batches of 20, 784-100-100-100-10, Adam with
 learning rate 3e-3 and a fresh optimiser for each task, unless an arm says otherwise. Settings are
-chosen with one seed on 40 tasks and 500 held-out images of the training set. A run that is stored
-is not trained again.
+chosen with one seed on 40 other tasks and 300 held-out images of the training set. Models that
+differ only in method and seed take their steps together. A run that is stored is not trained again.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -26,11 +26,14 @@ import cl_helpers as cl
 from cl_helpers.data.tasks import Task, hold_out
 from cl_helpers.files import replacing
 from cl_helpers.report.results import FOLDER as SHIPPED
+from cl_helpers.scale.stacked import train_together
+from cl_helpers.training.settings import Settings
 
 FOLDER = Path(__file__).parent
-N_TRAIN, N_TEST, N_TASKS, N_TUNE, SEEDS = 600, 500, 100, 40, (0, 1, 2)
+N_TRAIN, N_TEST, N_TASKS, N_TUNE, SEEDS = 600, 300, 100, 40, (0, 1, 2)
 SIZES = (784, 100, 100, 100, 10)
 HOW: dict[str, Any] = {"epochs": 1, "batch_size": 20, "lr": 3e-3, "looks_back": 0, "device": "cpu"}
+Wanted: TypeAlias = tuple[str, float, int]  # arm, value of its knob, seed
 TAIL = 10  # tasks at the end, over which the learning of the newest is averaged
 
 
@@ -75,10 +78,9 @@ ARMS = {
     "si": Arm(lambda lam: cl.SI(lam=lam), (0.03, 0.1, 0.3), "kept"),
     "rwalk": Arm(lambda lam: cl.RWalk(lam=lam), (0.1, 0.3, 1), "kept"),
     "scp": Arm(lambda lam: cl.SCP(lam=lam, slices=10), (10, 30, 100), "kept"),
-    "slow": Arm(plain, how=lambda value: {"lr": 1e-3}),
     "sgd": Arm(plain, (0.03, 0.1, 0.3), how=lambda lr: {"optimizer": "sgd", "lr": lr}),
+    "slow": Arm(plain, how=lambda value: {"lr": 1e-3}),
     "kept-moments": Arm(plain, how=lambda value: {"optimizer_state": "keep"}),
-    "beta2": Arm(plain, how=lambda b: {"optimizer": partial(torch.optim.Adam, betas=(0.9, 0.9))}),
 }
 
 
@@ -90,37 +92,59 @@ def streams(n_tasks: int, held_out: bool) -> list[Task]:
     return hold_out(cl.permuted(mnist.first(N_TRAIN + N_TEST, 10), n_tasks, seed=1), N_TEST)
 
 
-def trained(name: str, value: float, seed: int, tasks: Sequence[Task]) -> dict[str, Any]:
-    """Train one run; return accuracies, and after every tenth task the state of the network."""
-    arm, probe = ARMS[name], tasks[0].test.batch(torch.arange(N_TEST))[0]
-    how = HOW | dict(arm.how(value)) | {"seed": seed}
-    states = []
-    for event in cl.train_steps(arm.make(value), tasks, arm.model(SIZES), every=10**9, **how):
+def groups(runs: Sequence[Wanted]) -> list[list[Wanted]]:
+    """Runs whose models can take their steps together, because only the method and seed differ."""
+    found: dict[object, list[Wanted]] = {}
+    for wanted in runs:
+        name, value, _ = wanted
+        alone = wanted if name == "cbp" else None
+        arm = ARMS[name]
+        key = arm.model, str(arm.how(value)), arm.how is l2 and value, alone
+        found.setdefault(key, []).append(wanted)
+    return [*found.values()]
+
+
+def train(group: Sequence[Wanted], held_out: bool) -> None:
+    """Train runs together, and store each: accuracies, and the state after every tenth task."""
+    tasks = streams(N_TUNE if held_out else N_TASKS, held_out)
+    probe = tasks[0].test.batch(torch.arange(N_TEST))[0]
+    name, value, _ = group[0]
+    settings = Settings.of(HOW | dict(ARMS[name].how(value)))
+    methods = [ARMS[name].make(value) for name, value, _ in group]
+    models = [ARMS[name].model(SIZES) for name, _, _ in group]
+    seeds = [seed for _, _, seed in group]
+    states: list[list[dict[str, float]]] = [[] for _ in group]
+    for event in train_together(methods, tasks, models, settings, seeds, every=10**9):
         if event.kind == "task" and (event.task == 0 or event.task % 10 == 9):
-            found = cl.plasticity.diagnose(event.run.learner[0], probe)
-            states.append({"task": event.task} | {k: round(v, 4) for k, v in found.items()})
-    a = event.run.accuracy
-    return {
-        "arm": name,
-        "value": value,
-        "seed": seed,
-        "learned": [round(v, 4) for v in np.diagonal(a).tolist()],
-        "kept": [round(v, 4) for v in a[-1].tolist()],
-        "states": states,
-        "seconds": round(event.run.seconds, 1),
-    }
-
-
-def run(name: str, value: float, seed: int, held_out: bool) -> dict[str, Any]:
-    """Read a run, or train it and store it."""
-    path = FOLDER / "runs" / f"{'held-out-' * held_out}{name}-{value:g}-seed{seed}.json"
-    if not path.exists():
-        tasks = streams(N_TUNE if held_out else N_TASKS, held_out)
-        content = trained(name, value, seed, tasks)
-        with replacing(path) as file:
+            for run, so_far in zip(event.runs, states, strict=True):
+                found = cl.plasticity.diagnose(run.learner[0], probe)
+                so_far.append({"task": event.task} | {k: round(v, 4) for k, v in found.items()})
+    for (name, value, seed), run, its in zip(group, event.runs, states, strict=True):
+        content = {
+            "arm": name,
+            "value": value,
+            "seed": seed,
+            "learned": [round(v, 4) for v in np.diagonal(run.accuracy).tolist()],
+            "kept": [round(v, 4) for v in run.accuracy[-1].tolist()],
+            "states": its,
+            "together": len(group),
+            "seconds": round(run.seconds, 1),
+        }
+        with replacing(place((name, value, seed), held_out)) as file:
             file.write((json.dumps(content) + "\n").encode())
-        print(f"{path.stem}: {score(content, 'learned'):.3f} {score(content, 'kept'):.3f}")
-    return json.loads(path.read_text())
+        scores = (f"{by} {score(content, by):.3f}" for by in ("learned", "kept"))
+        print(place((name, value, seed), held_out).stem, *scores, flush=True)
+
+
+def place(wanted: Wanted, held_out: bool) -> Path:
+    """The file of a run."""
+    name, value, seed = wanted
+    return FOLDER / "runs" / f"{'held-out-' * held_out}{name}-{value:g}-seed{seed}.json"
+
+
+def load(wanted: Wanted, held_out: bool = False) -> dict[str, Any]:
+    """Read a stored run."""
+    return json.loads(place(wanted, held_out).read_text())
 
 
 def score(content: Mapping[str, Any], by: str) -> float:
@@ -134,17 +158,25 @@ def best(name: str) -> float:
     arm = ARMS[name]
     if len(arm.tried) == 1:
         return arm.tried[0]
-    return max(arm.tried, key=lambda value: score(run(name, value, 0, True), arm.chosen_by))
+    return max(arm.tried, key=lambda value: score(load((name, value, 0), True), arm.chosen_by))
 
 
 def ship() -> None:
     """Write what the lesson shows into the package."""
+    tried = {
+        name: {
+            f"{v:g}": round(score(load((name, v, 0), True), arm.chosen_by), 4) for v in arm.tried
+        }
+        for name, arm in ARMS.items()
+        if len(arm.tried) > 1
+    }
     content = {
         "command": "python experiments/plasticity/plasticity.py",
         "setting": {k: v for k, v in HOW.items() if k != "device"}
         | {"n_train": N_TRAIN, "n_test": N_TEST, "n_tasks": N_TASKS, "sizes": SIZES},
+        "tried": tried,
         "seeds": SEEDS,
-        "runs": [run(name, best(name), seed, False) for name in ARMS for seed in SEEDS],
+        "runs": [load((name, best(name), seed)) for name in ARMS for seed in SEEDS],
     }
     with replacing(SHIPPED / "plasticity.json") as file:
         file.write((json.dumps(content) + "\n").encode())
@@ -152,15 +184,19 @@ def ship() -> None:
 
 def main(stage: str = "all", part: str = "0", parts: str = "1") -> None:
     torch.set_num_threads(1)
-    mine = slice(int(part), None, int(parts))
+    (FOLDER / "runs").mkdir(exist_ok=True)
+    tuned: list[Wanted] = [(n, v, 0) for n, a in ARMS.items() if len(a.tried) > 1 for v in a.tried]
     if stage in ("tune", "all"):
-        for name, value in [(n, v) for n, a in ARMS.items() if len(a.tried) > 1 for v in a.tried][
-            mine
+        for group in groups([w for w in tuned if not place(w, True).exists()])[
+            int(part) :: int(parts)
         ]:
-            run(name, value, 0, True)
+            train(group, True)
     if stage in ("train", "all"):
-        for seed, name in [(s, n) for s in SEEDS for n in ARMS][mine]:
-            run(name, best(name), seed, False)
+        final: list[Wanted] = [(n, best(n), seed) for n in ARMS for seed in SEEDS]
+        for group in groups([w for w in final if not place(w, False).exists()])[
+            int(part) :: int(parts)
+        ]:
+            train(group, False)
     if stage in ("ship", "all"):
         ship()
 

@@ -9,6 +9,10 @@ from cl_helpers.analysis import plasticity
 from cl_helpers.models.hidden import hidden_units, linear_chain
 
 
+def linear(n_in, n_out):
+    return nn.utils.skip_init(nn.Linear, n_in, n_out)
+
+
 def test_a_unit_is_dead_if_it_is_zero_for_every_input():
     h = torch.tensor([[0.0, 0.0, -1.0], [0.0, 2.0, 1.0]])
     assert plasticity.dead(h).tolist() == [True, False, False]
@@ -17,9 +21,9 @@ def test_a_unit_is_dead_if_it_is_zero_for_every_input():
 def test_a_unit_is_dormant_by_its_share_of_the_layer():
     """Means of |h|: 1, 3, 0.1, 0 and their mean 1.025; the shares are 0.976, 2.93, 0.098, 0."""
     h = torch.tensor([[1.0, -3.0, 0.2, 0.0], [-1.0, 3.0, 0.0, 0.0]])
-    assert plasticity.dormant(h, tau=0).tolist() == [False, False, False, True]
-    assert plasticity.dormant(h, tau=0.1).tolist() == [False, False, True, True]
-    assert plasticity.dormant(h, tau=0.09).tolist() == [False, False, False, True]
+    assert plasticity.dormant(h, threshold=0).tolist() == [False, False, False, True]
+    assert plasticity.dormant(h, threshold=0.1).tolist() == [False, False, True, True]
+    assert plasticity.dormant(h, threshold=0.09).tolist() == [False, False, False, True]
     assert plasticity.dormant(torch.zeros(3, 4)).all()
 
 
@@ -43,7 +47,7 @@ def test_effective_rank_of_two_unequal_ones_is_the_closed_form():
 
 
 def test_weight_magnitude_is_the_mean_over_all_parameters():
-    model = nn.Sequential(nn.Linear(2, 1), nn.Linear(1, 1))
+    model = nn.Sequential(linear(2, 1), linear(1, 1))
     with torch.no_grad():
         for p, value in zip(model.parameters(), (-2.0, 1.0, 3.0, 0.0), strict=True):
             p.fill_(value)
@@ -82,9 +86,9 @@ def test_only_linear_layers_have_units_here():
     with pytest.raises(ValueError, match="conv1"):
         linear_chain(cl.CNN())
     with pytest.raises(ValueError, match="none, or they do not follow"):
-        linear_chain(nn.Sequential(nn.Linear(3, 4), nn.Linear(5, 2)))
+        linear_chain(nn.Sequential(linear(3, 4), linear(5, 2)))
     with pytest.raises(ValueError, match="none"):
-        linear_chain(nn.Linear(3, 4))
+        linear_chain(linear(3, 4))
 
 
 def test_a_normalised_mlp_has_hidden_layers_of_mean_0_and_variance_1_before_the_relu():

@@ -85,11 +85,13 @@ class Noting(cl.CBP):
         super().replace(model, k, units)
 
 
-@pytest.mark.parametrize(("rho", "maturity", "eta"), [(0.02, 5, 0.9), (0.11, 3, 0.5), (0.3, 2, 0)])
-def test_utility_age_and_choice_are_those_of_algorithm_1(rho, maturity, eta):
+@pytest.mark.parametrize(
+    ("rho", "maturity", "decay"), [(0.02, 5, 0.9), (0.11, 3, 0.5), (0.3, 2, 0)]
+)
+def test_utility_age_and_choice_are_those_of_algorithm_1(rho, maturity, decay):
     model, task = mlp((6, 7, 5, 4)), random_task(n=200)
-    method = Noting(rho=rho, maturity=maturity, eta=eta)
-    method.oracle = Oracle(model, task, rho, maturity, eta)
+    method = Noting(rho=rho, maturity=maturity, decay=decay)
+    method.oracle = Oracle(model, task, rho, maturity, decay)
 
     def compare(index):
         method.oracle(index)
@@ -193,9 +195,7 @@ def test_momentum_of_sgd_is_reset_too():
 def test_off_is_the_baseline_to_the_bit(off, optimizer, few):
     tasks, how = cl.permuted(few, 3), HOW | {"optimizer": optimizer}
     method = type(off)(**off.knobs)
-    a, b = (
-        cl.train(m, tasks, cl.MLP((784, 20, 12, 10)), **how) for m in (method, cl.Baseline())
-    )
+    a, b = (cl.train(m, tasks, cl.MLP((784, 20, 12, 10)), **how) for m in (method, cl.Baseline()))
     assert torch.equal(flatten(a.model).theta, flatten(b.model).theta)
     on = cl.CBP(rho=0.1, maturity=1) if off.name == "cbp" else cl.ShrinkPerturb(share=0.1)
     c = cl.train(on, tasks, cl.MLP((784, 20, 12, 10)), **how)
@@ -288,7 +288,7 @@ def test_the_first_task_is_learned_from_the_weights_as_they_were_drawn(few):
         (lambda: cl.CBP(rho=-0.1), "ρ is -0.1"),
         (lambda: cl.CBP(rho=1.1), "ρ is 1.1"),
         (lambda: cl.CBP(maturity=0), "maturity is 0"),
-        (lambda: cl.CBP(eta=1), "eta is 1"),
+        (lambda: cl.CBP(decay=1), "decay is 1"),
         (lambda: cl.ShrinkPerturb(share=1.5), "share is 1.5"),
         (lambda: cl.ShrinkPerturb(share=-1), "share is -1"),
     ],
