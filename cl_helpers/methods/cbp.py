@@ -37,7 +37,9 @@ class CBP(Remembering):
         ValueError: a setting is out of its range, or the model has other layers with weights than
             linear ones.
 
-    The paper writes u for U and η for β. Departs from it: |h| is a mean over a batch, where its batches have one example. As in
+    The paper writes u for U and η for β.
+
+    Departs from the paper: |h| is a mean over a batch, where its batches have one example. As in
     the authors' code, the bias of a new unit is 0. Unlike there, the mean output of the replaced
     unit is not moved into the biases of the next layer, U is not corrected for its youth, and
     Adam's count of steps is not reset.

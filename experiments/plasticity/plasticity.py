@@ -1,4 +1,4 @@
-"""A hundred permuted tasks: what a network learns of the newest, and what it keeps of the others.
+"""Sixty permuted tasks: what a network learns of the newest, and what it keeps of the others.
 
     python experiments/plasticity/plasticity.py          # choose settings, train, ship
     python experiments/plasticity/plasticity.py tune 0 2 # only every second group of runs
@@ -30,7 +30,7 @@ from cl_helpers.scale.stacked import train_together
 from cl_helpers.training.settings import Settings
 
 FOLDER = Path(__file__).parent
-N_TRAIN, N_TEST, N_TASKS, N_TUNE, SEEDS = 600, 300, 100, 40, (0, 1, 2)
+N_TRAIN, N_TEST, N_TASKS, N_TUNE, SEEDS = 600, 300, 60, 40, (0, 1, 2)
 SIZES = (784, 100, 100, 100, 10)
 HOW: dict[str, Any] = {"epochs": 1, "batch_size": 20, "lr": 3e-3, "looks_back": 0, "device": "cpu"}
 Wanted: TypeAlias = tuple[str, float, int]  # arm, value of its knob, seed
@@ -68,7 +68,7 @@ def l2(value: float) -> Mapping[str, Any]:
 ARMS = {
     "baseline": Arm(plain),
     "fresh": Arm(lambda p: cl.ShrinkPerturb(share=p), (1.0,)),
-    "cbp": Arm(lambda rho: cl.CBP(rho=rho), (3e-4, 1e-3, 3e-3)),
+    "cbp": Arm(lambda rho: cl.CBP(rho=rho), (1e-3, 3e-3, 1e-2)),
     "l2": Arm(plain, (1e-4, 1e-3, 3e-3), how=l2),
     "shrink": Arm(lambda p: cl.ShrinkPerturb(share=p), (0.1, 0.3, 0.5)),
     "norm": Arm(plain, model=cl.models.NormalisedMLP),
