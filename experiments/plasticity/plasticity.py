@@ -69,7 +69,7 @@ ARMS = {
     "baseline": Arm(plain),
     "fresh": Arm(lambda p: cl.ShrinkPerturb(share=p), (1.0,)),
     "cbp": Arm(lambda rho: cl.CBP(rho=rho), (1e-3, 3e-3, 1e-2)),
-    "l2": Arm(plain, (1e-4, 1e-3, 3e-3), how=l2),
+    "l2": Arm(plain, (1e-3, 3e-3, 1e-2), how=l2),
     "shrink": Arm(lambda p: cl.ShrinkPerturb(share=p), (0.1, 0.3, 0.5)),
     "norm": Arm(plain, model=cl.models.NormalisedMLP),
     "ewc": Arm(lambda lam: cl.EWC(lam=lam), (3, 10, 30), "kept"),

@@ -20,7 +20,7 @@ def plasticity() -> Figure:
     """Draw three hidden units: the numbers that come in, and what ReLU makes of them."""
     g = torch.Generator().manual_seed(0)
     z = torch.randn(400, generator=g).clamp(-2.6, 2.6)
-    figure = blank(8.4, 3.1)
+    figure = blank(8, 3.2)
     axes = figure.subplots(1, len(KINDS), sharey=True)
     texts = []
     for ax, (name, (shift, colour)) in zip(axes, KINDS.items(), strict=True):
