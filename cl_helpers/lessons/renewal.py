@@ -1,4 +1,4 @@
-"""A hundred tasks: what is still learned of the newest, and what is kept of the others.
+"""Many tasks: what is still learned of the newest, and what is kept of the others.
 
 The runs are those of `load_results("plasticity")`: each has "arm", "seed", "learned" (accuracy on
 each task just after it was learned), "kept" (on each task at the end) and "states".
@@ -34,6 +34,7 @@ NAMES = {
     "rwalk": "RWalk",
     "scp": "SCP",
     "sgd": "plain SGD",
+    "sgd-long": "plain SGD, 80 tasks of 2,000",
     "slow": "Adam, lr 1e-3",
     "kept-moments": "Adam, never reset",
 }
@@ -43,6 +44,7 @@ STYLE = LOOK | {
     "norm": LOOK["gem"],
     "ewc-strong": LOOK["ewc"],
     "sgd": LOOK["agem"],
+    "sgd-long": LOOK["agem"],
     "slow": LOOK["dgr"],
     "kept-moments": LOOK["icarl"],
 }
@@ -50,22 +52,22 @@ TAIL = 10  # tasks at the beginning and at the end, over which accuracies are av
 
 
 def first(run: Stored) -> float:
-    """Compute the mean accuracy on each of the first TAIL tasks just after learning it."""
+    """Compute the mean accuracy of `run` on the first TAIL tasks, each just after learning it."""
     return float(np.mean(run["learned"][:TAIL]))
 
 
 def last(run: Stored) -> float:
-    """Compute the same of the last TAIL tasks: what the network can still learn."""
+    """Compute the same of `run` for the last TAIL tasks: what the network can still learn."""
     return float(np.mean(run["learned"][-TAIL:]))
 
 
 def fall(run: Stored) -> float:
-    """Compute `first` − `last`: the plasticity that was lost."""
+    """Compute `first` − `last` of `run`: the plasticity that was lost."""
     return first(run) - last(run)
 
 
 def forgotten(run: Stored) -> float:
-    """Compute the mean fall from just after learning to the end, over all tasks but the last."""
+    """Compute the mean fall of `run` from just after learning to the end, over earlier tasks."""
     return float(np.mean(np.subtract(run["learned"], run["kept"])[:-1]))
 
 
@@ -79,9 +81,11 @@ COLUMNS: dict[str, Callable[[Stored], float]] = {
 
 
 def table(runs: Sequence[Stored], arms: Sequence[str]) -> pd.DataFrame:
-    """Format what each of `arms` learned and kept, in per cent: mean ± deviation over seeds."""
+    """Format what each of `arms` learned and kept in `runs`, in per cent: mean ± deviation."""
     rows = {
-        NAMES[arm]: [mean_sd([100 * of(run) for run in _of(runs, arm)]) for of in COLUMNS.values()]
+        NAMES.get(arm, arm): [
+            mean_sd([100 * of(run) for run in _of(runs, arm)]) for of in COLUMNS.values()
+        ]
         for arm in arms
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=[*COLUMNS])
@@ -114,6 +118,9 @@ def newest(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
     """Draw the accuracy on each task just after it was learned, as a mean of ten tasks.
 
     A line is the mean over seeds, its band reaches from the lowest to the highest seed.
+
+    Args:
+        runs, arms: the runs, and which arms of them are drawn.
     """
     figure = blank(8.4, 3.9)
     ax = figure.subplots()
@@ -138,7 +145,11 @@ def newest(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
 
 
 def two_axes(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
-    """Draw what was forgotten against what is still learned: a dot an arm, a cross its seeds."""
+    """Draw what was forgotten against what is still learned: a dot an arm, a cross its seeds.
+
+    Args:
+        runs, arms: the runs, and which arms of them are drawn.
+    """
     figure = blank(8.4, 4.8)
     ax = figure.subplots()
     told = []
@@ -170,7 +181,11 @@ STATES = {
 
 
 def states(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
-    """Draw the state of the network after every tenth task, a panel for each measure of STATES."""
+    """Draw the state of the network after every tenth task, a panel for each measure of STATES.
+
+    Args:
+        runs, arms: the runs, and which arms of them are drawn.
+    """
     figure = blank(9.4, 3.0)
     axes = figure.subplots(1, len(STATES))
     told = []

@@ -90,7 +90,13 @@ class CBP(Remembering):
                 self.replace(model, k, mature[least])
 
     def replace(self, model: nn.Module, k: int, units: Tensor) -> None:
-        """Make new units in the place of the `units` (n,) of hidden layer k = 0, 1, …"""
+        """Make new units in the place of some units of a hidden layer.
+
+        Args:
+            model: the network.
+            k: the layer, 0, 1, …
+            units: (n,) positions in it.
+        """
         before, after = linear_chain(model)[k : k + 2]
         flat, n = flatten(model), before.in_features
         drawn = torch.empty(len(units), n).uniform_(-(n**-0.5), n**-0.5, generator=self.rng)

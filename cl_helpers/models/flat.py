@@ -71,7 +71,7 @@ class Flat:
         self.bring_in_gradients()
         return self._grad
 
-    def moments_of(self, parameter: nn.Parameter) -> list[Tensor]:
+    def moments_of(self, parameter: Tensor) -> list[Tensor]:
         """Return the part of each vector of `moments` that is of `parameter`, as a view.
 
         Writing to it changes what the optimiser knows of these weights.

@@ -33,7 +33,7 @@ def linear_chain(model: nn.Module) -> list[nn.Linear]:
 
 @contextmanager
 def watched_units(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Collect what the hidden units put out in the forward passes meanwhile.
+    """Collect what the hidden units of `model` put out in the forward passes meanwhile.
 
     Yields:
         A list that is filled: h (B, units) of each hidden layer, the input of the layer that

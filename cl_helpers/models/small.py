@@ -74,7 +74,8 @@ class NormalisedMLP(MLP):
     It has the same weights as the MLP: no gain and no bias are learned. (Ba et al. 2016,
     arXiv:1607.06450, have both.)
 
-    Args: those of `MLP`.
+    Args:
+        sizes, dropout, seed: as in `MLP`.
     """
 
     def features(self, x: Tensor) -> Tensor:

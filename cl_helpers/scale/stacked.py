@@ -132,7 +132,7 @@ class StackedStep(Step):
         self.flat = flatten(models[0])
         self.optimize(self.stack.theta, self.stack.grad, settings, stage, before)
         for s, each in enumerate(models):
-            flatten(each).moments = lambda s=s: [v[s] for v in moments_of(self.optimizer)]
+            flatten(each).moments = partial(moments_of, self.optimizer, s)
 
     def __call__(self, index: Tensor) -> Tensor:
         """Take a step on the examples at `index` (S, B), a row for each model; return losses (S,).

@@ -125,8 +125,14 @@ class Step:
         self.method.after_step(self.model)
 
 
-def moments_of(optimizer: Optimizer) -> list[Tensor]:
-    """List what `optimizer` keeps beside θ, number by number: tensors of the shape of θ."""
+def moments_of(optimizer: Optimizer, row: int | None = None) -> list[Tensor]:
+    """List what `optimizer` keeps beside θ, number by number: tensors of the shape of θ.
+
+    Args:
+        optimizer: of one parameter, θ (P,), or (S, P) of S models.
+        row: of these models. None, the default, is all of θ.
+    """
     [theta] = optimizer.param_groups[0]["params"]
     kept = optimizer.state.get(theta, {}).values()
-    return [v for v in kept if isinstance(v, Tensor) and v.shape == theta.shape]
+    whole = [v for v in kept if isinstance(v, Tensor) and v.shape == theta.shape]
+    return whole if row is None else [v[row] for v in whole]

@@ -48,6 +48,7 @@ class Arm:
             "kept", the average accuracy on all tasks at the end.
         how: value -> settings other than HOW.
         model: class of the network.
+        size: training images of a task, and tasks.
     """
 
     make: Callable[[float], cl.Method]
@@ -55,6 +56,7 @@ class Arm:
     chosen_by: str = "learned"
     how: Callable[[float], Mapping[str, Any]] = field(default=lambda value: {})
     model: type[cl.MLP] = cl.MLP
+    size: tuple[int, int] = (N_TRAIN, N_TASKS)
 
 
 def plain(value: float) -> cl.Method:
@@ -70,26 +72,31 @@ ARMS = {
     "fresh": Arm(lambda p: cl.ShrinkPerturb(share=p), (1.0,)),
     "cbp": Arm(lambda rho: cl.CBP(rho=rho), (1e-3, 3e-3, 1e-2)),
     "l2": Arm(plain, (1e-3, 3e-3, 1e-2), how=l2),
-    "shrink": Arm(lambda p: cl.ShrinkPerturb(share=p), (0.1, 0.3, 0.5)),
+    "shrink": Arm(lambda p: cl.ShrinkPerturb(share=p), (0.01, 0.03, 0.1)),
     "norm": Arm(plain, model=cl.models.NormalisedMLP),
-    "ewc": Arm(lambda lam: cl.EWC(lam=lam), (3, 10, 30), "kept"),
+    "ewc": Arm(lambda lam: cl.EWC(lam=lam), (10, 30, 100), "kept"),
     "ewc-strong": Arm(lambda lam: cl.EWC(lam=lam), (1000,)),
     "mas": Arm(lambda lam: cl.MAS(lam=lam, n_samples=None), (0.01, 0.03, 0.1), "kept"),
-    "si": Arm(lambda lam: cl.SI(lam=lam), (0.03, 0.1, 0.3), "kept"),
+    "si": Arm(lambda lam: cl.SI(lam=lam), (0.1, 0.3, 1), "kept"),
     "rwalk": Arm(lambda lam: cl.RWalk(lam=lam), (0.1, 0.3, 1), "kept"),
     "scp": Arm(lambda lam: cl.SCP(lam=lam, slices=10), (10, 30, 100), "kept"),
     "sgd": Arm(plain, (0.03, 0.1, 0.3), how=lambda lr: {"optimizer": "sgd", "lr": lr}),
     "slow": Arm(plain, how=lambda value: {"lr": 1e-3}),
+    "sgd-long": Arm(
+        plain,
+        how=lambda value: {"optimizer": "sgd", "lr": 0.1, "batch_size": 16},
+        size=(2_000, 80),
+    ),
     "kept-moments": Arm(plain, how=lambda value: {"optimizer_state": "keep"}),
 }
 
 
-def streams(n_tasks: int, held_out: bool) -> list[Task]:
+def streams(n_train: int, n_tasks: int, held_out: bool) -> list[Task]:
     """The tasks; settings are chosen on others, with images that no test set has."""
     mnist = cl.load("mnist")
     if not held_out:
-        return cl.permuted(mnist.first(N_TRAIN, N_TEST), n_tasks)
-    return hold_out(cl.permuted(mnist.first(N_TRAIN + N_TEST, 10), n_tasks, seed=1), N_TEST)
+        return cl.permuted(mnist.first(n_train, N_TEST), n_tasks)
+    return hold_out(cl.permuted(mnist.first(n_train + N_TEST, 10), n_tasks, seed=1), N_TEST)
 
 
 def groups(runs: Sequence[Wanted]) -> list[list[Wanted]]:
@@ -99,16 +106,17 @@ def groups(runs: Sequence[Wanted]) -> list[list[Wanted]]:
         name, value, _ = wanted
         alone = wanted if name == "cbp" else None
         arm = ARMS[name]
-        key = arm.model, str(arm.how(value)), arm.how is l2 and value, alone
+        key = arm.model, arm.size, str(arm.how(value)), arm.how is l2 and value, alone
         found.setdefault(key, []).append(wanted)
     return [*found.values()]
 
 
 def train(group: Sequence[Wanted], held_out: bool) -> None:
     """Train runs together, and store each: accuracies, and the state after every tenth task."""
-    tasks = streams(N_TUNE if held_out else N_TASKS, held_out)
-    probe = tasks[0].test.batch(torch.arange(N_TEST))[0]
     name, value, _ = group[0]
+    n_train, n_tasks = ARMS[name].size
+    tasks = streams(n_train, N_TUNE if held_out else n_tasks, held_out)
+    probe = tasks[0].test.batch(torch.arange(N_TEST))[0]
     settings = Settings.of(HOW | dict(ARMS[name].how(value)))
     methods = [ARMS[name].make(value) for name, value, _ in group]
     models = [ARMS[name].model(SIZES) for name, _, _ in group]

@@ -68,9 +68,9 @@ def test_the_shares_of_units_are_counted():
 
 def test_the_shipped_runs_are_what_the_lesson_asks_for():
     stored = cl.load_results("plasticity")
-    n = stored["setting"]["n_tasks"]
     for run in stored["runs"]:
         assert run["arm"] in renewal.NAMES
+        n = 80 if run["arm"] == "sgd-long" else stored["setting"]["n_tasks"]
         assert len(run["learned"]) == len(run["kept"]) == n
         assert run["kept"][-1] == run["learned"][-1]
         assert 0 <= np.min(run["learned"]) <= np.max(run["learned"]) <= 1

@@ -18,7 +18,7 @@ from .judge import Answer, Args, Exercise, Mistake
 from .on_loop import _stream
 from .reading import Reading
 
-read = Reading(
+read: Reading = Reading(
     "the percentage points by which the newest task is learned worse at the end than at the start",
     10,
     mistakes={
@@ -69,7 +69,7 @@ def utility_of(u: Tensor, h: Tensor, w: Tensor, beta: float) -> Tensor:
     return beta * u + (1 - beta) * now
 
 
-write = Exercise(
+write: Exercise = Exercise(
     "utility(u, h, w, beta)",
     "the new utility of each unit, (units,): `u` is the old one (units,), `h` (B, units) are the "
     "outputs, `w` (next units, units) the weights of the next layer.",
@@ -123,16 +123,16 @@ write = Exercise(
 class L2Init(cl.Method):
     """Pulls the weights towards those of the very beginning, with strength λ."""
 
-    theta_0 = None
+    theta_0: list[Tensor]
 
     def begin_task(self, model: nn.Module, task: cl.Task) -> None:
         super().begin_task(model, task)
-        if self.theta_0 is None:
+        if not hasattr(self, "theta_0"):
             self.theta_0 = [p.detach().clone() for p in model.parameters()]
 
     def penalty(self, model: nn.Module) -> Tensor:
         pairs = zip(model.parameters(), self.theta_0, strict=True)
-        return 0.5 * sum((p - p_0).square().sum() for p, p_0 in pairs)
+        return 0.5 * torch.stack([(p - p_0).square().sum() for p, p_0 in pairs]).sum()
 
 
 LAM = 0.3
@@ -188,7 +188,7 @@ def _pull(**how: Any) -> Answer:
     return _trained(lambda: _Pull(**how))
 
 
-transfer = Exercise(
+transfer: Exercise = Exercise(
     "L2Init(cl.Method)",
     "a method whose penalty is ½ Σ (θ − θ₀)², with θ₀ the weights before the first task. λ is "
     "multiplied by the loop.",
