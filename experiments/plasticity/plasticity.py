@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 import cl_helpers as cl
+from cl_helpers.cli import write_tables
 from cl_helpers.data.tasks import Task, hold_out
 from cl_helpers.files import replacing
 from cl_helpers.report.results import FOLDER as SHIPPED
@@ -170,7 +171,7 @@ def best(name: str) -> float:
 
 
 def ship() -> None:
-    """Write what the lesson shows into the package."""
+    """Write what the lesson shows into the package, and a table beside the runs."""
     tried = {
         name: {
             f"{v:g}": round(score(load((name, v, 0), True), arm.chosen_by), 4) for v in arm.tried
@@ -188,6 +189,7 @@ def ship() -> None:
     }
     with replacing(SHIPPED / "plasticity.json") as file:
         file.write((json.dumps(content) + "\n").encode())
+    write_tables(FOLDER / "table.md", cl.renewal.table(content["runs"], [*ARMS]))
 
 
 def main(stage: str = "all", part: str = "0", parts: str = "1") -> None:
