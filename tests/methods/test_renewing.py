@@ -296,3 +296,14 @@ def test_the_first_task_is_learned_from_the_weights_as_they_were_drawn(few):
 def test_a_senseless_setting_is_refused(make, named):
     with pytest.raises(ValueError, match=named):
         make()
+
+
+def test_the_course_table_says_what_they_store_and_that_labels_are_not_needed(
+    few, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    tasks, sizes = cl.permuted(few, 2), (784, 12, 10)
+    plain, cbp = (cl.train(m, tasks, cl.MLP(sizes), **HOW) for m in (cl.Baseline(), cl.CBP()))
+    assert cbp.method.stored == {"utilities": 12 * 4 + 12 * 8}
+    row = cl.summary(cbp, plain).iloc[-1]
+    assert row["kept needs labels"] == "no"

@@ -64,7 +64,7 @@ def _utility(
     return beta * u + (1 - beta) * size(h) * out(w)
 
 
-def utility_of(u: Tensor, h: Tensor, w: Tensor, beta: float) -> Tensor:
+def utility_of(u: torch.Tensor, h: torch.Tensor, w: torch.Tensor, beta: float) -> torch.Tensor:
     now = h.abs().mean(0) * w.abs().sum(0)
     return beta * u + (1 - beta) * now
 
@@ -123,14 +123,14 @@ write: Exercise = Exercise(
 class L2Init(cl.Method):
     """Pulls the weights towards those of the very beginning, with strength λ."""
 
-    theta_0: list[Tensor]
+    theta_0: list[torch.Tensor]
 
-    def begin_task(self, model: nn.Module, task: cl.Task) -> None:
+    def begin_task(self, model: torch.nn.Module, task: cl.Task) -> None:
         super().begin_task(model, task)
         if not hasattr(self, "theta_0"):
             self.theta_0 = [p.detach().clone() for p in model.parameters()]
 
-    def penalty(self, model: nn.Module) -> Tensor:
+    def penalty(self, model: torch.nn.Module) -> torch.Tensor:
         pairs = zip(model.parameters(), self.theta_0, strict=True)
         return 0.5 * torch.stack([(p - p_0).square().sum() for p, p_0 in pairs]).sum()
 
