@@ -144,13 +144,24 @@ def newest(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
     )
 
 
+# Where the name of an arm is written, points beside its dot.
+BESIDE: dict[str, tuple[float, float]] = {
+    "norm": (2, 9),
+    "baseline": (-9, -11),
+    "shrink": (9, -13),
+    "ewc": (9, -13),
+    "rwalk": (9, -6),
+    "si": (-9, 5),
+}
+
+
 def two_axes(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
     """Draw what was forgotten against what is still learned: a dot an arm, a cross its seeds.
 
     Args:
         runs, arms: the runs, and which arms of them are drawn.
     """
-    figure = blank(8.4, 4.8)
+    figure = blank(8.4, 5.6)
     ax = figure.subplots()
     told = []
     for arm in arms:
@@ -159,7 +170,9 @@ def two_axes(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
         ax.plot([x.min(), x.max()], [y.mean()] * 2, color=colour, linewidth=1)
         ax.plot([x.mean()] * 2, [y.min(), y.max()], color=colour, linewidth=1)
         ax.plot(x.mean(), y.mean(), marker or "o", color=colour, markersize=9)
-        note(ax, NAMES[arm], (x.mean(), y.mean()), (8, 4), fontsize=9)
+        dx, dy = BESIDE.get(arm, (8, 4))
+        side = "right" if dx < 0 else "left"
+        note(ax, NAMES[arm], (x.mean(), y.mean()), (dx, dy), ha=side, fontsize=9)
         told.append(f"{NAMES[arm]} {x.mean():.0f} and {y.mean():.0f}")
     ax.set(xlabel="forgetting (percentage points): stability is on the left", ylim=(0, 100))
     ax.set_ylabel("accuracy on each of the last ten tasks,\njust learned (%): plasticity is above")
