@@ -89,7 +89,7 @@ def test_a_method_can_read_and_write_what_the_optimiser_keeps(few, optimizer, n,
             assert (m[3] > 1).all()  # what was written stayed, decayed by one step
             assert (m[[0, 1, 2, 4]].abs() < 1).all()
     if n and together == 2:
-        assert not torch.equal(methods[0].seen[0], methods[1].seen[0])
+        assert not torch.equal(methods[0].seen[0][:3], methods[1].seen[0][:3])
 
 
 def small():
