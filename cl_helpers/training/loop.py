@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from math import nan
 
 import torch
 from torch import Tensor, nn
@@ -56,10 +55,7 @@ def training_loop(
 
     for s in range(first, len(stages)):
         t = skipped + s
-        known = settings.evaluated(t, len(tasks))
-        asked = [
-            as_of(stages[s], task) if j >= known.start else None for j, task in enumerate(tasks)
-        ]
+        asked = settings.evaluated([as_of(stages[s], task) for task in tasks], t)
         learner.begin_task(stages[s], settings, s)
         for epoch in range(settings.epochs):
             for index in settings.split(learner.shuffled()):
@@ -149,10 +145,8 @@ class Learner:
         In the place of None it is NaN. Runs that have diverged are left out.
         """
         runs = [run for run in self.runs if not run.diverged]
-        there = [task for task in tasks if task is not None]
-        rows = map(iter, accuracies([run.learner for run in runs], there))
-        filled = ([nan if task is None else next(row) for task in tasks] for row in rows)
-        return zip(runs, filled, strict=True)
+        rows = accuracies([run.learner for run in runs], tasks)
+        return zip(runs, rows, strict=True)
 
     def record_initial(self, tasks: Sequence[Task | None]) -> None:
         """Write the metric on each of `tasks` before any training into the run."""

@@ -132,10 +132,10 @@ class Settings:
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}: choose 0 ≤ dropout < 1, or None")
 
-    def evaluated(self, t: int, n_tasks: int) -> range:
-        """Which tasks up to t = 0, 1, … are evaluated once `n_tasks` − 1 − t are still to come."""
-        everything = self.looks_back is None or t == n_tasks - 1
-        return range(0 if everything else max(0, t - (self.looks_back or 0)), t + 1)
+    def evaluated(self, tasks: Sequence[Any], t: int) -> list[Any]:
+        """Put None in the place of those `tasks` that are not evaluated after task `t` (from 0)."""
+        back = t if self.looks_back is None or t == len(tasks) - 1 else self.looks_back
+        return [task if j >= t - back else None for j, task in enumerate(tasks)]
 
     @property
     def recordable(self) -> bool:
