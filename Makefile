@@ -100,6 +100,7 @@ results: .venv/ready
 	python experiments/regimes/regimes.py table2
 	python experiments/regimes/regimes.py curvature
 	python experiments/regimes/regimes.py summary
+	python experiments/plasticity/plasticity.py
 
 .venv/ready: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -2,6 +2,7 @@ from . import methods as methods
 from . import models as models
 from . import widgets as widgets
 from .analysis import curvature as curvature
+from .analysis import plasticity as plasticity
 from .analysis import trajectories as trajectories
 from .data import tasks as tasks
 from .data.datasets import Dataset as Dataset
@@ -16,10 +17,12 @@ from .lessons import compared as compared
 from .lessons import figures as figures
 from .lessons import forms as forms
 from .lessons import laplace as laplace
+from .lessons import renewal as renewal
 from .lessons.exercises import check as check
 from .lessons.exercises import hint as hint
 from .lessons.exercises import solution as solution
 from .methods import AGEM as AGEM
+from .methods import CBP as CBP
 from .methods import DGR as DGR
 from .methods import ER as ER
 from .methods import EWC as EWC
@@ -34,6 +37,7 @@ from .methods import Joint as Joint
 from .methods import LwF as LwF
 from .methods import Method as Method
 from .methods import RWalk as RWalk
+from .methods import ShrinkPerturb as ShrinkPerturb
 from .methods import gradients as gradients
 from .models import CNN as CNN
 from .models import MLP as MLP

@@ -20,6 +20,13 @@ def at_least_one(name: str, value: object) -> None:
         raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
 
 
+def count_or_none(name: str, value: object) -> None:
+    """Raise unless `value` is None, or a whole number, 0 or more."""
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if value is not None and not (whole and value >= 0):  # type: ignore[operator]
+        raise ValueError(f"{name} is {value!r}: choose a whole number, 0 or more, or None")
+
+
 def above_zero(name: str, value: float) -> None:
     """Raise unless `value` is a finite number above 0."""
     if not (isinstance(value, numbers.Real) and 0 < value < math.inf):

@@ -7,6 +7,7 @@ from ..data.tasks import Scenario, as_scenario, check_scenario
 from . import gradients
 from .agem import AGEM
 from .base import Baseline, Joint, Method, check_method
+from .cbp import CBP
 from .dgr import DGR
 from .er import ER
 from .ewc import EWC
@@ -17,10 +18,15 @@ from .mas import MAS
 from .quadratic import PathIntegral, Quadratic
 from .rwalk import RWalk
 from .scp import SCP
+from .shrink import ShrinkPerturb
 from .si import SI
 
 METHODS: dict[str, type[Method]] = {
-    m.name: m for m in (Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DGR, Joint)
+    m.name: m
+    for m in (
+        *(Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DGR, Joint),
+        *(CBP, ShrinkPerturb),
+    )
 }
 
 
@@ -55,6 +61,7 @@ def pick_method(name: str, scenario: Scenario) -> type[Method]:
 
 __all__ = [
     "AGEM",
+    "CBP",
     "DGR",
     "ER",
     "EWC",
@@ -71,6 +78,7 @@ __all__ = [
     "PathIntegral",
     "Quadratic",
     "RWalk",
+    "ShrinkPerturb",
     "check_method",
     "gradients",
     "pick_method",

@@ -7,13 +7,14 @@ from . import flat
 from .flat import flatten, unflatten
 from .resnet import ResNet18
 from .seeded import Dropout, Seeded, set_dropout
-from .small import CNN, MLP, VAE
+from .small import CNN, MLP, VAE, NormalisedMLP
 
 __all__ = [
     "CNN",
     "MLP",
     "VAE",
     "Dropout",
+    "NormalisedMLP",
     "ResNet18",
     "Seeded",
     "flat",

@@ -7,7 +7,7 @@ computed once, and not once for each layer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import copy
 from functools import cached_property
 from uuid import uuid4
@@ -30,13 +30,18 @@ class Flat:
         theta: (P,) θ, in the order of `model.named_parameters()`.
         parameters: the model's trainable parameters, in the same order.
         shapes: parameter name -> shape.
+        moments: returns the vectors (P,) that the optimiser in use keeps beside θ, such as Adam's
+            two; none of plain SGD, and none before the first step. A step sets it.
 
     Raises:
         ValueError: nothing can be trained, the parameters differ in type or device, or they are
             neither float32 nor float64.
     """
 
+    moments: Callable[[], list[Tensor]]
+
     def __init__(self, model: nn.Module, memory: tuple[Tensor, Tensor] | None = None):
+        self.moments = list
         trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
         if not trainable:
             raise ValueError(f"{type(model).__name__} has no parameter that can be trained")
@@ -65,6 +70,14 @@ class Flat:
         """Gradient (P,) that is in the parameters' `.grad`; zero where there is none."""
         self.bring_in_gradients()
         return self._grad
+
+    def moments_of(self, parameter: Tensor) -> list[Tensor]:
+        """Return the part of each vector of `moments` that is of `parameter`, as a view.
+
+        Writing to it changes what the optimiser knows of these weights.
+        """
+        i = next(i for i, p in enumerate(self.parameters) if p is parameter)
+        return [list(unflatten(v, self.shapes).values())[i] for v in self.moments()]
 
     @cached_property
     def scratch(self) -> Tensor:

@@ -66,6 +66,27 @@ class MLP(Seeded):
         return x
 
 
+class NormalisedMLP(MLP):
+    """An MLP whose hidden layers are normalised before their ReLU, input by input.
+
+        h = ReLU( (z − mean z) / √(var z + 1e-5) ),     mean and variance over the units of a layer
+
+    It has the same weights as the MLP: no gain and no bias are learned. (Ba et al. 2016,
+    arXiv:1607.06450, have both.)
+
+    Args:
+        sizes, dropout, seed: as in `MLP`.
+    """
+
+    def features(self, x: Tensor) -> Tensor:
+        """Compute the inputs of the last layer, (B, units of the last hidden layer)."""
+        x = x.flatten(1)
+        for i in range(1, self.n_layers):
+            z = self.get_submodule(f"fc{i}")(x)
+            x = self.dropout(self.relu(F.layer_norm(z, z.shape[-1:])))
+        return x
+
+
 class CNN(Seeded):
     """Two 5 × 5 convolutions of stride 2 with ReLU, and a linear layer on top of them.
 

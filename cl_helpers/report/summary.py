@@ -117,6 +117,8 @@ def _plain(value: Any) -> Any:
     """The same value with tensors as lists, which can be compared."""
     if isinstance(value, dict):
         return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
     return value.tolist() if isinstance(value, Tensor) else value
 
 

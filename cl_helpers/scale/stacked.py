@@ -29,7 +29,7 @@ from ..training.events import Event
 from ..training.loop import Learner
 from ..training.run import Run
 from ..training.settings import Settings
-from ..training.step import NOTHING, Step
+from ..training.step import NOTHING, Step, moments_of
 from ..training.train import events_of, identified, identified_tasks, new_learner, prepared
 from ..training.unsaved import others_generators
 
@@ -131,6 +131,8 @@ class StackedStep(Step):
         self.stack = Stack(models)
         self.flat = flatten(models[0])
         self.optimize(self.stack.theta, self.stack.grad, settings, stage, before)
+        for s, each in enumerate(models):
+            flatten(each).moments = partial(moments_of, self.optimizer, s)
 
     def __call__(self, index: Tensor) -> Tensor:
         """Take a step on the examples at `index` (S, B), a row for each model; return losses (S,).
@@ -216,13 +218,13 @@ class StackedLearner(Learner):
                 method.after_interval(model)
         return losses
 
-    def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task]) -> None:
+    def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task | None]) -> None:
         assert isinstance(self.plain_step, StackedStep)
         runs = [learner.run for learner in self.learners]
         self.watched.look(runs, self.plain_step.stack.theta, t)
         super().record_epoch(t, epoch, tasks)
 
-    def record_task(self, t: int, tasks: Sequence[Task]) -> None:
+    def record_task(self, t: int, tasks: Sequence[Task | None]) -> None:
         look_at_weights([learner.run for learner in self.learners], t, self.taken)
         super().record_task(t, tasks)
 

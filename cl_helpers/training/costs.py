@@ -55,11 +55,11 @@ class TrackedLearner(Learner):
                 look_at_weights(self.runs, t, self.taken)
             raise
 
-    def record_task(self, t: int, tasks: Sequence[Task]) -> None:
+    def record_task(self, t: int, tasks: Sequence[Task | None]) -> None:
         look_at_weights(self.runs, t, self.taken)
         super().record_task(t, tasks)
 
-    def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task]) -> None:
+    def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task | None]) -> None:
         self.watched.look(self.runs, self.plain_step.flat.theta[None], t)
         super().record_epoch(t, epoch, tasks)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from math import nan
 
 import torch
 from torch import Tensor, nn
@@ -36,30 +37,31 @@ def evaluate(method: Method, model: nn.Module, task: Task) -> float:
 
 @torch.no_grad()
 def accuracies(
-    learners: Sequence[tuple[nn.Module, Method]], tasks: Sequence[Task]
+    learners: Sequence[tuple[nn.Module, Method]], tasks: Sequence[Task | None]
 ) -> list[list[float]]:
     """Compute the metric of each learner on each task; a GPU is waited for once, at the end.
 
     Args:
         learners: S pairs of model and method, on one device.
-        tasks: T tasks on that device.
+        tasks: T tasks on that device, or None in the place of one that is not evaluated.
 
     Returns:
-        S lists of T numbers, each the mean of `task.score` over the test examples.
+        S lists of T numbers, each the mean of `task.score` over the test examples; NaN for None.
     """
     device = next(learners[0][0].parameters()).device
-    totals = []
+    totals, there = [], [task for task in tasks if task is not None]
     with ExitStack() as stack:
         for model, _ in learners:
             stack.enter_context(evaluating(model))
-        for task in tasks:
+        for task in there:
             scores = [
                 torch.stack([_scores(task, m.predict(model, x, task), y) for model, m in learners])
                 for x, y in task.test.batches(BATCH.get(device.type, BATCH["cpu"]))
             ]
             totals.append(torch.stack(scores).sum(0))
-    sizes = torch.tensor([len(task.test) for task in tasks], dtype=torch.double)
-    return (torch.stack(totals, 1).cpu() / sizes).tolist()
+    sizes = torch.tensor([len(task.test) for task in there], dtype=torch.double)
+    rows = map(iter, (torch.stack(totals, 1).cpu() / sizes).tolist())
+    return [[nan if task is None else next(row) for task in tasks] for row in rows]
 
 
 def _scores(task: Task, prediction: Tensor, y: Tensor) -> Tensor:

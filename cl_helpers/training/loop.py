@@ -55,7 +55,7 @@ def training_loop(
 
     for s in range(first, len(stages)):
         t = skipped + s
-        asked = [as_of(stages[s], task) for task in tasks]
+        asked = settings.evaluated([as_of(stages[s], task) for task in tasks], t)
         learner.begin_task(stages[s], settings, s)
         for epoch in range(settings.epochs):
             for index in settings.split(learner.shuffled()):
@@ -139,27 +139,27 @@ class Learner:
         """Let the method compute its Ω or store examples, after the last step of the task."""
         self.method.end_task(self.model, self.task)
 
-    def evaluate(self, tasks: Sequence[Task]) -> Iterator[tuple[Run, list[float]]]:
+    def evaluate(self, tasks: Sequence[Task | None]) -> Iterator[tuple[Run, list[float]]]:
         """Pair each run with the metric of its model on the test examples of each of `tasks`.
 
-        Those that have diverged are left out.
+        In the place of None it is NaN. Runs that have diverged are left out.
         """
         runs = [run for run in self.runs if not run.diverged]
         rows = accuracies([run.learner for run in runs], tasks)
         return zip(runs, rows, strict=True)
 
-    def record_initial(self, tasks: Sequence[Task]) -> None:
+    def record_initial(self, tasks: Sequence[Task | None]) -> None:
         """Write the metric on each of `tasks` before any training into the run."""
         for run, row in self.evaluate(tasks):
             run.initial[:] = row
 
-    def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task]) -> None:
+    def record_epoch(self, t: int, epoch: int, tasks: Sequence[Task | None]) -> None:
         """Write the metric on `tasks` after an epoch of task t into the run's history."""
         for run, row in self.evaluate(tasks):
             entry = {"task": t, "epoch": epoch, "lam": run.learner[1].lam, "accuracy": row}
             run.history.append(entry)
 
-    def record_task(self, t: int, tasks: Sequence[Task]) -> None:
+    def record_task(self, t: int, tasks: Sequence[Task | None]) -> None:
         """Write the metric on `tasks` after task t into row t of the run's accuracy matrix."""
         for run, row in self.evaluate(tasks):
             run.accuracy[t, : len(tasks)] = row

@@ -12,7 +12,16 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from ..checks import above_zero, at_least_one, below_one, one_of, plain, seeded, true_or_false
+from ..checks import (
+    above_zero,
+    at_least_one,
+    below_one,
+    count_or_none,
+    one_of,
+    plain,
+    seeded,
+    true_or_false,
+)
 from ..formats import format_error
 from ..speed.precision import PRECISIONS, Precision
 from .schedules import check, factors
@@ -20,7 +29,7 @@ from .schedules import check, factors
 MakesOptimizer: TypeAlias = "Callable[..., torch.optim.Optimizer]"
 
 # They came later, and count in the name of a stored run only where they are not at their default.
-LATER = ("schedule", "warm_up", "lr_final", "dropout", "optimizer_state", "drop_last")
+LATER = ("schedule", "warm_up", "lr_final", "dropout", "optimizer_state", "drop_last", "looks_back")
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,9 @@ class Settings:
         lr_final: last learning rate of a schedule that decays, as a part of lr. Default 0.01.
         dropout: probability of all `models.Dropout` layers, 0 to below 1. None, the default, leaves
             the model as it is.
+        looks_back: how many earlier tasks are evaluated beside the one in training, after each
+            epoch and each task; the others are NaN there. After the last task all are. None, the
+            default, is all of them: T tasks then cost T² / 2 evaluations.
         seed: fixes initial weights, order of data, and dropout: same seed and device, same bits.
             (`nn.Dropout` draws from torch's global generator instead.) Default 0.
         device: "cpu", "cuda", …; "auto", the default, takes CUDA where there is a GPU.
@@ -72,6 +84,7 @@ class Settings:
     warm_up: float = 0.0
     lr_final: float = 0.01
     dropout: float | None = None
+    looks_back: int | None = None
     seed: int = 0
     device: str | torch.device = "auto"
     precision: Precision = "fast"
@@ -96,6 +109,7 @@ class Settings:
         for name in ("epochs", "batch_size"):
             at_least_one(name, getattr(self, name))
         seeded(self.seed)
+        count_or_none("looks_back", self.looks_back)
         for name in ("momentum", "warm_up", "lr_final", "dropout"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Real) and value is not getattr(Settings, name):
@@ -117,6 +131,11 @@ class Settings:
         check(self.schedule, self.warm_up, self.lr_final)
         if self.dropout is not None and not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}: choose 0 ≤ dropout < 1, or None")
+
+    def evaluated(self, tasks: Sequence[Any], t: int) -> list[Any]:
+        """Put None in the place of those `tasks` that are not evaluated after task `t` (from 0)."""
+        back = t if self.looks_back is None or t == len(tasks) - 1 else self.looks_back
+        return [task if j >= t - back else None for j, task in enumerate(tasks)]
 
     @property
     def recordable(self) -> bool:

@@ -6,10 +6,12 @@ gather the batch → forward → backward → the method's part → optimiser �
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from ..data.tasks import Task
 from ..methods import Method
@@ -47,6 +49,7 @@ class Step:
         self.method, self.model, self.task = method, model, task
         self.flat = flatten(model)
         self.optimize(self.flat.theta, self.flat.grad, settings, stage, before)
+        self.flat.moments = partial(moments_of, self.optimizer)
         ours = settings.optimizer == "adam"  # another one may do more than move θ
         self.pieces = Pieces(method, self.flat, self.optimizer) if ours else None
 
@@ -120,3 +123,16 @@ class Step:
         self.flat.bring_in_gradients()
         self.optimizer.step()
         self.method.after_step(self.model)
+
+
+def moments_of(optimizer: Optimizer, row: int | None = None) -> list[Tensor]:
+    """List what `optimizer` keeps beside θ, number by number: tensors of the shape of θ.
+
+    Args:
+        optimizer: of one parameter, θ (P,), or (S, P) of S models.
+        row: of these models. None, the default, is all of θ.
+    """
+    [theta] = optimizer.param_groups[0]["params"]
+    kept = optimizer.state.get(theta, {}).values()
+    whole = [v for v in kept if isinstance(v, Tensor) and v.shape == theta.shape]
+    return whole if row is None else [v[row] for v in whole]

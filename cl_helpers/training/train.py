@@ -57,8 +57,8 @@ def train(
             initial weights from `seed`. None, the default, is the homework's MLP.
         progress: whether to show a progress bar with the time left. Default True.
         settings: those of `cl.Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay,
-            schedule, warm_up, lr_final, dropout, seed, device, precision, cuda_graph), and
-            `checkpoint` and `every` of `train_steps`.
+            schedule, warm_up, lr_final, dropout, looks_back, seed, device, precision, cuda_graph),
+            and `checkpoint` and `every` of `train_steps`.
 
     Returns:
         The run; `run.accuracy` (T, T), `run.average_accuracy`, `run.forgetting`, … are in [0, 1].
@@ -81,7 +81,7 @@ def train(
             for event in events:
                 bar.update(event.step - bar.n)
                 if event.kind == "epoch":
-                    accuracy = np.mean(run.history[-1]["accuracy"])
+                    accuracy = np.nanmean(run.history[-1]["accuracy"])
                     bar.set_postfix_str(f"task {event.task + 1}, accuracy {accuracy:.1%}")
         except KeyboardInterrupt:
             tqdm.write(f"{method.label} stopped early: the run holds what was finished.")
@@ -109,7 +109,7 @@ def train_steps(
             and ends with the same bits as without interruption. None, the default, writes none.
         every: steps between two "step" events. Default 10.
         settings: those of `cl.Settings`: epochs, batch_size, lr, optimizer, momentum, lr_decay,
-            schedule, warm_up, lr_final, dropout, seed, device, precision, cuda_graph.
+            schedule, warm_up, lr_final, dropout, looks_back, seed, device, precision, cuda_graph.
 
     Returns:
         A generator of `cl.Event`.

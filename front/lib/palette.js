@@ -14,6 +14,8 @@ export const LOOK = {
   agem: ["#6B8E23", ">", "-."],
   er: ["#661100", "p", "-"],
   dgr: ["#5C4033", "d", "--"],
+  cbp: ["#E9025A", "8", "-"],
+  shrink: ["#0000CD", "H", "--"],
 };
 export const OTHER = ["#444444", "X", "-"];
 
@@ -32,6 +34,8 @@ const MARKERS = {
   ">": regular(3, 0),
   p: regular(5, -90),
   h: regular(6, -90),
+  H: regular(6, 0),
+  8: regular(8, 22.5),
   "*": regular(10, -90).map(([x, y], i) => (i % 2 ? [0.45 * x, 0.45 * y] : [x, y])),
   P: cross(0),
   X: cross(45),

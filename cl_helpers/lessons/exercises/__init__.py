@@ -21,6 +21,7 @@ from . import (
     on_metrics,
     on_momentum,
     on_paths,
+    on_plasticity,
     on_projection,
     on_replay,
     on_scenarios,
@@ -78,6 +79,9 @@ EXERCISES: dict[str, Exercise | Reading] = {
     "schedules-read": on_schedules.read,
     "schedules": on_schedules.schedules,
     "schedules-transfer": on_schedules.transfer,
+    "plasticity-read": on_plasticity.read,
+    "plasticity": on_plasticity.write,
+    "plasticity-transfer": on_plasticity.transfer,
 }
 
 __all__ = ["EXERCISES", "Exercise", "Mistake", "Reading", "Verdict", "check", "hint", "solution"]

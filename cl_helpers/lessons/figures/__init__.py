@@ -16,6 +16,7 @@ from .sensitivity import mas
 from .slices import scp
 from .trade_off import compared
 from .two_tasks import baseline, ewc
+from .units import plasticity
 
 __all__ = [
     "baseline",
@@ -25,6 +26,7 @@ __all__ = [
     "model",
     "past",
     "permutation",
+    "plasticity",
     "regimes",
     "rwalk",
     "scenarios",
