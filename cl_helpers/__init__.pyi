@@ -4,6 +4,7 @@ from . import widgets as widgets
 from .analysis import curvature as curvature
 from .analysis import trajectories as trajectories
 from .data import tasks as tasks
+from .data import text as text
 from .data.datasets import Dataset as Dataset
 from .data.datasets import load as load
 from .data.download import DataError as DataError
@@ -31,12 +32,14 @@ from .methods import SI as SI
 from .methods import Baseline as Baseline
 from .methods import ICaRL as ICaRL
 from .methods import Joint as Joint
+from .methods import LoRA as LoRA
 from .methods import LwF as LwF
 from .methods import Method as Method
 from .methods import RWalk as RWalk
 from .methods import gradients as gradients
 from .models import CNN as CNN
 from .models import MLP as MLP
+from .models import GPT as GPT
 from .models import VAE as VAE
 from .models import ResNet18 as ResNet18
 from .models import flat as flat

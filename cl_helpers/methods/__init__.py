@@ -12,6 +12,7 @@ from .er import ER
 from .ewc import EWC
 from .gem import GEM
 from .icarl import ICaRL
+from .lora import LoRA
 from .lwf import LwF
 from .mas import MAS
 from .quadratic import PathIntegral, Quadratic
@@ -20,7 +21,8 @@ from .scp import SCP
 from .si import SI
 
 METHODS: dict[str, type[Method]] = {
-    m.name: m for m in (Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DGR, Joint)
+    m.name: m
+    for m in (Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DGR, LoRA, Joint)
 }
 
 
@@ -66,6 +68,7 @@ __all__ = [
     "Baseline",
     "ICaRL",
     "Joint",
+    "LoRA",
     "LwF",
     "Method",
     "PathIntegral",

@@ -20,7 +20,7 @@ from .schedules import check, factors
 MakesOptimizer: TypeAlias = "Callable[..., torch.optim.Optimizer]"
 
 # They came later, and count in the name of a stored run only where they are not at their default.
-LATER = ("schedule", "warm_up", "lr_final", "dropout", "optimizer_state", "drop_last")
+LATER = ("schedule", "warm_up", "lr_final", "dropout", "optimizer_state", "drop_last", "learned")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,9 @@ class Settings:
 
     Args:
         epochs: passes over each task's training data. Default 10, the homework's.
+        learned: how many of the first tasks the model has learned before, as a pretrained one has.
+            No step is taken on them; the method sees them begin and end, and so makes its Ω, or
+            stores examples. Default 0.
         batch_size: examples in a step. Default 128, the homework's.
         drop_last: whether the last batch of an epoch is left out if it is smaller. Default False.
         lr: learning rate of the first task. Default 1e-4, the homework's.
@@ -61,6 +64,7 @@ class Settings:
     """
 
     epochs: int = 10
+    learned: int = 0
     batch_size: int = 128
     drop_last: bool = False
     lr: float = 1e-4
@@ -95,6 +99,8 @@ class Settings:
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name in ("epochs", "batch_size"):
             at_least_one(name, getattr(self, name))
+        if not isinstance(self.learned, numbers.Integral) or self.learned < 0:
+            raise ValueError(f"learned is {self.learned!r}: choose a number of tasks, 0 or more")
         seeded(self.seed)
         for name in ("momentum", "warm_up", "lr_final", "dropout"):
             value = getattr(self, name)
@@ -126,6 +132,10 @@ class Settings:
     def n_steps(self, n_examples: int) -> int:
         """Count the steps of a task of `n_examples`."""
         return self.epochs * steps_an_epoch(n_examples, self.batch_size, self.drop_last)
+
+    def epochs_of(self, stage: int) -> range:
+        """Return the epochs of `stage` 0, 1, …: none if the model has learned it before."""
+        return range(0 if stage < self.learned else self.epochs)
 
     def split(self, order: Tensor) -> Sequence[Tensor]:
         """Split the positions `order` (…, N) of examples into batches (…, B)."""

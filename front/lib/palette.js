@@ -14,6 +14,7 @@ export const LOOK = {
   agem: ["#6B8E23", ">", "-."],
   er: ["#661100", "p", "-"],
   dgr: ["#5C4033", "d", "--"],
+  lora: ["#AA4499", "X", "-."],
 };
 export const OTHER = ["#444444", "X", "-"];
 
