@@ -16,6 +16,7 @@ from .lessons import bowls as bowls
 from .lessons import compared as compared
 from .lessons import figures as figures
 from .lessons import forms as forms
+from .lessons import language as language
 from .lessons import laplace as laplace
 from .lessons.exercises import check as check
 from .lessons.exercises import hint as hint
@@ -38,11 +39,12 @@ from .methods import Method as Method
 from .methods import RWalk as RWalk
 from .methods import gradients as gradients
 from .models import CNN as CNN
-from .models import MLP as MLP
 from .models import GPT as GPT
+from .models import MLP as MLP
 from .models import VAE as VAE
 from .models import ResNet18 as ResNet18
 from .models import flat as flat
+from .models.flat import flatten as flatten
 from .report import plots as plots
 from .report.results import load_results as load_results
 from .report.results import load_runs as load_runs

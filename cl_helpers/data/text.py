@@ -182,8 +182,25 @@ def text_task(
     Raises:
         ValueError: an argument makes no sense.
     """
-    for name, n in {"length": length, "stride": stride}.items():
-        at_least_one(name, n)
-    train = Windows(encode(read(language)[:n_train]), length, stride)
-    test = Windows(encode(read(language, part)[:n_test]), length, length)
-    return Task(language, "text", train, test, tuple(range(N_CHARACTERS)))
+    train, test = encode(read(language)[:n_train]), encode(read(language, part)[:n_test])
+    return sequence_task(language, train, test, N_CHARACTERS, length=length, stride=stride)
+
+
+def sequence_task(
+    name: str, train: Tensor, test: Tensor, n_outputs: int, *, length: int = 128, stride: int = 128
+) -> Task:
+    """Make a task of two long sequences: say at each position which number comes next.
+
+    Args:
+        name: of the task.
+        train, test: (n,) long, numbers of characters or tokens, 0 to n_outputs − 1.
+        n_outputs: K, how many there are.
+        length, stride: as in `text_task`.
+
+    Raises:
+        ValueError: a length is below 1.
+    """
+    for what, n in {"length": length, "stride": stride}.items():
+        at_least_one(what, n)
+    views = Windows(train, length, stride), Windows(test, length, length)
+    return Task(name, "text", *views, tuple(range(n_outputs)))

@@ -130,3 +130,14 @@ def merge(model: nn.Module) -> None:
         if isinstance(layer, nn.Linear) and parametrize.is_parametrized(layer, "weight"):
             parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
             layer._parameters["bias"] = layer._parameters.pop("bias")  # weight first, as before
+
+
+def n_trained(model: nn.Module, rank: int) -> int:
+    """Count the numbers that LoRA trains: r (out + in), summed over the linear layers.
+
+    Args:
+        model: not adapted.
+        rank: r.
+    """
+    layers = linear_layers(model).values()
+    return sum(rank * (layer.in_features + layer.out_features) for layer in layers)

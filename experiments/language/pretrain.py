@@ -20,15 +20,15 @@ from cl_helpers.files import replacing
 from cl_helpers.models import gpt
 from cl_helpers.training.evaluation import bits_per_character
 
-HOW = {"epochs": 4, "batch_size": 16, "lr": 3e-3, "schedule": "cosine", "warm_up": 0.1, "seed": 0}
-ADAMW = partial(torch.optim.AdamW, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
+HOW = {"epochs": 4, "batch_size": 4, "lr": 2e-3, "schedule": "cosine", "warm_up": 0.05, "seed": 0}
+ADAMW = partial(torch.optim.AdamW, betas=(0.9, 0.99), weight_decay=0.1, fused=True)
 
 
 def main() -> None:
     task = text.text_task("English", part="held out")
     model, began = gpt.GPT(), time.process_time()
     how = HOW | {"optimizer": ADAMW, "device": "cpu"}
-    for event in cl.train_steps(cl.Baseline(), [task], model, every=50, **how):
+    for event in cl.train_steps(cl.Baseline(), [task], model, every=100, **how):
         loss = "" if event.loss is None else f"{float(event.loss):.3f} nats"
         print(event.kind, event.step, event.n_steps, loss, flush=True)
     made = {

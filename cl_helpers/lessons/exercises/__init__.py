@@ -16,6 +16,7 @@ from . import (
     on_ewc,
     on_importance,
     on_joined,
+    on_language,
     on_loop,
     on_mas,
     on_metrics,
@@ -78,6 +79,9 @@ EXERCISES: dict[str, Exercise | Reading] = {
     "schedules-read": on_schedules.read,
     "schedules": on_schedules.schedules,
     "schedules-transfer": on_schedules.transfer,
+    "language-read": on_language.read,
+    "language": on_language.write,
+    "language-transfer": on_language.transfer,
 }
 
 __all__ = ["EXERCISES", "Exercise", "Mistake", "Reading", "Verdict", "check", "hint", "solution"]
