@@ -98,7 +98,9 @@ def _is_prose(paragraph: str) -> bool:
 
 
 # Strings in three quotation marks; one that begins a line is a docstring.
-_STRINGS = re.compile(r'(^[ \t]*)?[rRbBfFuU]{0,2}("""|\'\'\')(.*?)(?<!\\)\2', re.DOTALL | re.MULTILINE)
+_STRINGS = re.compile(
+    r'(^[ \t]*)?[rRbBfFuU]{0,2}("""|\'\'\')(.*?)(?<!\\)\2', re.DOTALL | re.MULTILINE
+)
 _COMMENTS = re.compile(r"^[ \t]*#.*\n", re.MULTILINE)
 _EMPTY = re.compile(r"\n([ \t]*\n){2,}")
 

@@ -136,15 +136,23 @@ def _mean_sd(values: NDArray) -> str:
     return f"{values.mean():.2f}{spread}"
 
 
-def compared(results: Row, a: str, b: str) -> Markdown:
-    """Say how two methods differ within a seed, and whether seeds alone can explain it."""
-    every, said = changes(results["final"]), []
-    for k, what in enumerate(("learned", "forgot")):
-        mean, half = difference(every[a][k], every[b][k])
-        word = "more" if mean > 0 else "less"
-        beyond = "beyond seeds" if abs(mean) > half else "within seeds"
-        said.append(f"{what} {abs(mean):.2f} ± {half:.2f} bits {word} ({beyond})")
-    return Markdown(f"**{a}** {' and '.join(said)} than **{b}**.")
+def compared(results: Row, *pairs: tuple[str, str]) -> Markdown:
+    """Say how two methods differ within a seed, and whether seeds alone can explain it.
+
+    Args:
+        results: stored.
+        pairs: of names of methods.
+    """
+    every, sentences = changes(results["final"]), []
+    for a, b in pairs:
+        said = []
+        for k, what in enumerate(("learned", "forgot")):
+            mean, half = difference(every[a][k], every[b][k])
+            word = "more" if mean > 0 else "less"
+            beyond = "beyond seeds" if abs(mean) > half else "within seeds"
+            said.append(f"{what} {abs(mean):.2f} ± {half:.2f} bits {word} ({beyond})")
+        sentences.append(f"* **{a}** {' and '.join(said)} than **{b}**.")
+    return Markdown("\n".join(sentences))
 
 
 def picture(results: Row, live: Mapping[str, tuple[float, float]] | None = None) -> Chart:
@@ -169,7 +177,9 @@ def picture(results: Row, live: Mapping[str, tuple[float, float]] | None = None)
     path = between(results)
     ax.plot(*path.T, ":", color=LOOK["baseline"][0], linewidth=1.5, label="full, merged")
     for name, point in (live or {}).items():
-        ax.plot(*point, "o", color="#D55E00", markersize=13, fillstyle="none", label=f"{name}, live")
+        ax.plot(
+            *point, "o", color="#D55E00", markersize=13, fillstyle="none", label=f"{name}, live"
+        )
     ax.axhline(0, color="black", linewidth=0.8)
     ax.set_xlabel("learned of Python, bits per character (more is better)")
     ax.set_ylabel("forgotten of English,\nbits per character")

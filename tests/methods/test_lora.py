@@ -15,7 +15,9 @@ HOW = {"epochs": 2, "batch_size": 10, "lr": 0.01, "device": "cpu", "progress": F
 
 def network(*, seed=0):
     """Two linear layers with a normalisation between them, in float64."""
-    first, second = (nn.utils.skip_init(nn.Linear, *n, dtype=torch.float64) for n in ((6, 5), (5, 4)))
+    first, second = (
+        nn.utils.skip_init(nn.Linear, *n, dtype=torch.float64) for n in ((6, 5), (5, 4))
+    )
     net = nn.Sequential(first, nn.LayerNorm(5, dtype=torch.float64), nn.Tanh(), second)
     generator = torch.Generator().manual_seed(seed)
     for p in net.parameters():
