@@ -20,6 +20,12 @@ def at_least_one(name: str, value: object) -> None:
         raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
 
 
+def zero_or_more(name: str, value: object) -> None:
+    """Raise unless `value` is a whole number, 0 or more."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name} is {value!r}: choose a whole number, 0 or more")
+
+
 def above_zero(name: str, value: float) -> None:
     """Raise unless `value` is a finite number above 0."""
     if not (isinstance(value, numbers.Real) and 0 < value < math.inf):

@@ -101,7 +101,7 @@ def _is_prose(paragraph: str) -> bool:
 _STRINGS = re.compile(
     r'(^[ \t]*)?[rRbBfFuU]{0,2}("""|\'\'\')(.*?)(?<!\\)\2', re.DOTALL | re.MULTILINE
 )
-_COMMENTS = re.compile(r"^[ \t]*#.*\n", re.MULTILINE)
+_OR_COMMENTS = re.compile(rf"^[ \t]*#[^\n]*\n|{_STRINGS.pattern}", _STRINGS.flags)
 _EMPTY = re.compile(r"\n([ \t]*\n){2,}")
 
 
@@ -113,10 +113,10 @@ def docstrings_of(source: str) -> list[str]:
 def code_of(source: str) -> str:
     """Return the `source` of a module without docstrings and without lines that are comments."""
 
-    def kept(string: re.Match[str]) -> str:
-        return string[0] if string[1] is None else ""
+    def kept(part: re.Match[str]) -> str:
+        return part[0] if part[2] and part[1] is None else ""
 
-    code = _COMMENTS.sub("", _STRINGS.sub(kept, source))
+    code = _OR_COMMENTS.sub(kept, source)
     return _EMPTY.sub("\n\n", code).strip("\n")
 
 

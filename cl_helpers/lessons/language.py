@@ -144,6 +144,8 @@ def compared(results: Row, *pairs: tuple[str, str]) -> Markdown:
         pairs: of names of methods.
     """
     every, sentences = changes(results["final"]), []
+    if min(len(learned) for learned, _ in every.values()) < 2:
+        return Markdown("One seed alone: the differences could be chance.")
     for a, b in pairs:
         said = []
         for k, what in enumerate(("learned", "forgot")):

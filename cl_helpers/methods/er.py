@@ -20,8 +20,8 @@ class ER(Memory):
     The memory is a reservoir, a uniform sample of all examples seen so far (Vitter 1985,
     doi:10.1145/3147.3165): once it is full, example i, counted from 0, takes the place of a random
     one with probability M / (i + 1). An example that is seen in every epoch counts each time.
-    During the first task the memory only fills: it has no old examples yet. Of a task that the model
-    had learned before (`learned` in the settings) each example counts once.
+    During the first task the memory only fills: it has no old examples yet. Of a task that the
+    model had learned before (`learned` in the settings) each example counts once.
 
     Args:
         memory: M, examples stored in all. Default 500.

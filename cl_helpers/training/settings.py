@@ -12,7 +12,16 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from ..checks import above_zero, at_least_one, below_one, one_of, plain, seeded, true_or_false
+from ..checks import (
+    above_zero,
+    at_least_one,
+    below_one,
+    one_of,
+    plain,
+    seeded,
+    true_or_false,
+    zero_or_more,
+)
 from ..formats import format_error
 from ..speed.precision import PRECISIONS, Precision
 from .schedules import check, factors
@@ -99,8 +108,7 @@ class Settings:
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name in ("epochs", "batch_size"):
             at_least_one(name, getattr(self, name))
-        if not isinstance(self.learned, numbers.Integral) or self.learned < 0:
-            raise ValueError(f"learned is {self.learned!r}: choose a number of tasks, 0 or more")
+        zero_or_more("learned", self.learned)
         seeded(self.seed)
         for name in ("momentum", "warm_up", "lr_final", "dropout"):
             value = getattr(self, name)

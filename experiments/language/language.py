@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import platform
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from cl_helpers.methods import Method
 from cl_helpers.report.results import FOLDER
 
 HERE = Path(__file__).parent
-N_TRAIN, N_TEST = 51_201, 12_801  # characters: 400 and 100 windows
+N_TRAIN, N_TEST = 25_601, 12_801  # characters: 200 and 100 windows
 HOW: dict[str, Any] = {
     "learned": 1, "epochs": 1, "batch_size": 4, "schedule": "cosine", "warm_up": 0.1,
     "device": "cpu", "progress": False,
@@ -37,12 +38,12 @@ MERGES = (0.25, 0.5, 0.75)
 
 # What is tried: by name of the method, its settings.
 GRID: dict[str, list[dict[str, Any]]] = {
-    "full": [{"lr": 3e-4}, {"lr": 1e-3}, {"lr": 3e-3}],
-    "LoRA": [{"lr": 3e-3}, {"lr": 1e-2}, {"lr": 3e-2}],
+    "full": [{"lr": 1e-3}, {"lr": 3e-3}],
+    "LoRA": [{"lr": 3e-3}, {"lr": 1e-2}],
     "replay 1 %": [{"lr": 1e-3}, {"lr": 3e-3}],
     "replay 5 %": [{"lr": 1e-3}, {"lr": 3e-3}],
-    "L2": [{"lr": 1e-3, "lam": lam} for lam in (0.001, 0.01, 0.1)],
-    "EWC": [{"lr": 1e-3, "lam": lam} for lam in (0.1, 1.0, 10.0)],
+    "L2": [{"lr": 1e-3, "lam": lam} for lam in (0.01, 0.1)],
+    "EWC": [{"lr": 1e-3, "lam": lam} for lam in (1.0, 10.0)],
 }
 
 
@@ -54,13 +55,20 @@ def made(name: str, lam: float = 0.0) -> Method:
         "replay 1 %": cl.ER(memory=500, share=0.01),
         "replay 5 %": cl.ER(memory=500, share=0.05),
         "L2": L2(lam=lam),
-        "EWC": cl.EWC(lam=lam, n_samples=128),
+        "EWC": cl.EWC(lam=lam, n_samples=64),
     }[name]
 
 
 def measured(model: torch.nn.Module, tasks: list[cl.Task]) -> dict[str, float]:
     """Bits per character in each language."""
     return {t.name: round(cl.evaluation.bits_per_character(model, t), 4) for t in tasks}
+
+
+@cache
+def measured_before(part: Part) -> dict[str, float]:
+    """Bits per character of the pretrained model."""
+    tasks = [text.text_task(name, n_test=N_TEST, part=part) for name in ("English", "Python")]
+    return measured(cl.GPT.pretrained(), tasks)
 
 
 def trained(name: str, setting: dict[str, Any], seed: int, part: Part) -> dict[str, Any]:
@@ -72,7 +80,7 @@ def trained(name: str, setting: dict[str, Any], seed: int, part: Part) -> dict[s
     english = text.text_task("English", n_test=N_TEST, part=part)
     python = text.text_task("Python", n_train=N_TRAIN, n_test=N_TEST, part=part)
     tasks, model = [english, python], cl.GPT.pretrained()
-    before, began = measured(model, tasks), time.process_time()
+    before, began = measured_before(part), time.process_time()
     method = made(name, setting.get("lam", 0.0))
     short = [text.text_task(t.name, n_train=len(t.train.characters), n_test=1_281) for t in tasks]
     run = cl.train(method, short, model, lr=setting["lr"], seed=seed, **HOW)
@@ -102,7 +110,16 @@ def main() -> None:
         name: min((r for r in tried if r["method"] == name), key=mean_bits)["setting"]
         for name in GRID
     }
-    final = [trained(name, best[name], seed, "test") for seed in SEEDS for name in GRID]
+    final: list[dict[str, Any]] = []
+    for seed in SEEDS:
+        final += [trained(name, best[name], seed, "test") for name in GRID]
+        ship(tried, best, final)
+
+
+def ship(
+    tried: list[dict[str, Any]], best: dict[str, dict[str, Any]], final: list[dict[str, Any]]
+) -> None:
+    """Write what is finished into the package."""
     content = {
         "command": "make results",
         "made": cl.models.gpt.made(),

@@ -2,8 +2,8 @@
 
     python experiments/language/pretrain.py
 
-2.8 million characters, about three minutes of one core that does nothing else. It writes the weights
-in float16, with how they were made and what they reach on text that they were not trained on.
+2.8 million characters, about four minutes of one core. It writes the weights in float16, with how
+they were made and what they reach on text that they were not trained on.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from toys import random_task
 from torch import nn
 from torch.nn import functional as F
+from toys import random_task
 
 import cl_helpers as cl
 from cl_helpers.methods.lora import LowRank, adapt, linear_layers, merge
