@@ -41,7 +41,7 @@ def encode(text: str) -> Tensor:
 
 
 def decode(characters: Tensor) -> str:
-    """Turn numbers of characters, (n,), back into text."""
+    """Turn the numbers of `characters`, (n,), back into text."""
     return bytes(characters.tolist()).decode("ascii")
 
 
@@ -66,7 +66,7 @@ def read(language: Language, part: Part = "train") -> str:
 
 
 def digest(language: Language) -> str:
-    """Compute the SHA-256 of all three parts of a language's text: its first 12 hex digits."""
+    """Compute the SHA-256 of all text in a `language`, its three parts: the first 12 hex digits."""
     whole = "\0".join(read(language, part) for part in get_args(Part))
     return sha256(whole.encode()).hexdigest()[:12]
 

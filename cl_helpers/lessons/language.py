@@ -103,7 +103,7 @@ def writes(model: GPT, start: str, n: int = 160, seed: int = 0) -> str:
 
 
 def changes(rows: Sequence[Row]) -> dict[str, tuple[NDArray, NDArray]]:
-    """Collect what was learned of Python and forgotten of English, in bits, one number a seed.
+    """Collect from `rows` what was learned of Python and forgotten of English, in bits.
 
     Returns:
         Method -> (learned, forgotten), arrays over the seeds in their order.
@@ -121,7 +121,7 @@ def _changes(rows: Sequence[Row]) -> tuple[NDArray, NDArray]:
 
 
 def table(results: Row) -> pd.DataFrame:
-    """Format the stored runs: mean ± standard deviation over seeds, in bits per character."""
+    """Format the stored `results`: mean ± standard deviation over seeds, in bits per character."""
     rows = {}
     for name, (learned, lost) in changes(results["final"]).items():
         [first, *_] = [row for row in results["final"] if row["method"] == name]
@@ -196,7 +196,7 @@ def picture(results: Row, live: Mapping[str, tuple[float, float]] | None = None)
 
 
 def between(results: Row) -> NDArray:
-    """Compute where weighted means of old and new weights lie: (W, 2), learned and forgotten."""
+    """Compute from `results` where weighted means of weights lie: (W, 2), learned, forgotten."""
     rows = [row for row in results["final"] if row["method"] == "full"]
     points = [(0.0, 0.0)]
     for w in rows[0]["merged"]:
@@ -223,13 +223,13 @@ class Logits(nn.Module):
 
 
 def least(results: Row, names: Sequence[str], k: int = 1) -> str:
-    """Name the method among `names` that learned least (k = 0) or forgot least (k = 1)."""
+    """Name the method among `names` that learned least (`k` 0) or forgot least (1) in `results`."""
     every = changes(results["final"])
     return min(names, key=lambda name: every[name][k].mean())
 
 
 def per_character(model: nn.Module, text: str) -> float:
-    """Compute the bits per character of a model on one short `text`, its first one left out."""
+    """Compute the bits per character of a `model` on a short `text`, its first one left out."""
     x = encode(text)[None]
     with torch.no_grad():
         log_p = model(x[:, :-1]).log_softmax(-1).gather(-1, x[:, 1:, None])

@@ -57,7 +57,7 @@ def train(
             initial weights from `seed`. None, the default, is the homework's MLP.
         progress: whether to show a progress bar with the time left. Default True.
         settings: those of `cl.Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay,
-            schedule, warm_up, lr_final, dropout, seed, device, precision, cuda_graph), and
+            schedule, warm_up, lr_final, dropout, learned, seed, device, precision, cuda_graph), and
             `checkpoint` and `every` of `train_steps`.
 
     Returns:
