@@ -2,7 +2,7 @@
 
     python experiments/language/pretrain.py
 
-2.8 million characters, about four minutes of one core. It writes the weights in float16, with how
+2.7 million characters, about three minutes of one core. It writes the weights in float16, with how
 they were made and what they reach on text that they were not trained on.
 """
 

@@ -151,9 +151,9 @@ def test_it_reaches_what_a_change_of_its_rank_can():
         loss.backward()
         return loss
 
-    start = float(closure())
+    start = closure().item()
     optimizer.step(closure)
-    assert float(closure()) < 1e-8 * start
+    assert closure().item() < 1e-8 * start
 
 
 def test_settings_and_models_without_a_linear_layer_are_refused(two):
