@@ -99,6 +99,7 @@ results: .venv/ready
 	python experiments/pathint/pathint.py
 	python experiments/regimes/regimes.py table2
 	python experiments/regimes/regimes.py curvature
+	python experiments/language/language.py
 	python experiments/regimes/regimes.py summary
 	python experiments/plasticity/plasticity.py
 

@@ -5,6 +5,7 @@ from .analysis import curvature as curvature
 from .analysis import plasticity as plasticity
 from .analysis import trajectories as trajectories
 from .data import tasks as tasks
+from .data import text as text
 from .data.datasets import Dataset as Dataset
 from .data.datasets import load as load
 from .data.download import DataError as DataError
@@ -16,6 +17,7 @@ from .lessons import bowls as bowls
 from .lessons import compared as compared
 from .lessons import figures as figures
 from .lessons import forms as forms
+from .lessons import language as language
 from .lessons import laplace as laplace
 from .lessons import renewal as renewal
 from .lessons.exercises import check as check
@@ -34,16 +36,19 @@ from .methods import SI as SI
 from .methods import Baseline as Baseline
 from .methods import ICaRL as ICaRL
 from .methods import Joint as Joint
+from .methods import LoRA as LoRA
 from .methods import LwF as LwF
 from .methods import Method as Method
 from .methods import RWalk as RWalk
 from .methods import ShrinkPerturb as ShrinkPerturb
 from .methods import gradients as gradients
 from .models import CNN as CNN
+from .models import GPT as GPT
 from .models import MLP as MLP
 from .models import VAE as VAE
 from .models import ResNet18 as ResNet18
 from .models import flat as flat
+from .models.flat import flatten as flatten
 from .report import plots as plots
 from .report.results import load_results as load_results
 from .report.results import load_runs as load_runs

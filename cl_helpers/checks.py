@@ -20,11 +20,16 @@ def at_least_one(name: str, value: object) -> None:
         raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
 
 
-def count_or_none(name: str, value: object) -> None:
+def zero_or_more(name: str, value: object) -> None:
+    """Raise unless `value` is a whole number, 0 or more."""
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"{name} is {value!r}: choose a whole number, 0 or more")
+
+
+def zero_or_more_or_none(name: str, value: object) -> None:
     """Raise unless `value` is None, or a whole number, 0 or more."""
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if value is not None and not (whole and value >= 0):  # type: ignore[operator]
-        raise ValueError(f"{name} is {value!r}: choose a whole number, 0 or more, or None")
+    if value is not None:
+        zero_or_more(name, value)
 
 
 def above_zero(name: str, value: float) -> None:

@@ -6,5 +6,5 @@ Imports only the leaves (checks, files, formats); every other room may import it
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["datasets", "download", "tasks", "views"]
+    __name__, submodules=["datasets", "download", "tasks", "text", "views"]
 )

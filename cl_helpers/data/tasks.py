@@ -35,8 +35,9 @@ SCENARIOS: tuple[Scenario, ...] = ("task", "domain", "class")
 class Task:
     """One task of a sequence: its examples, and which outputs of the model compete.
 
-    A task of another kind than classification overrides `loss`, `log_likelihood`, `prediction` and
-    `score`.
+    An example may have several positions, each with a label of its own, as the characters of a text
+    do: then logits are (B, …, K) and labels (B, …). A task of another kind than classification
+    overrides `loss`, `log_likelihood`, `prediction` and `score`.
 
     Args:
         name: of the task, for tables and figures.
@@ -92,7 +93,7 @@ class Task:
         )
 
     def mask(self, logits: Tensor) -> Tensor:
-        """Set the logits (B, K) of outputs that are not active to −∞.
+        """Set the logits (B, …, K) of outputs that are not active to −∞.
 
         Raises:
             ValueError: the model has too few outputs for this task.
@@ -106,18 +107,24 @@ class Task:
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """Compute what a model of this task minimises: the mean cross-entropy, 0-dim, in nats."""
-        return F.cross_entropy(self.mask(logits), y)
+        return F.cross_entropy(self.mask(logits).movedim(-1, 1), y)
 
     def log_likelihood(self, logits: Tensor, y: Tensor) -> Tensor:
-        """Compute log p(y | x) of each example, (B,), in nats: EWC's Fisher is made of it."""
-        return F.log_softmax(self.mask(logits), -1).gather(1, y[:, None])[:, 0]
+        """Compute log p(y | x) of each example, (B,), in nats: EWC's Fisher is made of it.
+
+        Of an example with several positions it is the sum over these.
+        """
+        each = F.log_softmax(self.mask(logits), -1).gather(-1, y[..., None])[..., 0]
+        return each.flatten(1).sum(1) if each.ndim > 1 else each
 
     def prediction(self, logits: Tensor) -> Tensor:
-        """Predict the label of each example, that of the largest active output: (B,)."""
-        return self.mask(logits).argmax(1)
+        """Predict the label of each example, or position, that of the largest active output."""
+        return self.mask(logits).argmax(-1)
 
     def score(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Score each prediction (B,): whether the label is right. The mean is the accuracy.
+        """Score each example (B,): whether its label is right. The mean is the accuracy.
+
+        Of an example with several positions it is the part of these whose label is right.
 
         Raises:
             ValueError: the targets `y` are no labels.
@@ -128,7 +135,8 @@ class Task:
                 f"{format_tensor(prediction)}: give labels (N,), or a Task with a loss, a "
                 "log_likelihood, a prediction and a score of its own"
             )
-        return prediction == y
+        right = prediction == y
+        return right.flatten(1).float().mean(1) if y.ndim > 1 else right
 
     @property
     def classifies(self) -> bool:
@@ -143,8 +151,8 @@ class Task:
         return 1 + max((*self.classes, *(self.active or ())), default=-1)
 
     def outputs(self, logits: Tensor) -> Tensor:
-        """Select the active columns of `logits` (B, K)."""
-        return logits if self.active is None else logits[:, list(self.active)]
+        """Select the active columns of `logits` (B, …, K)."""
+        return logits if self.active is None else logits[..., list(self.active)]
 
     def to(self, device: torch.device) -> Task:
         """Return the task with its data on `device`."""
@@ -435,7 +443,7 @@ def masked(logits: Tensor, active: tuple[int, ...] | None) -> Tensor:
     """Set all logits except the active ones to −∞.
 
     Args:
-        logits: (B, K).
+        logits: (B, …, K).
         active: the columns that stay as they are; None is all of them.
     """
     if active is None or len(active) == logits.shape[-1]:

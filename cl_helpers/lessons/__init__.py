@@ -8,5 +8,14 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["bowls", "compared", "exercises", "figures", "forms", "laplace", "renewal"],
+    submodules=[
+        "bowls",
+        "compared",
+        "exercises",
+        "figures",
+        "forms",
+        "language",
+        "laplace",
+        "renewal",
+    ],
 )

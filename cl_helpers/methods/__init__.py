@@ -13,6 +13,7 @@ from .er import ER
 from .ewc import EWC
 from .gem import GEM
 from .icarl import ICaRL
+from .lora import LoRA
 from .lwf import LwF
 from .mas import MAS
 from .quadratic import PathIntegral, Quadratic
@@ -25,7 +26,7 @@ METHODS: dict[str, type[Method]] = {
     m.name: m
     for m in (
         *(Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DGR, Joint),
-        *(CBP, ShrinkPerturb),
+        *(LoRA, CBP, ShrinkPerturb),
     )
 }
 
@@ -73,6 +74,7 @@ __all__ = [
     "Baseline",
     "ICaRL",
     "Joint",
+    "LoRA",
     "LwF",
     "Method",
     "PathIntegral",

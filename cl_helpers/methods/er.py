@@ -1,10 +1,13 @@
 """ER: each batch is joined by as many stored examples; the memory is a reservoir."""
 
+import math
+import numbers
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from ..data.tasks import Task
 from .memory import Memory
 
 
@@ -12,18 +15,21 @@ from .memory import Memory
 class ER(Memory):
     """Experience Replay: train on each batch of the task together with stored examples.
 
-        L(θ) = mean cross-entropy over B examples of the task ∪ B stored ones
+        L(θ) = mean cross-entropy over B examples of the task ∪ share · B stored ones
 
     The memory is a reservoir, a uniform sample of all examples seen so far (Vitter 1985,
     doi:10.1145/3147.3165): once it is full, example i, counted from 0, takes the place of a random
     one with probability M / (i + 1). An example that is seen in every epoch counts each time.
-    During the first task the memory only fills: it has no old examples yet.
+    During the first task the memory only fills: it has no old examples yet. Of a task that the
+    model had learned before (`learned` in the settings) each example counts once.
 
     Args:
         memory: M, examples stored in all. Default 500.
+        share: stored examples for each example of the task, 0 < share ≤ 1. Where share · B is no
+            whole number, the numbers drawn have it as their mean. Default 1, the paper's.
 
     Raises:
-        ValueError: `memory` is not a whole number, 1 or more.
+        ValueError: `memory` is not a whole number, 1 or more, or `share` is out of its range.
 
     Chaudhry et al. 2019, arXiv:1902.10486, algorithms 1 and 2.
     """
@@ -33,27 +39,56 @@ class ER(Memory):
     kept = Memory.kept | {"seen": ""}
 
     memory: int = 500
+    share: float = 1.0
     seen = 0  # examples, of all tasks
+    seen_before = 0  # the task in training
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (isinstance(self.share, numbers.Real) and 0 < self.share <= 1):
+            raise ValueError(f"share is {self.share!r}: choose 0 < share ≤ 1")
+
+    def begin_task(self, model: nn.Module, task: Task) -> None:
+        super().begin_task(model, task)
+        self.seen_before = self.seen
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         self.batch = x, y
         if not self.competed:  # the memory holds examples of this task alone
             return self.task_loss(model, x, y)
-        index = self.drawn(len(y))
+        index = self.drawn(self.n_drawn(len(y)))
         of = torch.cat([self.of.new_full((len(y),), len(self.competed)), self.of[index]])
         x, y = torch.cat([x, self.x[index]]), torch.cat([y, self.y[index]])
         return self.loss_of(model, x, y, of)
 
+    def n_drawn(self, n: int) -> int:
+        """Draw how many stored examples join `n` of the task: share · n, or one beside it."""
+        if self.share == 1:
+            return n
+        chance = torch.rand((), generator=self.rng, dtype=torch.float64)
+        return math.floor(self.share * n + float(chance))
+
     def after_step(self, model: nn.Module) -> None:
         x, y = self.batch
-        if not self.seen:
+        self.store(x, y, reservoir(self.seen, len(y), self.memory, self.rng))
+        self.seen += len(y)
+
+    def end_task(self, model: nn.Module, task: Task) -> None:
+        if self.seen == self.seen_before:  # no step was taken on it: the model knew it
+            taken = reservoir(self.seen, len(task.train), self.memory, self.rng)
+            x, y = task.train.batch(torch.tensor([*taken.values()], device=task.train.device))
+            self.store(x, y, {slot: n for n, slot in enumerate(taken)})
+            self.seen += len(task.train)
+        super().end_task(model, task)
+
+    def store(self, x: Tensor, y: Tensor, taken: dict[int, int]) -> None:
+        """Store examples of `x` (B, …) and `y` (B, …), as {slot: position} in `taken` says."""
+        if not hasattr(self, "x"):
             self.x, self.y = (v.new_empty(self.memory, *v.shape[1:]) for v in (x, y))
             self.of = torch.empty(self.memory, dtype=torch.long, device=y.device)
-        taken = reservoir(self.seen, len(y), self.memory, self.rng)
         slots, items = (torch.tensor(v, device=y.device) for v in (list(taken), [*taken.values()]))
         if taken:
             self.x[slots], self.y[slots], self.of[slots] = x[items], y[items], len(self.competed)
-        self.seen += len(y)
 
     @property
     def n_stored(self) -> int:

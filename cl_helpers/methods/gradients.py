@@ -22,6 +22,7 @@ from copy import deepcopy
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, filterwarnings
 
 import torch
 from torch import Tensor, nn
@@ -284,6 +285,12 @@ def _watched(
 
 def _per_sample(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
     """Sums over the batch by parameter name, many gradients at once by `vmap`."""
+    with catch_warnings():  # where `vmap` has no rule for an operation it is slower, not wrong
+        filterwarnings("ignore", "There is a performance drop")
+        return _mapped(model, x, y, of, size_of)
+
+
+def _mapped(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
     trainable = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     fixed = {n: p.detach() for n, p in model.named_parameters() if not p.requires_grad}
     fixed |= dict(model.named_buffers())

@@ -57,8 +57,11 @@ class LwF(Teacher):
 
     @torch.no_grad()
     def soft_targets(self, x: Tensor) -> list[Tensor]:
-        """Compute softmax(z_old / τ) of `x` (B, …), for each head (B, outputs that compete now)."""
-        z_old = self.teacher(x) / self.temperature
+        """Compute softmax(z_old / τ) of `x` (B, …), for each head (B, outputs that compete now).
+
+        With several positions an example these are (B · positions, outputs).
+        """
+        z_old = self.teacher(x).flatten(0, -2) / self.temperature
         return [
             F.softmax(columns(masked(z_old, head), self.competing(head)), 1) for head in self.heads
         ]
@@ -67,9 +70,10 @@ class LwF(Teacher):
         """Compute what λ multiplies, a 0-dim tensor, in nats.
 
         Args:
-            z: (B, K) logits.
+            z: (B, …, K) logits.
             targets: `soft_targets` of the same inputs.
         """
+        z = z.flatten(0, -2)
         losses = [
             F.cross_entropy(columns(z, self.competing(head)) / self.temperature, target)
             for head, target in zip(self.heads, targets, strict=True)

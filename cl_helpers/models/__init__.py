@@ -5,12 +5,14 @@ Imports data and the leaves; methods and every room above may import it.
 
 from . import flat
 from .flat import flatten, unflatten
+from .gpt import GPT
 from .resnet import ResNet18
 from .seeded import Dropout, Seeded, set_dropout
 from .small import CNN, MLP, VAE, NormalisedMLP
 
 __all__ = [
     "CNN",
+    "GPT",
     "MLP",
     "VAE",
     "Dropout",

@@ -30,7 +30,7 @@ def check_fits(model: nn.Module, tasks: Sequence[Task]) -> None:
         if (kind := (type(task), x.shape[1:], x.dtype, task.n_outputs)) not in kinds:
             z = check_forward(model, x, task.name)
             check_copy(model)  # now that it has seen inputs
-            _check_outputs(model, task, x, z)
+            _check_outputs(model, task, x, y, z)
             _check_loss(task, z, y)
             kinds.add(kind)
 
@@ -52,18 +52,21 @@ def _first(view: DatasetView, n: int) -> tuple[Tensor, Tensor]:
     return view.batch(torch.arange(min(n, len(view)), device=view.device))
 
 
-def _check_outputs(model: nn.Module, task: Task, x: Tensor, z: Tensor) -> None:
-    """Raise ValueError, or warn, where `z` are no logits (B, K) of the inputs `x` alone."""
+def _check_outputs(model: nn.Module, task: Task, x: Tensor, y: Tensor, z: Tensor) -> None:
+    """Raise ValueError, or warn, where `z` are no logits of the targets `y` for `x` alone.
+
+    They are (B, K), or (B, …, K) for targets (B, …).
+    """
     name = type(model).__name__
     if not task.classifies or type(task).score is not Task.score:
         return
-    if z.ndim != 2:
+    if z.ndim != 2 and z.shape[:-1] != y.shape:
         raise ValueError(
             f"{name} returns {format_tensor(z)} for {len(x)} inputs: return logits (B, K), or give "
             "tasks with a loss, a log_likelihood, a prediction and a score of their own"
         )
-    rows = z.detach().sum(1)
-    if z.shape[1] > 1 and bool((z >= 0).all() & (rows - 1).abs().lt(1e-4).all()):
+    rows = z.detach().sum(-1)
+    if z.shape[-1] > 1 and bool((z >= 0).all() & (rows - 1).abs().lt(1e-4).all()):
         warn(
             f"{name} seems to return probabilities, which the loss takes for logits: leave out its "
             "softmax"

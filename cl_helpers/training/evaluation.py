@@ -13,6 +13,7 @@ from ..data.tasks import Task
 from ..formats import format_tensor
 from ..methods import Method
 from ..models.forward import evaluating
+from . import metrics
 
 # Examples at a time: enough for full-speed matrix products, few enough for a laptop's memory.
 BATCH = {"cpu": 2_000, "cuda": 10_000}
@@ -62,6 +63,25 @@ def accuracies(
     sizes = torch.tensor([len(task.test) for task in there], dtype=torch.double)
     rows = map(iter, (torch.stack(totals, 1).cpu() / sizes).tolist())
     return [[nan if task is None else next(row) for task in tasks] for row in rows]
+
+
+@torch.no_grad()
+def bits_per_character(model: nn.Module, task: Task, batch_size: int = 100) -> float:
+    """Compute the mean cross-entropy at a position of the test text, in bits.
+
+        −1/N Σ_n log₂ p(y_n | the characters before)
+
+    Args:
+        model: the network; it is in eval mode meanwhile.
+        task: its examples have one position or several, each with a label.
+        batch_size: examples at a time. Default 100; it changes memory and time, not the result.
+    """
+    device, nats, positions = next(model.parameters()).device, 0.0, 0
+    with evaluating(model):
+        for x, y in task.test.to(device).batches(batch_size):
+            nats -= float(task.log_likelihood(model(x), y).double().sum())
+            positions += y.numel()
+    return metrics.bits(nats / positions)
 
 
 def _scores(task: Task, prediction: Tensor, y: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def training_loop(
     """
     stages = learner.method.stages(tasks)  # the tasks; joint training has them all in one stage
     skipped = len(tasks) - len(stages)
-    n_steps = sum(settings.n_steps(len(stage.train)) for stage in stages)
+    n_steps = sum(settings.n_steps(len(stage.train)) for stage in stages[settings.learned :])
     step, first = done
 
     def event(kind: Kind, epoch: int, losses: Tensor | None = None) -> Event:
@@ -57,7 +57,8 @@ def training_loop(
         t = skipped + s
         asked = settings.evaluated([as_of(stages[s], task) for task in tasks], t)
         learner.begin_task(stages[s], settings, s)
-        for epoch in range(settings.epochs):
+        epoch, losses = 0, None
+        for epoch in settings.epochs_of(s):
             for index in settings.split(learner.shuffled()):
                 losses = learner.step(index)
                 step += 1

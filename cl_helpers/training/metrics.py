@@ -7,6 +7,7 @@ stopped has only its first rows; the metrics are then those after the last compl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -93,6 +94,15 @@ def intransigence(a: ArrayLike, reference: ArrayLike) -> float:
     if reference.shape not in ((), (len(np.asarray(a)),)):
         raise ValueError(f"reference is {reference.shape}: give one number, or one for each task")
     return _mean(np.broadcast_to(reference, len(np.asarray(a)))[: len(diagonal)] - diagonal)
+
+
+def bits(nats: float) -> float:
+    """Convert a cross-entropy from `nats` to bits: divide by ln 2.
+
+    Of a text, read character by character, it is the number of bits per character that the model
+    would need to store it; a model that finds K characters equally likely needs log₂ K.
+    """
+    return nats / math.log(2)
 
 
 def steps_to(target: float, steps: ArrayLike, accuracy: ArrayLike) -> float:

@@ -16,11 +16,12 @@ from ..checks import (
     above_zero,
     at_least_one,
     below_one,
-    count_or_none,
     one_of,
     plain,
     seeded,
     true_or_false,
+    zero_or_more,
+    zero_or_more_or_none,
 )
 from ..formats import format_error
 from ..speed.precision import PRECISIONS, Precision
@@ -29,7 +30,10 @@ from .schedules import check, factors
 MakesOptimizer: TypeAlias = "Callable[..., torch.optim.Optimizer]"
 
 # They came later, and count in the name of a stored run only where they are not at their default.
-LATER = ("schedule", "warm_up", "lr_final", "dropout", "optimizer_state", "drop_last", "looks_back")
+LATER = (
+    *("schedule", "warm_up", "lr_final", "dropout", "optimizer_state", "drop_last"),
+    *("looks_back", "learned"),
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class Settings:
 
     Args:
         epochs: passes over each task's training data. Default 10, the homework's.
+        learned: how many of the first tasks the model has learned before, as a pretrained one has.
+            No step is taken on them; the method sees them begin and end, and so makes its Ω, or
+            stores examples. Default 0.
         batch_size: examples in a step. Default 128, the homework's.
         drop_last: whether the last batch of an epoch is left out if it is smaller. Default False.
         lr: learning rate of the first task. Default 1e-4, the homework's.
@@ -73,6 +80,7 @@ class Settings:
     """
 
     epochs: int = 10
+    learned: int = 0
     batch_size: int = 128
     drop_last: bool = False
     lr: float = 1e-4
@@ -108,8 +116,9 @@ class Settings:
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name in ("epochs", "batch_size"):
             at_least_one(name, getattr(self, name))
+        zero_or_more("learned", self.learned)
         seeded(self.seed)
-        count_or_none("looks_back", self.looks_back)
+        zero_or_more_or_none("looks_back", self.looks_back)
         for name in ("momentum", "warm_up", "lr_final", "dropout"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Real) and value is not getattr(Settings, name):
@@ -145,6 +154,10 @@ class Settings:
     def n_steps(self, n_examples: int) -> int:
         """Count the steps of a task of `n_examples`."""
         return self.epochs * steps_an_epoch(n_examples, self.batch_size, self.drop_last)
+
+    def epochs_of(self, stage: int) -> range:
+        """Return the epochs of `stage` 0, 1, …: none if the model has learned it before."""
+        return range(0 if stage < self.learned else self.epochs)
 
     def split(self, order: Tensor) -> Sequence[Tensor]:
         """Split the positions `order` (…, N) of examples into batches (…, B)."""

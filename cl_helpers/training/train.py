@@ -57,8 +57,8 @@ def train(
             initial weights from `seed`. None, the default, is the homework's MLP.
         progress: whether to show a progress bar with the time left. Default True.
         settings: those of `cl.Settings` (epochs, batch_size, lr, optimizer, momentum, lr_decay,
-            schedule, warm_up, lr_final, dropout, looks_back, seed, device, precision, cuda_graph),
-            and `checkpoint` and `every` of `train_steps`.
+            schedule, warm_up, lr_final, dropout, looks_back, learned, seed, device, precision,
+            cuda_graph), and `checkpoint` and `every` of `train_steps`.
 
     Returns:
         The run; `run.accuracy` (T, T), `run.average_accuracy`, `run.forgetting`, … are in [0, 1].

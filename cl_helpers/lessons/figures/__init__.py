@@ -6,6 +6,7 @@ Each function computes what it draws, in a second or two at most, and returns a 
 The figures further down in a notebook are called by their module, such as `landscapes.bounds`.
 """
 
+from .adapters import language
 from .convergence import schedules
 from .learning import model, permutation, start
 from .masks import scenarios
@@ -22,6 +23,7 @@ __all__ = [
     "baseline",
     "compared",
     "ewc",
+    "language",
     "mas",
     "model",
     "past",
