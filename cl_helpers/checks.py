@@ -26,6 +26,12 @@ def above_zero(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value!r}: choose a number above 0")
 
 
+def zero_or_more(name: str, value: float) -> None:
+    """Raise unless `value` is a finite number, 0 or more."""
+    if not (isinstance(value, numbers.Real) and 0 <= value < math.inf):
+        raise ValueError(f"{name} is {value!r}: choose a number, 0 or larger")
+
+
 def below_one(name: str, value: float) -> None:
     """Raise unless `value` is 0 or more, and below 1."""
     if not (isinstance(value, numbers.Real) and 0 <= value < 1):

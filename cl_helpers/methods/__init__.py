@@ -7,6 +7,7 @@ from ..data.tasks import Scenario, as_scenario, check_scenario
 from . import gradients
 from .agem import AGEM
 from .base import Baseline, Joint, Method, check_method
+from .derpp import DERpp
 from .dgr import DGR
 from .er import ER
 from .ewc import EWC
@@ -14,13 +15,18 @@ from .gem import GEM
 from .icarl import ICaRL
 from .lwf import LwF
 from .mas import MAS
+from .ncm import NCM
 from .quadratic import PathIntegral, Quadratic
 from .rwalk import RWalk
 from .scp import SCP
 from .si import SI
 
 METHODS: dict[str, type[Method]] = {
-    m.name: m for m in (Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DGR, Joint)
+    m.name: m
+    for m in (
+        *(Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DERpp, DGR, NCM),
+        Joint,
+    )
 }
 
 
@@ -61,9 +67,11 @@ __all__ = [
     "GEM",
     "MAS",
     "METHODS",
+    "NCM",
     "SCP",
     "SI",
     "Baseline",
+    "DERpp",
     "ICaRL",
     "Joint",
     "LwF",

@@ -36,7 +36,7 @@ class ER(Memory):
     seen = 0  # examples, of all tasks
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        self.batch = x, y
+        self.batch = {"x": x, "y": y}
         if not self.competed:  # the memory holds examples of this task alone
             return self.task_loss(model, x, y)
         index = self.drawn(len(y))
@@ -45,14 +45,17 @@ class ER(Memory):
         return self.loss_of(model, x, y, of)
 
     def after_step(self, model: nn.Module) -> None:
-        x, y = self.batch
+        y = self.batch["y"]
         if not self.seen:
-            self.x, self.y = (v.new_empty(self.memory, *v.shape[1:]) for v in (x, y))
+            for name, v in self.batch.items():
+                setattr(self, name, v.new_empty(self.memory, *v.shape[1:]))
             self.of = torch.empty(self.memory, dtype=torch.long, device=y.device)
         taken = reservoir(self.seen, len(y), self.memory, self.rng)
         slots, items = (torch.tensor(v, device=y.device) for v in (list(taken), [*taken.values()]))
         if taken:
-            self.x[slots], self.y[slots], self.of[slots] = x[items], y[items], len(self.competed)
+            for name, v in self.batch.items():
+                getattr(self, name)[slots] = v[items]
+            self.of[slots] = len(self.competed)
         self.seen += len(y)
 
     @property

@@ -5,6 +5,7 @@ Imports data and the leaves; methods and every room above may import it.
 
 from . import flat
 from .flat import flatten, unflatten
+from .heads import with_head
 from .resnet import ResNet18
 from .seeded import Dropout, Seeded, set_dropout
 from .small import CNN, MLP, VAE
@@ -20,4 +21,5 @@ __all__ = [
     "flatten",
     "set_dropout",
     "unflatten",
+    "with_head",
 ]

@@ -41,8 +41,10 @@ def training_loop(
     """
     stages = learner.method.stages(tasks)  # the tasks; joint training has them all in one stage
     skipped = len(tasks) - len(stages)
-    n_steps = sum(settings.n_steps(len(stage.train)) for stage in stages)
+    epochs = settings.epochs if learner.method.takes_steps else 0
+    n_steps = epochs and sum(settings.n_steps(len(stage.train)) for stage in stages)
     step, first = done
+    epoch, losses = 0, None
 
     def event(kind: Kind, epoch: int, losses: Tensor | None = None) -> Event:
         losses = None if losses is None else losses.clone()  # the next step may write over it
@@ -57,7 +59,7 @@ def training_loop(
         t = skipped + s
         asked = [as_of(stages[s], task) for task in tasks]
         learner.begin_task(stages[s], settings, s)
-        for epoch in range(settings.epochs):
+        for epoch in range(epochs):
             for index in settings.split(learner.shuffled()):
                 losses = learner.step(index)
                 step += 1

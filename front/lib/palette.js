@@ -13,7 +13,9 @@ export const LOOK = {
   gem: ["#117733", "<", "--"],
   agem: ["#6B8E23", ">", "-."],
   er: ["#661100", "p", "-"],
+  derpp: ["#B22222", "H", "--"],
   dgr: ["#5C4033", "d", "--"],
+  ncm: ["#4682B4", "X", "-."],
 };
 export const OTHER = ["#444444", "X", "-"];
 
@@ -32,6 +34,7 @@ const MARKERS = {
   ">": regular(3, 0),
   p: regular(5, -90),
   h: regular(6, -90),
+  H: regular(6, 0),
   "*": regular(10, -90).map(([x, y], i) => (i % 2 ? [0.45 * x, 0.45 * y] : [x, y])),
   P: cross(0),
   X: cross(45),

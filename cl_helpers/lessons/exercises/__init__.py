@@ -21,6 +21,7 @@ from . import (
     on_metrics,
     on_momentum,
     on_paths,
+    on_pretrained,
     on_projection,
     on_replay,
     on_scenarios,
@@ -78,6 +79,9 @@ EXERCISES: dict[str, Exercise | Reading] = {
     "schedules-read": on_schedules.read,
     "schedules": on_schedules.schedules,
     "schedules-transfer": on_schedules.transfer,
+    "pretrained-read": on_pretrained.read,
+    "pretrained": on_pretrained.write,
+    "pretrained-transfer": on_pretrained.transfer,
 }
 
 __all__ = ["EXERCISES", "Exercise", "Mistake", "Reading", "Verdict", "check", "hint", "solution"]

@@ -9,6 +9,7 @@ The figures further down in a notebook are called by their module, such as `land
 from .convergence import schedules
 from .learning import model, permutation, start
 from .masks import scenarios
+from .means import pretrained
 from .minima import regimes
 from .paths import rwalk, si
 from .replay import past
@@ -25,6 +26,7 @@ __all__ = [
     "model",
     "past",
     "permutation",
+    "pretrained",
     "regimes",
     "rwalk",
     "scenarios",
