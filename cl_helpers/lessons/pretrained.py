@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -46,9 +45,7 @@ def stored_table() -> pd.DataFrame:
     Each way of learning has the learning rate that is best for it on held-out images.
     """
     columns = {
-        title: {
-            row["name"]: f"{mean_sd(accuracies(row))} {_rate(row)}" for row in _rows(stream)
-        }
+        title: {row["name"]: f"{mean_sd(accuracies(row))} {_rate(row)}" for row in _rows(stream)}
         for stream, title in {"mnist": "MNIST", "cifar100": "CIFAR-100"}.items()
     }
     return pd.DataFrame(columns).rename_axis(index="average accuracy %")

@@ -14,7 +14,7 @@ from .old_outputs import OldOutputs
 
 
 class Memory(OldOutputs):
-    """Base of ER, DER++, GEM and A-GEM: store at most `memory` examples in all, as the model saw them.
+    """Base of ER, DER++, GEM and A-GEM: store at most `memory` examples, as the model saw them.
 
     Attributes:
         memory: M, the budget; a whole number, 1 or more.

@@ -3,11 +3,11 @@
     python experiments/pretrained/pretrained.py
     python experiments/pretrained/pretrained.py mnist
 
-The second makes one of the three parts. A small CNN is trained on some classes; the other classes come as a Class-IL stream. All ways of
-learning the stream begin with the same network. Then ER and DER++ learn Split MNIST with the same
-number of stored examples. Learning rates, α and β are chosen on held-out training images, seed 0; the
-chosen ones are trained with three seeds and judged by the test images. A finished run is found
-again in the part's file, and an interrupted program goes on.
+The second makes one of the three parts. A small CNN is trained on some classes; the other classes
+come as a Class-IL stream. All ways of learning the stream begin with the same network. Then ER and
+DER++ learn Split MNIST with the same number of stored examples. Learning rates, α and β are chosen
+on held-out training images, seed 0. The chosen ones are trained with three seeds and judged by the
+test images. A finished run is found again in the part's file; an interrupted program goes on.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from cl_helpers.report.results import FOLDER
 
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)
-RATES = (3e-4, 1e-3, 3e-3)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2)
 HOW = {"progress": False, "device": "cpu", "batch_size": 32}
 REPLAY = {  # each around the default
     "er": [{"lr": lr} for lr in RATES],
     "derpp": [
         *({"lr": 1e-3, "alpha": a, "beta": b} for a in (0.1, 0.3, 1.0) for b in (0.5, 1.0)),
-        *({"lr": lr, "alpha": 0.3, "beta": 1.0} for lr in (3e-4, 3e-3)),
+        {"lr": 1e-3, "alpha": 0.3, "beta": 2.0},
+        *({"lr": lr, "alpha": 0.3, "beta": 1.0} for lr in (3e-4, 3e-3, 1e-2)),
     ],
 }
 
@@ -55,6 +56,7 @@ class Stream:
         channels: of the CNN.
         epochs: of pretraining, and of each task.
         memory: examples that ER stores.
+        rates: learning rates that are tried.
     """
 
     data: str
@@ -65,6 +67,7 @@ class Stream:
     channels: tuple[int, int]
     epochs: tuple[int, int]
     memory: int
+    rates: Sequence[float]
 
     @cached_property
     def whole(self) -> cl.Dataset:
@@ -100,52 +103,44 @@ class Stream:
 
 
 STREAMS = {
-    "mnist": Stream("mnist", 12_800, 2_000, 4, 2, (16, 32), (2, 2), 200),
-    "cifar100": Stream("cifar100", 25_000, 5_000, 50, 5, (32, 64), (4, 2), 1_000),
+    "mnist": Stream("mnist", 12_800, 2_000, 4, 2, (16, 32), (2, 2), 200, RATES),
+    "cifar100": Stream("cifar100", 25_000, 5_000, 50, 5, (32, 64), (4, 1), 1_000, RATES[:3]),
 }
 
-# name: the method, the network it begins with, the learning rates that are tried
-Way = tuple[Callable[[Stream], Method], Callable[[Stream, int], torch.nn.Module], Sequence[float]]
+# name: the method, and the network it begins with
+Way = tuple[Callable[[Stream], Method], Callable[[Stream, int], torch.nn.Module]]
 WAYS: dict[str, Way] = {
     "NCM on pixels": (
         lambda s: cl.NCM(),
         lambda s, seed: cl.MLP((math.prod(s.whole.train_images.shape[1:]), s.n_outputs)),
-        (1e-3,),
     ),
     "NCM, untrained network": (
         lambda s: cl.NCM(),
         lambda s, seed: s.cnn(s.n_outputs, seed=seed),
-        (1e-3,),
     ),
     "NCM, pretrained network": (
         lambda s: cl.NCM(),
         lambda s, seed: with_head(s.pretrained(seed), s.n_outputs, seed=seed),
-        (1e-3,),
     ),
     "linear probe": (
         lambda s: cl.Baseline(),
         lambda s, seed: with_head(s.pretrained(seed), s.n_outputs, seed=seed),
-        RATES,
     ),
     "linear probe, ER": (
         lambda s: cl.ER(memory=s.memory),
         lambda s, seed: with_head(s.pretrained(seed), s.n_outputs, seed=seed),
-        RATES,
     ),
     "fine-tuning": (
         lambda s: cl.Baseline(),
         lambda s, seed: with_head(s.pretrained(seed), s.n_outputs, frozen=False, seed=seed),
-        RATES,
     ),
     "fine-tuning, ER": (
         lambda s: cl.ER(memory=s.memory),
         lambda s, seed: with_head(s.pretrained(seed), s.n_outputs, frozen=False, seed=seed),
-        RATES,
     ),
     "joint fine-tuning": (
         lambda s: cl.Joint(),
         lambda s, seed: with_head(s.pretrained(seed), s.n_outputs, frozen=False, seed=seed),
-        RATES,
     ),
 }
 
@@ -193,7 +188,8 @@ def row(name: str, stream: str, setting: Mapping[str, Any], runs: Sequence[Any])
 def pretrained_rows(done: Runs, name: str, stream: Stream) -> list[dict[str, Any]]:
     """Learn the stream in each of WAYS, at its best learning rate."""
     rows = []
-    for way, (method, model, rates) in WAYS.items():
+    for way, (method, model) in WAYS.items():
+        rates = (1e-3,) if way.startswith("NCM") else stream.rates
 
         def run(tasks: str, lr: float, seed: int, method: Any = method, model: Any = model) -> Any:
             which = stream.tasks if tasks == "test" else fifth(stream.tasks)
