@@ -102,6 +102,11 @@ class OnImageNet(nn.Module):
         size: pixels to which an image is enlarged. Default 64.
     """
 
+    mean: Tensor
+    std: Tensor
+    its_mean: Tensor
+    its_std: Tensor
+
     def __init__(self, data: Dataset, weights: Mapping[str, Tensor], size: int = 64):
         super().__init__()
         from torchvision.models import resnet18  # here: two seconds to import

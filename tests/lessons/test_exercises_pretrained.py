@@ -15,6 +15,14 @@ def running_mean(mean, n, phi, *, old=None, new=None, divide=None):
     return total / (n + len(phi) if divide is None else divide(n, len(phi)))
 
 
+def weighed(**how):
+    return lambda mean, n, phi: running_mean(mean, n, phi, **how)
+
+
+def two_means(mean, n, phi):
+    return np.mean([mean.numpy(), phi.mean(0).numpy()], 0)
+
+
 def one_after_the_other(mean, n, phi):
     for row in phi:
         n += 1
@@ -91,14 +99,14 @@ WRONG = [
     ("pretrained-read", 82, "accuracy itself"),
     ("pretrained-read", 79.5, "the trivial baseline itself"),
     ("pretrained-read", -2.5, "counts as positive"),
-    ("pretrained", lambda mean, n, phi: np.mean([mean.numpy(), phi.mean(0).numpy()], 0), "count the same"),
-    ("pretrained", lambda m, n, phi: running_mean(m, n, phi, old=lambda n, b: b, new=lambda n, b: n / b), "exchanged"),
+    ("pretrained", two_means, "count the same"),
+    ("pretrained", weighed(old=lambda n, b: b, new=lambda n, b: n / b), "exchanged"),
     ("pretrained", lambda m, n, phi: running_mean(0 * m, 0, phi), "forgot the old mean"),
-    ("pretrained", lambda m, n, phi: running_mean(m, n, phi, divide=lambda n, b: n + 1), "one more example"),
-    ("pretrained", lambda m, n, phi: running_mean(m, n, phi, divide=lambda n, b: b), "divided by B alone"),
-    ("pretrained", lambda m, n, phi: running_mean(m, n, phi, old=lambda n, b: 1), "The old mean counts once"),
-    ("pretrained", lambda m, n, phi: running_mean(m, n, phi, divide=lambda n, b: 1), "That is a sum"),
-    ("pretrained", lambda m, n, phi: running_mean(m, n, phi, new=lambda n, b: 1 / b), "where its sum belongs"),
+    ("pretrained", weighed(divide=lambda n, b: n + 1), "one more example"),
+    ("pretrained", weighed(divide=lambda n, b: b), "divided by B alone"),
+    ("pretrained", weighed(old=lambda n, b: 1), "The old mean counts once"),
+    ("pretrained", weighed(divide=lambda n, b: 1), "That is a sum"),
+    ("pretrained", weighed(new=lambda n, b: 1 / b), "where its sum belongs"),
     ("pretrained", moving, "moving average"),
     ("pretrained-transfer", lambda *a: collect(*a, add=False), "replaces all"),
     ("pretrained-transfer", g_of_the_newest, "G is replaced"),
