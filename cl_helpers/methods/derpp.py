@@ -24,9 +24,10 @@ class DERpp(ER):
 
     Args:
         memory: M, examples stored in all, each with K logits. Default 500.
-        alpha: α ≥ 0, weight of the stored logits, no unit. Default 0.3, the best of 0.1, 0.3 and 1 on
-            held-out images of Split MNIST, see experiments/pretrained.
-        beta: β ≥ 0, weight of the stored labels, no unit. Default 1; there 4 was the best of 0.5 to 4.
+        alpha: α ≥ 0, weight of the stored logits, no unit. Default 0.3, the best of
+            0.1, 0.3 and 1 on held-out images of Split MNIST, see experiments/pretrained.
+        beta: β ≥ 0, weight of the stored labels, no unit. Default 1. In that experiment 4 was
+            better, the largest that was tried.
 
     Raises:
         ValueError: `memory` is not a whole number, 1 or more; α or β is negative or not finite.
