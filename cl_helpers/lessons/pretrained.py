@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ..data.datasets import Dataset, data_folder
 from ..data.download import DataError, download
 from ..formats import format_setting
+from ..models.heads import with_head
 from ..report.results import load_results
 from ..training.run import Run
 from .forms import difference, mean_sd
@@ -94,7 +95,7 @@ def _rate(row: Mapping[str, Any]) -> str:
 
 
 class OnImageNet(nn.Module):
-    """torchvision's ResNet-18, whose features take the normalised images of a data set.
+    """A ResNet-18 of torchvision, whose features take the normalised images of a data set.
 
     Args:
         data: the data set, whose normalisation is undone.
@@ -111,9 +112,10 @@ class OnImageNet(nn.Module):
         super().__init__()
         from torchvision.models import resnet18  # here: two seconds to import
 
-        self.body = resnet18()
+        with torch.random.fork_rng(devices=[]):  # its first weights are replaced
+            self.body = resnet18()
         self.body.load_state_dict(weights)
-        self.body.fc = nn.Linear(512, len(data.class_names))
+        self.body = with_head(self.body, len(data.class_names))
         self.size = size
         for name, value in {"mean": data.mean, "std": data.std}.items():
             self.register_buffer(name, value.clone())

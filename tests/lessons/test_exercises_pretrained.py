@@ -93,7 +93,7 @@ RIGHT = [
 ]
 
 WRONG = [
-    ("pretrained-read", 82 - 21.5, "the *same* network"),
+    ("pretrained-read", 82 - 21.5, "gives to everybody"),
     ("pretrained-read", 82 - 12.1, "It forgets"),
     ("pretrained-read", 91.2 - 82, "the upper bound"),
     ("pretrained-read", 82, "accuracy itself"),

@@ -50,7 +50,7 @@ def _means() -> list[Args]:
     ]
 
 
-def running_mean(mean: Tensor, n: int, phi: Tensor) -> Tensor:
+def running_mean(mean: torch.Tensor, n: int, phi: torch.Tensor) -> torch.Tensor:
     return (n * mean + phi.sum(0)) / (n + len(phi))
 
 
@@ -71,7 +71,6 @@ write = Exercise(
         "The batch counts as one more example. It has B: divide by n + B.": (
             lambda mean, n, phi: (n * mean + phi.mean(0)) / (n + 1),
             lambda mean, n, phi: (n * mean + phi.sum(0)) / (n + 1),
-            lambda mean, n, phi: mean + (phi.mean(0) - mean) / (n + 1),
         ),
         "You divided by B alone. There are n + B examples by now.": (
             lambda mean, n, phi: (n * mean + phi.sum(0)) / len(phi),
@@ -105,8 +104,10 @@ RIDGE = 0.1
 Collect = Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def collect(G: Tensor, C: Tensor, phi: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    targets = F.one_hot(y, C.shape[1]).to(phi)
+def collect(
+    G: torch.Tensor, C: torch.Tensor, phi: torch.Tensor, y: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    targets = torch.nn.functional.one_hot(y, C.shape[1]).to(phi)
     return G + phi.T @ phi, C + phi.T @ targets
 
 
@@ -204,7 +205,7 @@ transfer = Exercise(
     "nothing. RanPAC adds one thing in front, a random projection of φ with a ReLU.",
     hints=(
         "phi.T @ phi is the sum of φφᵀ over the batch, (d, d).",
-        "F.one_hot(y, C.shape[1]) is (B, K), in whole numbers: turn it into the type of phi first.",
+        "torch.nn.functional.one_hot(y, C.shape[1]) is (B, K), in whole numbers: turn it into the type of phi first.",
     ),
     solution=collect,
 )
