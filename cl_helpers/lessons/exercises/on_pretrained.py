@@ -205,7 +205,8 @@ transfer = Exercise(
     "nothing. RanPAC adds one thing in front, a random projection of φ with a ReLU.",
     hints=(
         "phi.T @ phi is the sum of φφᵀ over the batch, (d, d).",
-        "torch.nn.functional.one_hot(y, C.shape[1]) is (B, K), in whole numbers: turn it into the type of phi first.",
+        "torch.nn.functional.one_hot(y, C.shape[1]) is (B, K), in whole numbers: turn it into the "
+        "type of phi first.",
     ),
     solution=collect,
 )
