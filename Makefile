@@ -97,6 +97,7 @@ results: .venv/ready
 	python experiments/ship.py
 	python experiments/scenarios/scenarios.py
 	python experiments/pathint/pathint.py
+	python experiments/pretrained/pretrained.py
 	python experiments/regimes/regimes.py table2
 	python experiments/regimes/regimes.py curvature
 	python experiments/language/language.py

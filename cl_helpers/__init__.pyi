@@ -31,9 +31,11 @@ from .methods import EWC as EWC
 from .methods import GEM as GEM
 from .methods import MAS as MAS
 from .methods import METHODS as METHODS
+from .methods import NCM as NCM
 from .methods import SCP as SCP
 from .methods import SI as SI
 from .methods import Baseline as Baseline
+from .methods import DERpp as DERpp
 from .methods import ICaRL as ICaRL
 from .methods import Joint as Joint
 from .methods import LoRA as LoRA

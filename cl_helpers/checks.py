@@ -20,22 +20,28 @@ def at_least_one(name: str, value: object) -> None:
         raise ValueError(f"{name} is {value!r}: choose a whole number, 1 or more")
 
 
-def zero_or_more(name: str, value: object) -> None:
+def whole(name: str, value: object) -> None:
     """Raise unless `value` is a whole number, 0 or more."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 0:
         raise ValueError(f"{name} is {value!r}: choose a whole number, 0 or more")
 
 
-def zero_or_more_or_none(name: str, value: object) -> None:
+def whole_or_none(name: str, value: object) -> None:
     """Raise unless `value` is None, or a whole number, 0 or more."""
     if value is not None:
-        zero_or_more(name, value)
+        whole(name, value)
 
 
 def above_zero(name: str, value: float) -> None:
     """Raise unless `value` is a finite number above 0."""
     if not (isinstance(value, numbers.Real) and 0 < value < math.inf):
         raise ValueError(f"{name} is {value!r}: choose a number above 0")
+
+
+def zero_or_more(name: str, value: float) -> None:
+    """Raise unless `value` is a finite number, 0 or more."""
+    if not (isinstance(value, numbers.Real) and 0 <= value < math.inf):
+        raise ValueError(f"{name} is {value!r}: choose a number, 0 or larger")
 
 
 def below_one(name: str, value: float) -> None:

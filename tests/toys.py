@@ -158,3 +158,46 @@ def of_shape(channels, height, width) -> cl.Dataset:
     images = torch.zeros(4, channels, height, width, dtype=torch.uint8)
     one, labels = torch.ones(channels, 1, 1), torch.arange(4) % 2
     return cl.Dataset("noise", images, labels, images, labels, ("a", "b"), one, one)
+
+
+SCENARIOS = ["task", "domain", "class"]
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape, seed=0):
+    return torch.randn(*shape, generator=rng(seed), dtype=torch.float64)
+
+
+def two_tasks(scenario, n=40, n_tasks=2) -> list[Task]:
+    """Two classes each, in float64; six inputs, two outputs a task at most."""
+    tasks = []
+    for t in range(n_tasks):
+        y = torch.arange(n) % 2 + (0 if scenario == "domain" else 2 * t)
+        active = {"task": (2 * t, 2 * t + 1), "domain": (0, 1), "class": tuple(range(2 * t + 2))}
+        data = InMemory(normal(n, 6, seed=t), y)
+        classes = tuple(y.unique().tolist())
+        tasks.append(Task(f"{t}", "toy", data, data, classes, active[scenario], scenario))
+    return tasks
+
+
+def begun(method, scenario, model=None):
+    """The method, a model after the first task and a few steps into the second, and that task."""
+    first, second = two_tasks(scenario)
+    model = mlp() if model is None else model
+    method.rng = rng()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for task in (first, second):
+        method.begin_task(model, task)
+        for step in range(3):
+            optimizer.zero_grad()
+            method.begin_step(model)
+            method.traced_loss(model, *task.train.batch(torch.arange(10) + step)).backward()
+            method.after_backward(model)
+            optimizer.step()
+            method.after_step(model)
+        if task is first:
+            method.end_task(model, task)
+    return method, model, second

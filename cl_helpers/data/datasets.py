@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..checks import one_of, warn
+from ..checks import one_of, shortened, warn
 from ..files import replacing
 from ..formats import format_tensor
 from .download import DataError, Offline, download
@@ -198,6 +198,32 @@ class Dataset:
             test_labels=self.test_labels[:n_test],
         )
         return part if self.source is None else _from(self.source[:2], part)
+
+    def only(self, classes: Iterable[int]) -> Dataset:
+        """Return the images of some classes, whose labels then count from 0 in the order given.
+
+        Pixels are normalised as in the whole data set.
+
+        Args:
+            classes: labels, each once.
+
+        Raises:
+            ValueError: there is no such class, or one is named twice, or none.
+        """
+        wanted = list(classes)
+        n = len(self.class_names)
+        if not wanted or len({*wanted}) < len(wanted) or not {*wanted} <= {*range(n)}:
+            raise ValueError(
+                f"classes is {shortened(wanted)}: name some of 0 to {n - 1}, each once"
+            )
+        new = torch.full((n,), -1, device=self.device)
+        new[wanted] = torch.arange(len(wanted), device=self.device)
+        changes: dict[str, Any] = {"class_names": tuple(self.class_names[c] for c in wanted)}
+        for half in ("train", "test"):
+            labels = new[self.labels(half)]
+            changes[f"{half}_images"] = self.images(half)[labels >= 0]
+            changes[f"{half}_labels"] = labels[labels >= 0]
+        return replace(self, **changes)
 
     @property
     def source(self) -> tuple[str, str | None, int, int] | None:

@@ -8,6 +8,7 @@ from . import gradients
 from .agem import AGEM
 from .base import Baseline, Joint, Method, check_method
 from .cbp import CBP
+from .derpp import DERpp
 from .dgr import DGR
 from .er import ER
 from .ewc import EWC
@@ -16,6 +17,7 @@ from .icarl import ICaRL
 from .lora import LoRA
 from .lwf import LwF
 from .mas import MAS
+from .ncm import NCM
 from .quadratic import PathIntegral, Quadratic
 from .rwalk import RWalk
 from .scp import SCP
@@ -25,8 +27,8 @@ from .si import SI
 METHODS: dict[str, type[Method]] = {
     m.name: m
     for m in (
-        *(Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DGR, Joint),
-        *(LoRA, CBP, ShrinkPerturb),
+        *(Baseline, EWC, MAS, SI, RWalk, SCP, LwF, ICaRL, GEM, AGEM, ER, DERpp, DGR, NCM),
+        *(LoRA, CBP, ShrinkPerturb, Joint),
     )
 }
 
@@ -69,9 +71,11 @@ __all__ = [
     "GEM",
     "MAS",
     "METHODS",
+    "NCM",
     "SCP",
     "SI",
     "Baseline",
+    "DERpp",
     "ICaRL",
     "Joint",
     "LoRA",

@@ -49,6 +49,8 @@ class Method:
         recordable: whether every step runs the same operations, so that a CUDA graph can replay
             it. False where a step draws random numbers on the host.
         mixes_tasks: whether inputs of several tasks come together, and so must have one shape.
+        takes_steps: whether weights are trained. If False, a task is begun and ended, with no step
+            between: the network stays as it is.
         interval: steps from one `after_interval` to the next; 0, the default, is never.
         rng: the generator that the method draws from, one for each run; None outside of a run.
         task: the task in training, or the last one; None before any training.
@@ -63,6 +65,7 @@ class Method:
     scenarios: ClassVar[tuple[Scenario, ...]] = ("task", "domain", "class")
     recordable: ClassVar[bool] = True
     mixes_tasks: ClassVar[bool] = False
+    takes_steps: ClassVar[bool] = True
 
     rng: torch.Generator | None = None
     lam: float = 0.0

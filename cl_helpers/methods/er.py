@@ -53,7 +53,7 @@ class ER(Memory):
         self.seen_before = self.seen
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
-        self.batch = x, y
+        self.batch = {"x": x, "y": y}
         if not self.competed:  # the memory holds examples of this task alone
             return self.task_loss(model, x, y)
         index = self.drawn(self.n_drawn(len(y)))
@@ -69,26 +69,34 @@ class ER(Memory):
         return math.floor(self.share * n + float(chance))
 
     def after_step(self, model: nn.Module) -> None:
-        x, y = self.batch
-        self.store(x, y, reservoir(self.seen, len(y), self.memory, self.rng))
-        self.seen += len(y)
+        n = len(self.batch["y"])
+        self.store(self.batch, reservoir(self.seen, n, self.memory, self.rng))
+        self.seen += n
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         if self.seen == self.seen_before:  # no step was taken on it: the model knew it
             taken = reservoir(self.seen, len(task.train), self.memory, self.rng)
             x, y = task.train.batch(torch.tensor([*taken.values()], device=task.train.device))
-            self.store(x, y, {slot: n for n, slot in enumerate(taken)})
+            self.store(self.record(model, x, y), {slot: n for n, slot in enumerate(taken)})
             self.seen += len(task.train)
         super().end_task(model, task)
 
-    def store(self, x: Tensor, y: Tensor, taken: dict[int, int]) -> None:
-        """Store examples of `x` (B, …) and `y` (B, …), as {slot: position} in `taken` says."""
+    def record(self, model: nn.Module, x: Tensor, y: Tensor) -> dict[str, Tensor]:
+        """What is stored of examples `x` (B, …) and `y` (B, …) of a task without steps."""
+        return {"x": x, "y": y}
+
+    def store(self, batch: dict[str, Tensor], taken: dict[int, int]) -> None:
+        """Store examples of `batch`, each (B, …), as {slot: position} in `taken` says."""
+        device = batch["y"].device
         if not hasattr(self, "x"):
-            self.x, self.y = (v.new_empty(self.memory, *v.shape[1:]) for v in (x, y))
-            self.of = torch.empty(self.memory, dtype=torch.long, device=y.device)
-        slots, items = (torch.tensor(v, device=y.device) for v in (list(taken), [*taken.values()]))
+            for name, v in batch.items():
+                setattr(self, name, v.new_empty(self.memory, *v.shape[1:]))
+            self.of = torch.empty(self.memory, dtype=torch.long, device=device)
+        slots, items = (torch.tensor(v, device=device) for v in (list(taken), [*taken.values()]))
         if taken:
-            self.x[slots], self.y[slots], self.of[slots] = x[items], y[items], len(self.competed)
+            for name, v in batch.items():
+                getattr(self, name)[slots] = v[items]
+            self.of[slots] = len(self.competed)
 
     @property
     def n_stored(self) -> int:

@@ -69,30 +69,12 @@ class ICaRL(Teacher):
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
         self.means = None
-        if not callable(getattr(model, "features", None)):
-            raise ValueError(
-                f"iCaRL compares features, but {type(model).__name__} has none: give it a method "
-                "features(x), all but the last layer"
-            )
-        self._check_features(model, task)
+        check_features(self.label, model, task)
         if self.competed:
             self.x = torch.cat(list(self.exemplars.values()))
             counts = torch.tensor([len(x) for x in self.exemplars.values()])
             self.y = torch.tensor(list(self.exemplars)).repeat_interleave(counts).to(self.x.device)
             self.share = len(self.y) / len(task.train)
-
-    def _check_features(self, model: Any, task: Task) -> None:
-        x, _ = task.train.batch(torch.arange(min(2, len(task.train)), device=task.train.device))
-        try:
-            with evaluating(model), torch.no_grad():
-                seen = model.features(x.to(next(model.parameters()).device))
-        except Exception as error:  # of anybody's model
-            seen = error
-        if not isinstance(seen, Tensor) or seen.ndim != 2:
-            given = format_tensor(seen) if isinstance(seen, Tensor) else shortened(seen)
-            raise ValueError(
-                f"features of {type(model).__name__} gives {given}: return vectors (B, d)"
-            )
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         if self.competed:
@@ -137,6 +119,34 @@ class ICaRL(Teacher):
             return super().predict(model, x, task)
         nearest = torch.cdist(features(model, x), self.means).argmin(1)
         return torch.tensor(list(self.exemplars), device=x.device)[nearest]
+
+
+def check_features(label: str, model: Any, task: Task) -> None:
+    """Find out whether `model` has a method `features(x)` that gives vectors.
+
+    Args:
+        label: of the method that wants them, for the message.
+        model: the network.
+        task: has the inputs that it is tried with.
+
+    Raises:
+        ValueError: it has none, or gives something else.
+    """
+    name = type(model).__name__
+    if not callable(getattr(model, "features", None)):
+        raise ValueError(
+            f"{label} compares features, but {name} has none: give it a method features(x), all "
+            "but the last layer"
+        )
+    x, _ = task.train.batch(torch.arange(min(2, len(task.train)), device=task.train.device))
+    try:
+        with evaluating(model), torch.no_grad():
+            seen = model.features(x.to(next(model.parameters()).device))
+    except Exception as error:  # of anybody's model
+        seen = error
+    if not isinstance(seen, Tensor) or seen.ndim != 2:
+        given = format_tensor(seen) if isinstance(seen, Tensor) else shortened(seen)
+        raise ValueError(f"features of {name} gives {given}: return vectors (B, d)")
 
 
 def features(model: Any, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What ER, GEM and A-GEM share: a memory of examples that never grows beyond its budget."""
+"""What ER, DER++, GEM and A-GEM share: a memory of examples that never grows beyond its budget."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .old_outputs import OldOutputs
 
 
 class Memory(OldOutputs):
-    """Base of ER, GEM and A-GEM: store at most `memory` examples in all, as the model saw them.
+    """Base of ER, DER++, GEM and A-GEM: store at most `memory` examples, as the model saw them.
 
     Attributes:
         memory: M, the budget; a whole number, 1 or more.
@@ -54,10 +54,7 @@ class Memory(OldOutputs):
         return torch.randperm(self.n_stored, generator=self.rng)[:n].to(self.y.device)
 
     def mask_of(self, z: Tensor, of: Tensor) -> Tensor:
-        """Set the logits in `z` (B, K) that did not compete in the tasks `of` (B,) to −∞.
-
-        For Task-IL, where each task has outputs of its own.
-        """
+        """Set the logits in `z` (B, K) that did not compete in the tasks `of` (B,) to −∞."""
         assert self.task is not None
         competing = [
             masked(z.new_zeros(1, z.shape[1]), each) for each in (*self.competed, self.task.active)

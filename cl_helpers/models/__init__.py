@@ -6,6 +6,7 @@ Imports data and the leaves; methods and every room above may import it.
 from . import flat
 from .flat import flatten, unflatten
 from .gpt import GPT
+from .heads import with_head
 from .resnet import ResNet18
 from .seeded import Dropout, Seeded, set_dropout
 from .small import CNN, MLP, VAE, NormalisedMLP
@@ -23,4 +24,5 @@ __all__ = [
     "flatten",
     "set_dropout",
     "unflatten",
+    "with_head",
 ]

@@ -42,7 +42,7 @@ class TrackedLearner(Learner):
     def begin_task(self, task: Task, settings: Settings, stage: int) -> None:
         super().begin_task(task, settings, stage)
         self.stage = stage
-        self.passes = Passes()
+        self.passes = Passes() if self.method.takes_steps else Passes(0.0, 0.0)
         counted = CountedStep(self.faster(self.plain_step), self.model, task, self.passes)
         self.take_step = self.watched = WatchedStep(counted, task)
 

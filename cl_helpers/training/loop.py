@@ -41,8 +41,10 @@ def training_loop(
     """
     stages = learner.method.stages(tasks)  # the tasks; joint training has them all in one stage
     skipped = len(tasks) - len(stages)
-    n_steps = sum(settings.n_steps(len(stage.train)) for stage in stages[settings.learned :])
+    trained = stages[settings.learned :] if learner.method.takes_steps else []
+    n_steps = sum(settings.n_steps(len(stage.train)) for stage in trained)
     step, first = done
+    epoch, losses = 0, None
 
     def event(kind: Kind, epoch: int, losses: Tensor | None = None) -> Event:
         losses = None if losses is None else losses.clone()  # the next step may write over it
@@ -58,7 +60,7 @@ def training_loop(
         asked = settings.evaluated([as_of(stages[s], task) for task in tasks], t)
         learner.begin_task(stages[s], settings, s)
         epoch, losses = 0, None
-        for epoch in settings.epochs_of(s):
+        for epoch in settings.epochs_of(s) if learner.method.takes_steps else ():
             for index in settings.split(learner.shuffled()):
                 losses = learner.step(index)
                 step += 1

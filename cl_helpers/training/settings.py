@@ -20,8 +20,8 @@ from ..checks import (
     plain,
     seeded,
     true_or_false,
-    zero_or_more,
-    zero_or_more_or_none,
+    whole,
+    whole_or_none,
 )
 from ..formats import format_error
 from ..speed.precision import PRECISIONS, Precision
@@ -116,9 +116,9 @@ class Settings:
             object.__setattr__(self, field.name, plain(getattr(self, field.name)))
         for name in ("epochs", "batch_size"):
             at_least_one(name, getattr(self, name))
-        zero_or_more("learned", self.learned)
+        whole("learned", self.learned)
         seeded(self.seed)
-        zero_or_more_or_none("looks_back", self.looks_back)
+        whole_or_none("looks_back", self.looks_back)
         for name in ("momentum", "warm_up", "lr_final", "dropout"):
             value = getattr(self, name)
             if not isinstance(value, numbers.Real) and value is not getattr(Settings, name):

@@ -10,6 +10,7 @@ from .adapters import language
 from .convergence import schedules
 from .learning import model, permutation, start
 from .masks import scenarios
+from .means import pretrained
 from .minima import regimes
 from .paths import rwalk, si
 from .replay import past
@@ -29,6 +30,7 @@ __all__ = [
     "past",
     "permutation",
     "plasticity",
+    "pretrained",
     "regimes",
     "rwalk",
     "scenarios",
