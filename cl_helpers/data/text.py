@@ -28,7 +28,9 @@ from .views import DatasetView
 N_CHARACTERS = 128  # ASCII
 Language = Literal["English", "Python"]
 Part = Literal["train", "held out", "test"]
-_SPELLED = {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...", "×": "x"}
+_SPELLED = str.maketrans(
+    {"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...", "×": "x"}
+)
 
 
 def encode(text: str) -> Tensor:
@@ -36,7 +38,7 @@ def encode(text: str) -> Tensor:
 
     Quotation marks and dashes become those of ASCII; any other character becomes "?".
     """
-    plain = text.translate(str.maketrans(_SPELLED)).encode("ascii", "replace")
+    plain = text.translate(_SPELLED).encode("ascii", "replace")
     return torch.frombuffer(bytearray(plain), dtype=torch.uint8).long()
 
 

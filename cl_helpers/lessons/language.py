@@ -149,7 +149,7 @@ def compared(results: Row, *pairs: tuple[str, str]) -> Markdown:
     for a, b in pairs:
         said = []
         for k, what in enumerate(("learned", "forgot")):
-            mean, half = difference(every[a][k], every[b][k])
+            mean, half = difference(every[a][k].tolist(), every[b][k].tolist())
             word = "more" if mean > 0 else "less"
             beyond = "beyond seeds" if abs(mean) > half else "within seeds"
             said.append(f"{what} {abs(mean):.2f} ± {half:.2f} bits {word} ({beyond})")
@@ -173,8 +173,7 @@ def picture(results: Row, live: Mapping[str, tuple[float, float]] | None = None)
     told = []
     for name, (learned, lost) in changes(results["final"]).items():
         colour, marker = LOOKS.get(name, OTHER[:2])
-        look = {"color": colour, "markersize": 9, "markeredgecolor": "white"}
-        ax.plot(learned, lost, marker, label=name, **look)
+        ax.plot(learned, lost, marker, color=colour, ms=9, mec="white", label=name)
         told.append(f"{name} learned {learned.mean():.2f} and forgot {lost.mean():.2f}")
     path = between(results)
     ax.plot(*path.T, ":", color=LOOK["baseline"][0], linewidth=1.5, label="full, merged")
@@ -195,14 +194,19 @@ def picture(results: Row, live: Mapping[str, tuple[float, float]] | None = None)
     )
 
 
+def _means(rows: Sequence[Row]) -> tuple[float, float]:
+    learned, lost = _changes(rows)
+    return float(learned.mean()), float(lost.mean())
+
+
 def between(results: Row) -> NDArray:
     """Compute from `results` where weighted means of weights lie: (W, 2), learned, forgotten."""
     rows = [row for row in results["final"] if row["method"] == "full"]
     points = [(0.0, 0.0)]
     for w in rows[0]["merged"]:
         some = [row | {"after": row["merged"][w]} for row in rows]
-        points.append(tuple(float(v.mean()) for v in _changes(some)))
-    points.append(tuple(float(v.mean()) for v in _changes(rows)))
+        points.append(_means(some))
+    points.append(_means(rows))
     return np.array(points)
 
 

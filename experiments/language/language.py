@@ -28,7 +28,7 @@ from cl_helpers.methods import Method
 from cl_helpers.report.results import FOLDER
 
 HERE = Path(__file__).parent
-N_TRAIN, N_TEST = 25_601, 12_801  # characters: 200 and 100 windows
+N_TRAIN, N_TEST = 102_401, 25_601  # characters: 800 and 200 windows
 HOW: dict[str, Any] = {
     "learned": 1, "epochs": 1, "batch_size": 4, "schedule": "cosine", "warm_up": 0.1,
     "device": "cpu", "progress": False,
@@ -38,12 +38,12 @@ MERGES = (0.25, 0.5, 0.75)
 
 # What is tried: by name of the method, its settings.
 GRID: dict[str, list[dict[str, Any]]] = {
-    "full": [{"lr": lr} for lr in (3e-4, 1e-3, 3e-3)],
-    "LoRA": [{"lr": lr} for lr in (1e-3, 3e-3, 1e-2)],
-    "replay 1 %": [{"lr": lr} for lr in (3e-4, 1e-3, 3e-3)],
-    "replay 5 %": [{"lr": lr} for lr in (3e-4, 1e-3, 3e-3)],
-    "L2": [{"lr": 1e-3, "lam": lam} for lam in (0.01, 0.1, 1.0)],
-    "EWC": [{"lr": 1e-3, "lam": lam} for lam in (1.0, 10.0, 100.0)],
+    "full": [{"lr": lr} for lr in (3e-5, 1e-4, 3e-4, 1e-3)],
+    "LoRA": [{"lr": lr} for lr in (3e-4, 1e-3, 3e-3, 1e-2)],
+    "replay 1 %": [{"lr": lr} for lr in (3e-5, 1e-4, 3e-4, 1e-3)],
+    "replay 5 %": [{"lr": lr} for lr in (3e-5, 1e-4, 3e-4, 1e-3)],
+    "L2": [{"lr": lr, "lam": lam} for lr in (3e-4, 1e-3, 3e-3) for lam in (0.1, 1.0, 10.0)],
+    "EWC": [{"lr": lr, "lam": lam} for lr in (3e-4, 1e-3, 3e-3) for lam in (1.0, 10.0, 100.0)],
 }
 
 
