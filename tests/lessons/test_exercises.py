@@ -197,6 +197,13 @@ def si(g, theta, xi, *, relu=True, sign=-1, size=None, steps=None, way=None, div
     return torch.stack([abs(o) for o in omega] if size else omega)
 
 
+def si_cut_at_every_step(g, theta, xi):
+    omega = 0
+    for s in range(len(g)):
+        omega = omega + torch.relu(-g[s] * (theta[s + 1] - theta[s]))
+    return omega / ((theta[-1] - theta[0]) ** 2 + xi)
+
+
 def si_total(g, theta, xi):
     delta = theta[-1] - theta[0]
     return torch.clamp(-g.sum(0) * delta / (delta**2 + xi), min=0)
@@ -467,6 +474,9 @@ WRONG = [
         "back and forth",
     ),
     ("si", lambda g, theta, xi: si(g, theta, 0.0), "ξ is forgotten"),
+    ("si", si_cut_at_every_step, "at every step"),
+    ("si", with_(si, way=lambda t: abs(t[-1] - t[0])), "not squared"),
+    ("si", with_(si, way=lambda t: t[-1] - t[0]), "not squared"),
     ("si", with_(si, divide=False), "Not divided"),
     ("si", with_(si, divide=False, relu=False), "Not divided"),
     ("si", with_(si, way=lambda t: 0.0), "Not divided"),

@@ -239,6 +239,7 @@ WRONG = [
     ("scenarios-transfer", doubled, "place in the batch"),
     ("scenarios-transfer", halves, "smallest part"),
     ("scenarios-transfer", lambda predict, x: predict(x[:1]) != predict(x)[:1], "first image"),
+    ("scenarios-transfer", lambda predict, x: predict(x[0]) != predict(x)[0], "takes a batch"),
     ("scenarios-transfer", how_many, "how many labels"),
     ("scenarios-transfer", lambda p, x: how_many(p, x) / len(x), "how many labels"),
 ]

@@ -29,7 +29,7 @@ def _lost(a):
 
 start = Exercise(
     "lost(a)",
-    "the accuracy on task 1 just after learning it, less that after the last task, as a fraction.",
+    "the accuracy on task 1 just after learning it, minus that after the last task, as a fraction.",
     _complete,
     right=_lost,
     mistakes={
@@ -87,7 +87,7 @@ start_read = Reading(
     },
     moral="Task 2: from 97 to 42 %. The oldest task need not be the one that is forgotten most.",
     hints=(
-        "Take one column at a time: its largest number less its last one.",
+        "Take one column at a time: its largest number minus its last one.",
         "Task 1 loses 95 − 60 = 35. Do the same for tasks 2 and 3. Task 4 has just been learned.",
     ),
     solution="Task 1 loses 95 − 60 = 35, task 2 loses 97 − 42 = 55, task 3 loses 70 − 38 = 32 "
@@ -241,8 +241,8 @@ def _forgetting(a: np.ndarray) -> float:
 
 forgetting = Exercise(
     "forgetting(a)",
-    "for each task but the last, the best accuracy before the last row less that in the last row; "
-    "then the mean.",
+    "for each task except the last, the best accuracy before the last row minus the accuracy in "
+    "the last row; then the mean.",
     _as_in_a_run,
     right=metrics.forgetting,
     mistakes={

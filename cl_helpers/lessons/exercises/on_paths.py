@@ -96,6 +96,14 @@ si = Exercise(
         ),
         "ξ is forgotten: a weight that hardly moved gets a huge importance. It goes below the "
         "fraction line, beside Δ².": (lambda g, theta, xi: _credit(g, theta, 0).relu(),),
+        "Negative credit is cut off at every step. A step uphill must be subtracted from ω. The "
+        "relu comes once, at the end of the task.": (
+            lambda g, t, xi: (-g * t.diff(dim=0)).relu().sum(0) / (_moved2(t) + xi),
+        ),
+        "Δ is not squared: Ω = relu(ω / (Δ² + ξ)).": (
+            lambda g, t, xi: (_fall(g, t) / ((t[-1] - t[0]).abs() + xi)).relu(),
+            lambda g, t, xi: (_fall(g, t) / (t[-1] - t[0] + xi)).relu(),
+        ),
         "Not divided by Δ² + ξ: this is a fall of the loss. The penalty needs it per squared "
         "distance.": (
             lambda g, theta, xi: _fall(g, theta).relu(),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...data.tasks import SCENARIOS
-from .judge import Answer, Exercise
+from .judge import Answer, Args, Exercise
 from .reading import Reading
 
 newest = Reading(
@@ -181,12 +181,23 @@ def _n_changed(predict: Predict, x: Tensor) -> Tensor:
     return (alone != predict(x)).double().sum()
 
 
+def _without_a_batch(args: Args, outcome: Tensor | BaseException) -> str | None:
+    """The message if `predict` failed, most likely on an image without a batch."""
+    if isinstance(outcome, RuntimeError | IndexError):
+        return (
+            "`predict` takes a batch: `x[i:i + 1]` is a batch of one image, `x[i]` is an image "
+            "without a batch."
+        )
+    return None
+
+
 leaks = Exercise(
     "leaks(predict, x)",
     "True if the prediction for an image of the batch x depends on the other images, else False.",
     lambda: [(predict, _images()) for predict in (_by_vote, _alone, _centred, _in_order)],
     right=leak,
     made=lambda test: test,  # an argument is a function, which cannot be compared as numbers
+    look=_without_a_batch,
     mistakes={
         "Your test finds no leak anywhere. A batch that is predicted twice gives the same labels: "
         "show each image alone. One label that changes is enough: `any`, not `all`.": (

@@ -54,7 +54,8 @@ def scenarios() -> Figure:
     shown = axes["image"]
     shown.imshow(image.numpy(), cmap="gray_r")
     shown.set_title("a 1, of the first\nof five tasks", fontsize=11, color=INK)
-    shown.set_xlabel("blue: it competes;\nfilled: its probability", color=QUIET)
+    told = "blue: it competes;\nfilled: its probability\n(baseline, after task 5)"
+    shown.set_xlabel(told, color=QUIET)
     bare(shown)
     texts = []
     for scenario, (p, competing) in found.items():
@@ -76,7 +77,8 @@ def scenarios() -> Figure:
     return described(
         figure,
         "An image of a 1, from the first of five tasks of two digits each, and beside it three "
-        "times the ten outputs of a network that has learned all five in order. " + " ".join(texts),
+        "times the ten outputs of a network that has learned all five in order, with no method "
+        "against forgetting. " + " ".join(texts),
     )
 
 
