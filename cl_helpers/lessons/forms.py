@@ -77,6 +77,8 @@ def verdict(swept: Mapping[str, Sequence[Run]]) -> Markdown:
     size = f"{abs(mean):.1f} ± {half:.1f} percentage points"
     if abs(mean) <= half:
         said = f"within seeds: *{better}* is {size} above *{worse}*, and the interval contains 0"
+    elif abs(mean) < 0.05:
+        said = "less than 0.05 percentage points"
     else:
         said = f"beyond seeds: *{better}* is {size} above *{worse}*"
     return Markdown(

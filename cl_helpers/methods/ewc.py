@@ -45,7 +45,7 @@ class EWC(Measured):
     Kirkpatrick et al. 2017, arXiv:1612.00796, eq. 3; true and empirical Fisher: Kunstner et al.
     2019, arXiv:1905.12558.
 
-    Departs from the paper: by default in the anchor. Huszár 2018, arXiv:1712.03847, is the reason
+    Departs from the paper: by default in the anchor. Huszár 2017, arXiv:1712.03847, is the reason
     for the latest one: what an older task says is in it already. Held-out images do not tell the
     two apart: 92.1 ± 0.6 % and, with separate anchors, 91.9 ± 0.9 %, both with λ = 400, their best
     (experiments/tuning/class).

@@ -45,7 +45,8 @@ class RWalk(PathIntegral):
     Departs from the paper: by default, in the three ways that `online=True` does not. On the same
     gradients Ω is then another one after the first task; λ has another meaning. Held-out images do
     not tell the two apart: 91.7 ± 1.0 % with λ = 1, 91.9 ± 1.1 % online with λ = 2, each at its
-    best (experiments/tuning/class).
+    best (experiments/tuning/class). In both forms: the paper's penalty has no ½, so a λ of the
+    paper is 2λ here; and the distance has F after the stretch, in the authors' code F before it.
     """
 
     name = "rwalk"

@@ -243,6 +243,20 @@ def rwalk(
     return score.clamp(min=0) if relu == "once" else score
 
 
+def rwalk_by_stretch(
+    g, theta, fisher, interval, epsilon, *, product=False, squares=False, mean_f=False
+):
+    score = 0
+    for a in range(0, len(g), interval):
+        steps = theta[a : a + interval + 1].diff(dim=0)
+        n, moved = len(steps), steps.sum(0)
+        fall = -g[a : a + n].sum(0) * moved if product else -(g[a : a + n] * steps).sum(0)
+        way = (steps**2).sum(0) if squares else moved**2
+        f = fisher[a : a + n].mean(0) if mean_f else fisher[a + n - 1]
+        score = score + (fall / (f * way / 2 + epsilon)).clamp(min=0)
+    return score
+
+
 def project(g, r, *, ask=lambda product: product < 0, sign=-1, below=lambda g, r: sum(r * r)):
     product = sum(g * r)
     if not ask(product):
@@ -337,6 +351,7 @@ RIGHT = [
     ("si", si),
     ("si", lambda g, theta, xi: si(g, theta, xi).tolist()),
     ("rwalk", rwalk),
+    ("rwalk", rwalk_by_stretch),
     ("scp", scp),
     ("agem", project),
     ("agem", lambda g, r: torch.from_numpy(np.where(g @ r < 0, project(g, r), g))),
@@ -459,7 +474,9 @@ WRONG = [
     ("mas", lambda model, x: mas(model, x, divide_by=len(x) ** 2), "number of samples"),
     ("mas", with_(mas, size_of=itself), "Without an absolute value"),
     ("mas", with_(mas_of_batch, size_of=itself, mean=False), "Without an absolute value"),
-    ("mas", with_(mas, score=lambda z, n: z.sum()), "sum of the logits"),
+    ("mas", with_(mas, score=lambda z, n: z.sum()), "differentiated the sum of the logits"),
+    ("mas", with_(mas, score=lambda z, n: z.sum() ** 2), "squared the sum"),
+    ("mas", with_(mas, score=lambda z, n: (z.softmax(-1) ** 2).sum()), "probabilities"),
     ("mas", with_(mas, zero=False), "add up"),
     ("si", with_(si, relu=False), "relu is missing"),
     ("si", with_(si, relu=False, size=abs), "took the absolute value"),
@@ -491,6 +508,12 @@ WRONG = [
     ("rwalk", with_(rwalk, last=False), "short last stretch"),
     ("rwalk", with_(rwalk, f_of="first step"), "beginning"),
     ("rwalk", with_(rwalk, f_of="before"), "beginning"),
+    ("rwalk", lambda g, *rest: rwalk(-g, *rest), "sign"),
+    ("rwalk", lambda g, *rest: rwalk(-g, *rest, relu=None), "sign"),
+    ("rwalk", lambda *args: rwalk(*args[:-1], 0.0), "ε is forgotten"),
+    ("rwalk", with_(rwalk_by_stretch, product=True), "step by step, then add"),
+    ("rwalk", with_(rwalk_by_stretch, squares=True), "squares of the steps"),
+    ("rwalk", with_(rwalk_by_stretch, mean_f=True), "averaged F"),
     ("scp", scp_slices_first, "number of directions does nothing"),
     ("scp", with_(scp_slices_first, mean=False), "number of directions does nothing"),
     ("scp", with_(scp, size_of=torch.abs), "absolute values"),
@@ -719,6 +742,12 @@ def test_an_exception_is_told_with_its_line():
     assert "IndexError: index 99 is out of bounds" in message
     assert "line 3 of broken, `return first - a[-1, 99]`" in message
     assert EXERCISES["start"].ask in message
+
+
+def test_an_operation_that_torch_lacks_for_complex_numbers_is_no_stub():
+    verdict = check("regimes", lambda h, a, b: torch.linalg.eig(h).eigenvalues.max())
+    assert verdict.status == "wrong"
+    assert "not implemented for" in verdict.message
 
 
 def test_an_exception_further_down_is_told_with_the_line_of_the_answer():

@@ -67,6 +67,8 @@ def test_the_verdict_compares_each_form_at_its_best():
 def test_the_verdict_says_what_seeds_can_explain():
     swept = {"one": runs_with({1: (0.9, 0.8)}), "other": runs_with({1: (0.8, 0.9)})}
     assert "within seeds" in forms.verdict(swept).data
+    swept = {"one": runs_with({1: (0.8003, 0.9003)}), "other": runs_with({1: (0.8, 0.9)})}
+    assert "the difference is less than 0.05 percentage points" in forms.verdict(swept).data
     swept = {"one": runs_with({1: (np.nan, 0.8)}), "other": runs_with({1: (0.8, 0.9)})}
     assert "no verdict" in forms.verdict(swept).data
 

@@ -138,7 +138,7 @@ mas = Exercise(
         "sample's gradient first, then the mean.": _then(
             _norm2, lambda g: g.mean(0).abs(), lambda g: g.sum(0).abs()
         ),
-        "That is the norm, not its square: large answers count too little. Leave out the root.": (
+        "That is the norm, not its square: large logits count too little. Leave out the root.": (
             lambda model, x: _grads(model, model(x).norm(dim=1)).abs().mean(0),
         ),
         "You squared the gradients, as EWC does. MAS takes their absolute values.": _then(
@@ -155,6 +155,14 @@ mas = Exercise(
         "You differentiated the sum of the logits: two that move in opposite ways cancel there. "
         "Square them first: ‖f‖² = Σ f².": (
             lambda model, x: _grads(model, model(x).sum(1)).abs().mean(0),
+        ),
+        "You squared the sum of the logits, in which they cancel. ‖f‖² is the sum of their "
+        "squares: square first, then add.": (
+            lambda model, x: _grads(model, model(x).sum(1).square()).abs().mean(0),
+        ),
+        "You took probabilities. f are the logits, as `model` returns them: leave out the "
+        "softmax.": (
+            lambda model, x: _grads(model, model(x).softmax(1).square().sum(1)).abs().mean(0),
         ),
         _NOT_ZEROED: _then(_norm2, lambda g: g.cumsum(0).abs().mean(0)),
     },

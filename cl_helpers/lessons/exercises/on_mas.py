@@ -141,8 +141,8 @@ def scaled(model: nn.Module) -> None:
 
 transfer = Exercise(
     "fool(model)",
-    "nothing. It changes `model` in place so that every prediction stays, the mean of EWC's Ω "
-    "falls below a hundredth, and that of MAS's does not fall.",
+    "a function that changes `model` in place and returns nothing. Every prediction stays, the "
+    "mean of EWC's Ω falls below a hundredth, and that of MAS's does not fall.",
     lambda: [(40, 0), (30, 1)],
     right=_judged(scaled),
     made=_judged,

@@ -139,6 +139,8 @@ def _walk(
     reset_start: bool = True,
     last: bool = True,
     f_of: Callable[[Tensor, int, int], Tensor] = lambda fisher, a, b: fisher[b - 1],
+    fall_of: Callable[[Tensor, Tensor], Tensor] = _fall,
+    moved2_of: Callable[[Tensor], Tensor] = _moved2,
 ) -> Tensor:
     """(P,): RWalk's score; each switch is a mistake. A stretch is the steps a, …, b − 1."""
     steps = len(g)
@@ -146,9 +148,9 @@ def _walk(
     for a in range(0, steps if last else steps - steps % interval, interval):
         b = min(a + interval, steps)
         since = a if reset_fall else 0
-        fall = _fall(g[since:b], theta[since : b + 1])
-        moved = theta[b] - theta[a if reset_start else 0]
-        gain = fall / (half * f_of(fisher, a, b) * moved.square() + epsilon)
+        fall = fall_of(g[since:b], theta[since : b + 1])
+        moved2 = moved2_of(theta[a if reset_start else 0 : b + 1])
+        gain = fall / (half * f_of(fisher, a, b) * moved2 + epsilon)
         score += gain.relu() if relu else gain
     return score
 
@@ -223,11 +225,28 @@ rwalk = Exercise(
         "The short last stretch is lost: steps that are left over at the end need a score too.": (
             partial(_walk, last=False),
         ),
+        "The sign is the other way round: a stretch in which the loss fell must add to the score. "
+        "ΔL = −Σ g Δθ.": (
+            lambda g, *rest: _walk(-g, *rest),
+            lambda g, *rest: _walk(-g, *rest, relu=False),
+        ),
+        "You multiplied the sum of a stretch's gradients by its whole movement. For ΔL multiply "
+        "step by step, then add.": (
+            partial(_walk, fall_of=lambda g, theta: -g.sum(0) * (theta[-1] - theta[0])),
+        ),
+        "You added the squares of the steps. Δθ is the movement of the whole stretch, end minus "
+        "start; square that.": (
+            partial(_walk, moved2_of=lambda theta: theta.diff(dim=0).square().sum(0)),
+        ),
+        "ε is forgotten: a stretch that hardly moved gets a huge score. It goes below the fraction "
+        "line, beside ½ F Δθ².": (lambda *args: _walk(*args[:-1], 0.0),),
         "That is F at the beginning of the stretch. Take F at its end, after the last step.": (
             partial(_walk, f_of=lambda fisher, a, b: fisher[a]),
             partial(_walk, f_of=lambda fisher, a, b: fisher[a - 1]),
             partial(_walk, f_of=lambda fisher, a, b: fisher[a - 1] * (a > 0)),
         ),
+        "You averaged F over the stretch. F is a moving average already: take it after the last "
+        "step.": (partial(_walk, f_of=lambda fisher, a, b: fisher[a:b].mean(0)),),
     },
     moral="SI's credit for each weight, divided by a distance that EWC's Fisher measures.",
     hints=(

@@ -55,7 +55,7 @@ def bounds(trajectories: Mapping[str, Trajectory]) -> Chart:
     return described(
         figure,
         "Forgetting of task 1 in loss after each later task, its quadratic approximations and the "
-        f"bound, on a logarithmic axis. At the end, {'; '.join(texts)}.",
+        f"bound, on an axis that is logarithmic beyond ±0.01. At the end, {'; '.join(texts)}.",
     )
 
 
