@@ -132,8 +132,8 @@ def table(results: Row) -> pd.DataFrame:
 
 
 def _mean_sd(values: NDArray) -> str:
-    spread = f" ± {values.std(ddof=1):.2f}" if len(values) > 1 else ""
-    return f"{values.mean():.2f}{spread}"
+    spread = f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{spread}"
 
 
 def compared(results: Row, *pairs: tuple[str, str]) -> Markdown:
@@ -152,7 +152,7 @@ def compared(results: Row, *pairs: tuple[str, str]) -> Markdown:
             mean, half = difference(every[a][k].tolist(), every[b][k].tolist())
             word = "more" if mean > 0 else "less"
             beyond = "beyond seeds" if abs(mean) > half else "within seeds"
-            said.append(f"{what} {abs(mean):.2f} ± {half:.2f} bits {word} ({beyond})")
+            said.append(f"{what} {abs(mean):.3f} ± {half:.3f} bits {word} ({beyond})")
         sentences.append(f"* **{a}** {' and '.join(said)} than **{b}**.")
     return Markdown("\n".join(sentences))
 

@@ -39,11 +39,11 @@ MERGES = (0.25, 0.5, 0.75)
 # What is tried: by name of the method, its settings.
 GRID: dict[str, list[dict[str, Any]]] = {
     "full": [{"lr": lr} for lr in (3e-5, 1e-4, 3e-4, 1e-3)],
-    "LoRA": [{"lr": lr} for lr in (3e-4, 1e-3, 3e-3, 1e-2)],
+    "LoRA": [{"lr": lr} for lr in (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)],
     "replay 1 %": [{"lr": lr} for lr in (3e-5, 1e-4, 3e-4, 1e-3)],
     "replay 5 %": [{"lr": lr} for lr in (3e-5, 1e-4, 3e-4, 1e-3)],
-    "L2": [{"lr": lr, "lam": lam} for lr in (3e-4, 1e-3, 3e-3) for lam in (0.1, 1.0, 10.0)],
-    "EWC": [{"lr": lr, "lam": lam} for lr in (3e-4, 1e-3, 3e-3) for lam in (1.0, 10.0, 100.0)],
+    "L2": [{"lr": lr, "lam": lam} for lr in (1e-4, 3e-4, 1e-3, 3e-3) for lam in (0.1, 1.0, 10.0)],
+    "EWC": [{"lr": lr, "lam": lam} for lr in (1e-4, 3e-4, 1e-3) for lam in (0.1, 1.0, 10.0, 100.0)],
 }
 
 
