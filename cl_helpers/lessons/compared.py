@@ -126,7 +126,7 @@ def lowest(runs: Sequence[Run], metric: str = "intransigence") -> Markdown:
         f"{method_label(min(of, key=lambda m: of[m]))} (seed {seed})"
         for seed, of in sorted(values.items())
     ]
-    return Markdown(f"The lowest {metric} has {', '.join(said)}.")
+    return Markdown(f"Lowest {metric}: {', '.join(said)}.")
 
 
 def chart(groups: Mapping[str, Sequence[Run]]) -> Chart:
@@ -144,7 +144,8 @@ def chart(groups: Mapping[str, Sequence[Run]]) -> Chart:
         told.append(f"{name}: {_draw(ax, _by_method(runs))}")
         ax.set_title(name, fontsize=11)
     axes[0].set_ylabel("percentage points\nbelow the reference")
-    axes[-1].legend(loc="upper right", frameon=False, fontsize=9)
+    named = axes[-1].get_legend_handles_labels()
+    figure.legend(*named, loc="outside lower center", ncols=2, frameon=False, fontsize=9)
     return described(
         figure,
         "Two bars a method, in percentage points: what it did not learn (intransigence), and what "

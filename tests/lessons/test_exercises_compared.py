@@ -162,6 +162,8 @@ WRONG = [
     ),
     ("compared", lambda a, r: np.mean((r - np.diag(a)) / r), r"divided by the reference"),
     ("compared", lambda a, r: 100 * intransigence(a, r), r"per cent"),
+    ("compared", lambda a, r: a[0, 0] - np.diag(a).mean(), r"is an argument"),
+    ("compared", lambda a, r: np.mean(r - a.max(0)), r"above its diagonal"),
     (
         "compared",
         lambda a, r: np.mean([r[j] - a[j - 1, j] for j in range(1, len(a))]),

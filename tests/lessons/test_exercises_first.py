@@ -143,6 +143,7 @@ WRONG = [
     ("permutation-transfer", lambda side: range(side * side), "No pixel has moved"),
     ("permutation-transfer", from_image(rows_shuffled), "Whole rows.*was above"),
     ("permutation-transfer", from_image(lambda a: rows_shuffled(a).T), "Whole columns.*was beside"),
+    ("permutation-transfer", from_image(lambda a: np.roll(a, 1, 1)), "side = 8, 93 %.*one edge"),
     ("permutation-transfer", lambda side: np.array(turned(side)) + 1, "counts from 1"),
     ("permutation-transfer", lambda side: [0] * side**2, "no permutation"),
     ("permutation-transfer", range, "784 numbers are asked for.*28 came"),

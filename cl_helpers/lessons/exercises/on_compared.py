@@ -98,6 +98,13 @@ write = Exercise(
         "That is per cent; a fraction is asked for, as in the matrix.": (
             lambda a, reference: 100 * _mean_missing(a, reference),
         ),
+        "You took a[0, 0] as the reference, as the lesson does for its runs. Here the reference is "
+        "an argument, with one accuracy for each task.": (
+            lambda a, reference: float(a[0, 0] - np.diag(a).mean()),
+        ),
+        "The number is NaN, as the matrix is above its diagonal. Take the diagonal alone.": (
+            lambda a, reference: math.nan,
+        ),
         "You looked above the diagonal, at each task *before* it was learned.": (
             lambda a, reference: float((reference[1:] - np.diag(a, 1)).mean()),
         ),

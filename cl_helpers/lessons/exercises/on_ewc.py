@@ -121,6 +121,15 @@ class _OneMean(Replayed):
         return EWC.task_loss(self, model, x, y)
 
 
+class _OneMeanATask(Replayed):
+    def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        loss = EWC.task_loss(self, model, x, y)
+        for old in range(self.tasks_held):
+            part = slice(N_KEPT * old, N_KEPT * (old + 1))
+            loss = loss + EWC.task_loss(self, model, self.x[part], self.y[part])
+        return loss
+
+
 class _HalfAndHalf(Replayed):
     def task_loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         return super().task_loss(model, x, y) / (2 if self.tasks_held else 1)
@@ -173,6 +182,9 @@ transfer = Exercise(
         "`end_task`, so that it holds old tasks.": (_known(_OfTheNewTask),),
         "You took one mean over batch and memory together, so each memory example counts as much "
         "as one of the batch. Asked for are two means, added.": (_known(_OneMean),),
+        "You added one mean for each old task. Asked for is one mean over the whole memory.": (
+            _known(_OneMeanATask),
+        ),
         "You took the mean of the two losses, and both count half. Asked for is their sum.": (
             _known(_HalfAndHalf),
         ),

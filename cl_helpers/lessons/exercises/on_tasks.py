@@ -76,11 +76,12 @@ permutation = Exercise(
     _images,
     right=lambda images, order: Permute(order)(images),
     mistakes={
-        "That is the inverse permutation: you sent pixel i to place `order[i]`. Place i shall get "
-        "pixel `order[i]`.": (lambda images, order: Permute(order.argsort())(images),),
+        "That is the inverse permutation: you sent pixel i to place `order[i]`. Place i gets pixel "
+        "`order[i]`.": (lambda images, order: Permute(order.argsort())(images),),
         "The images came back as they were: no pixel has moved.": (lambda images, order: images,),
     },
-    moral="An MLP finds this task as easy as the first one; you and a CNN do not.",
+    moral="A fully connected network finds this task as easy as the first one; you and a "
+    "convolutional network do not.",
     look=_look,
     unstable=_ONE_ORDER,
     hints=(
@@ -94,7 +95,8 @@ permutation_read = Reading(
     "the number, from 1, of the task that has the same permutation as an earlier one",
     right=4,
     mistakes={
-        "You counted from 0. The tasks are counted from 1 here, as in the table.": 3,
+        "Task 3 begins near chance, so it is new. Perhaps you counted from 0: the tasks are "
+        "counted from 1 here, as in the table.": 3,
         "That is the earlier of the two. Asked for is the one that comes later and repeats it.": 1,
         "That task begins near chance and is then learned, so it is new. Look for a task that is "
         "known before its turn.": (2, 5),
@@ -141,15 +143,20 @@ def _asks_for_a_gentle_order(answer: Answer) -> Answer:
             if stay > side:
                 raise Mistake(f"{stay} of {n} pixels have not moved. Move the others too.")
             return 1.0
-        if max(beside, above) > 0.9:
+        if max(beside, above) > 0.9 and min(beside, above) < 0.75:
             which, other = ("rows", "above") if beside > above else ("columns", "beside")
             raise Mistake(
                 f"Whole {which} were moved. Each is still in one piece, but what was {other} a "
                 f"pixel is now somewhere else."
             )
         raise Mistake(
-            f"{50 * (beside + above):.0f} % of the neighbouring pairs are neighbours still; 95 % "
-            f"are asked for. A convolution would see strangers side by side."
+            f"With side = {side}, {50 * (beside + above):.0f} % of the neighbouring pairs are "
+            f"neighbours still; 95 % are asked for. "
+            + (
+                "What leaves at one edge and comes in at another loses its neighbours."
+                if beside + above > 1.5
+                else "A convolution would see strangers side by side."
+            )
         )
 
     return judged
