@@ -9,7 +9,8 @@ export function sentence(news, guess) {
   const { of, task, step, matrix = [], over } = news;
   if (!step) return "A new network, which knows nothing.";
   const split = of.stream === "split", now = percent(news.series[0].at(-1)?.[1] ?? 0, 0);
-  if (!task) return `Task 1: it learns to read ${split ? "0 and 1" : "digits"}; ${now} are right by now.`;
+  const yet = { none: "", er: ", of which replay keeps some" }[of.method] ?? `, ${nameOf(of.method)} holds nothing yet`;
+  if (!task) return `Task 1${yet}: it learns to read ${split ? "0 and 1" : "digits"}; ${now} are right by now.`;
   const learned = matrix[0][0];
   if (!over) {
     const next = split ? `now ${2 * task} and ${2 * task + 1}` : "the same digits, their pixels shuffled";

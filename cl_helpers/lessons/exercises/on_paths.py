@@ -239,7 +239,9 @@ rwalk = Exercise(
             partial(_walk, moved2_of=lambda theta: theta.diff(dim=0).square().sum(0)),
         ),
         "ε is forgotten: a stretch that hardly moved gets a huge score. It goes below the fraction "
-        "line, beside ½ F Δθ².": (lambda *args: _walk(*args[:-1], 0.0),),
+        "line, beside ½ F Δθ².": (
+            lambda g, theta, fisher, interval, epsilon: _walk(g, theta, fisher, interval, 0.0),
+        ),
         "That is F at the beginning of the stretch. Take F at its end, after the last step.": (
             partial(_walk, f_of=lambda fisher, a, b: fisher[a]),
             partial(_walk, f_of=lambda fisher, a, b: fisher[a - 1]),

@@ -126,9 +126,8 @@ function compare(scene, guess, model) {
     first: () => percent(last[0]),
     forgetting: () => `${fixed(100 * summary.forgetting, 1)} points`,
     best: () => {
-      const runs = model.get("runs").filter((run) => run.scenes.includes(at));
-      const best = runs.reduce((p, q) => (q.average > p.average ? q : p));
-      return `${best.label}, ${percent(best.average)}`;
+      const runs = model.get("runs").filter((run) => run.scenes.includes(at)).sort((p, q) => q.average - p.average);
+      return runs.map((run) => `${run.label}, ${percent(run.average)}`).join("; ");
     },
   }[scene.outcome]();
   return `The hall's guess: ${said}. The outcome: ${outcome}.`;
