@@ -35,9 +35,8 @@ SCENARIOS: tuple[Scenario, ...] = ("task", "domain", "class")
 class Task:
     """One task of a sequence: its examples, and which outputs of the model compete.
 
-    An example may have several positions, each with a label of its own, as the characters of a text
-    do: then logits are (B, …, K) and labels (B, …). A task of another kind than classification
-    overrides `loss`, `log_likelihood`, `prediction` and `score`.
+    A task of another kind than classification overrides `loss`, `log_likelihood`, `prediction` and
+    `score`, as `SequenceTask` does.
 
     Args:
         name: of the task, for tables and figures.
@@ -93,7 +92,7 @@ class Task:
         )
 
     def mask(self, logits: Tensor) -> Tensor:
-        """Set the logits (B, …, K) of outputs that are not active to −∞.
+        """Set the logits (B, K) of outputs that are not active to −∞.
 
         Raises:
             ValueError: the model has too few outputs for this task.
@@ -107,24 +106,18 @@ class Task:
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
         """Compute what a model of this task minimises: the mean cross-entropy, 0-dim, in nats."""
-        return F.cross_entropy(self.mask(logits).movedim(-1, 1), y)
+        return F.cross_entropy(self.mask(logits), y)
 
     def log_likelihood(self, logits: Tensor, y: Tensor) -> Tensor:
-        """Compute log p(y | x) of each example, (B,), in nats: EWC's Fisher is made of it.
-
-        Of an example with several positions it is the sum over these.
-        """
-        each = F.log_softmax(self.mask(logits), -1).gather(-1, y[..., None])[..., 0]
-        return each.flatten(1).sum(1) if each.ndim > 1 else each
+        """Compute log p(y | x) of each example, (B,), in nats: EWC's Fisher is made of it."""
+        return F.log_softmax(self.mask(logits), -1).gather(1, y[:, None])[:, 0]
 
     def prediction(self, logits: Tensor) -> Tensor:
-        """Predict the label of each example, or position, that of the largest active output."""
-        return self.mask(logits).argmax(-1)
+        """Predict the label of each example, that of the largest active output: (B,)."""
+        return self.mask(logits).argmax(1)
 
     def score(self, prediction: Tensor, y: Tensor) -> Tensor:
-        """Score each example (B,): whether its label is right. The mean is the accuracy.
-
-        Of an example with several positions it is the part of these whose label is right.
+        """Score each prediction (B,): whether the label is right. The mean is the accuracy.
 
         Raises:
             ValueError: the targets `y` are no labels.
@@ -135,8 +128,7 @@ class Task:
                 f"{format_tensor(prediction)}: give labels (N,), or a Task with a loss, a "
                 "log_likelihood, a prediction and a score of its own"
             )
-        right = prediction == y
-        return right.flatten(1).float().mean(1) if y.ndim > 1 else right
+        return prediction == y
 
     @property
     def classifies(self) -> bool:
@@ -169,6 +161,36 @@ class Task:
             if name in changes or (name not in vars(twin) and not computed):
                 object.__setattr__(twin, name, value)
         return twin
+
+
+@dataclass(frozen=True)
+class SequenceTask(Task):
+    """A task whose examples have several positions, each with a label: the characters of a text.
+
+    Logits are (B, …, K), labels (B, …). Each position counts as an example of its own in the loss.
+    """
+
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Compute the mean cross-entropy of all positions, 0-dim, in nats."""
+        return F.cross_entropy(self.mask(logits).movedim(-1, 1), y)
+
+    def log_likelihood(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Compute log p(y | x) of each example, (B,), in nats: the sum over its positions."""
+        each = F.log_softmax(self.mask(logits), -1).gather(-1, y[..., None])[..., 0]
+        return each.flatten(1).sum(1)
+
+    def prediction(self, logits: Tensor) -> Tensor:
+        """Predict the label of each position, that of the largest active output: (B, …)."""
+        return self.mask(logits).argmax(-1)
+
+    def score(self, prediction: Tensor, y: Tensor) -> Tensor:
+        """Score each example (B,): the part of its positions whose label is right."""
+        return (prediction == y).flatten(1).float().mean(1)
+
+    @property
+    def classifies(self) -> bool:
+        """Whether outputs are logits of classes: they are, at each position."""
+        return True
 
 
 def permuted(

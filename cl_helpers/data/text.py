@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from ..checks import at_least_one, one_of
-from .tasks import Task
+from .tasks import SequenceTask, Task
 from .views import DatasetView
 
 N_CHARACTERS = 128  # ASCII
@@ -207,4 +207,4 @@ def sequence_task(
     for what, n in {"length": length, "stride": stride}.items():
         at_least_one(what, n)
     views = Windows(train, length, stride), Windows(test, length, length)
-    return Task(name, "text", *views, tuple(range(n_outputs)))
+    return SequenceTask(name, "text", *views, tuple(range(n_outputs)))

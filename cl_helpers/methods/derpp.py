@@ -24,6 +24,7 @@ class DERpp(ER):
 
     Args:
         memory: M, examples stored in all, each with K logits. Default 500.
+        share: stored examples of each draw for each example of the task, as in `ER`. Default 1.
         alpha: α ≥ 0, weight of the stored logits, no unit. Default 0.3, the best of
             0.1, 0.3 and 1 on held-out images of Split MNIST, see experiments/pretrained.
         beta: β ≥ 0, weight of the stored labels, no unit. Default 1. In that experiment 4 was
@@ -65,10 +66,10 @@ class DERpp(ER):
         z = model(x)
         self.batch = {"x": x, "y": y, "z": z.detach()}
         loss = F.cross_entropy(z, y) if self.task is None else self.task.loss(z, y)
-        if self.competed and self.alpha:
-            loss = loss + self.alpha * self.logit_loss(model, self.drawn(len(y)))
-        if self.competed and self.beta:
-            loss = loss + self.beta * self.memory_loss(model, self.drawn(len(y)))
+        for weight, term in ((self.alpha, self.logit_loss), (self.beta, self.memory_loss)):
+            n = self.n_drawn(len(y)) if self.competed and weight else 0
+            if n:
+                loss = loss + weight * term(model, self.drawn(n))
         return loss
 
     def record(self, model: nn.Module, x: Tensor, y: Tensor) -> dict[str, Tensor]:

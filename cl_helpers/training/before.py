@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..checks import warn
-from ..data.tasks import Task
+from ..data.tasks import SequenceTask, Task
 from ..data.views import DatasetView
 from ..formats import format_error, format_tensor
 from ..methods import Method
@@ -58,7 +58,7 @@ def _check_outputs(model: nn.Module, task: Task, x: Tensor, y: Tensor, z: Tensor
     They are (B, K), or (B, …, K) for targets (B, …).
     """
     name = type(model).__name__
-    if not task.classifies or type(task).score is not Task.score:
+    if not task.classifies or type(task).score not in (Task.score, SequenceTask.score):
         return
     if z.ndim != 2 and z.shape[:-1] != y.shape:
         raise ValueError(

@@ -41,10 +41,9 @@ def training_loop(
     """
     stages = learner.method.stages(tasks)  # the tasks; joint training has them all in one stage
     skipped = len(tasks) - len(stages)
-    trained = stages[settings.learned :] if learner.method.takes_steps else []
-    n_steps = sum(settings.n_steps(len(stage.train)) for stage in trained)
+    trained = range(settings.learned, len(stages)) if learner.method.takes_steps else ()
+    n_steps = sum(settings.n_steps(len(stages[s].train)) for s in trained)
     step, first = done
-    epoch, losses = 0, None
 
     def event(kind: Kind, epoch: int, losses: Tensor | None = None) -> Event:
         losses = None if losses is None else losses.clone()  # the next step may write over it
@@ -60,7 +59,7 @@ def training_loop(
         asked = settings.evaluated([as_of(stages[s], task) for task in tasks], t)
         learner.begin_task(stages[s], settings, s)
         epoch, losses = 0, None
-        for epoch in settings.epochs_of(s) if learner.method.takes_steps else ():
+        for epoch in range(settings.epochs if s in trained else 0):
             for index in settings.split(learner.shuffled()):
                 losses = learner.step(index)
                 step += 1
@@ -125,8 +124,7 @@ class Learner:
     def shuffled(self) -> Tensor:
         """Shuffle the positions of the task's examples, (N,); put the model into training mode."""
         training_mode(self.model)
-        order = torch.randperm(len(self.task.train), generator=self.order)
-        return order.to(self.task.train.device)
+        return torch.randperm(len(self.task.train), generator=self.order).to(self.task.train.device)
 
     def step(self, index: Tensor) -> Tensor:
         """Take one step on the examples at `index` (B,); return their task loss, (1,)."""
@@ -148,8 +146,7 @@ class Learner:
         In the place of None it is NaN. Runs that have diverged are left out.
         """
         runs = [run for run in self.runs if not run.diverged]
-        rows = accuracies([run.learner for run in runs], tasks)
-        return zip(runs, rows, strict=True)
+        return zip(runs, accuracies([run.learner for run in runs], tasks), strict=True)
 
     def record_initial(self, tasks: Sequence[Task | None]) -> None:
         """Write the metric on each of `tasks` before any training into the run."""

@@ -42,9 +42,6 @@ class Settings:
 
     Args:
         epochs: passes over each task's training data. Default 10, the homework's.
-        learned: how many of the first tasks the model has learned before, as a pretrained one has.
-            No step is taken on them; the method sees them begin and end, and so makes its Ω, or
-            stores examples. Default 0.
         batch_size: examples in a step. Default 128, the homework's.
         drop_last: whether the last batch of an epoch is left out if it is smaller. Default False.
         lr: learning rate of the first task. Default 1e-4, the homework's.
@@ -66,6 +63,9 @@ class Settings:
         looks_back: how many earlier tasks are evaluated beside the one in training, after each
             epoch and each task; the others are NaN there. After the last task all are. None, the
             default, is all of them: T tasks then cost T² / 2 evaluations.
+        learned: how many of the first tasks the model has learned before, as a pretrained one has.
+            No step is taken on them; the method sees them begin and end, and so makes its Ω, or
+            stores examples. Default 0.
         seed: fixes initial weights, order of data, and dropout: same seed and device, same bits.
             (`nn.Dropout` draws from torch's global generator instead.) Default 0.
         device: "cpu", "cuda", …; "auto", the default, takes CUDA where there is a GPU.
@@ -80,7 +80,6 @@ class Settings:
     """
 
     epochs: int = 10
-    learned: int = 0
     batch_size: int = 128
     drop_last: bool = False
     lr: float = 1e-4
@@ -93,6 +92,7 @@ class Settings:
     lr_final: float = 0.01
     dropout: float | None = None
     looks_back: int | None = None
+    learned: int = 0
     seed: int = 0
     device: str | torch.device = "auto"
     precision: Precision = "fast"
@@ -154,10 +154,6 @@ class Settings:
     def n_steps(self, n_examples: int) -> int:
         """Count the steps of a task of `n_examples`."""
         return self.epochs * steps_an_epoch(n_examples, self.batch_size, self.drop_last)
-
-    def epochs_of(self, stage: int) -> range:
-        """Return the epochs of `stage` 0, 1, …: none if the model has learned it before."""
-        return range(0 if stage < self.learned else self.epochs)
 
     def split(self, order: Tensor) -> Sequence[Tensor]:
         """Split the positions `order` (…, N) of examples into batches (…, B)."""

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 import cl_helpers as cl
 from cl_helpers.data import text
-from cl_helpers.data.tasks import Task
+from cl_helpers.data.tasks import SequenceTask, Task
 
 SOURCE = '''"""Says what it is."""
 import re  # stays
@@ -98,21 +98,22 @@ def sequences(active=None):
     y = torch.randint(3, (3, 5), generator=generator)
     x = torch.zeros(3, 5)
     halves = (text.Windows(torch.zeros(9), 4, 4),) * 2
-    return Task("toy", "toy", *halves, tuple(range(4)), active), x, y, z
+    return SequenceTask("toy", "toy", *halves, tuple(range(4)), active), x, y, z
 
 
 @pytest.mark.parametrize("active", [None, (0, 1, 2)])
 def test_each_position_is_an_example_of_its_own(active):
     task, _, y, z = sequences(active)
     rows, labels = z.reshape(15, 4), y.reshape(15)
-    torch.testing.assert_close(task.loss(z, y), task.loss(rows, labels))
+    one = Task("toy", "toy", task.train, task.test, task.classes, active)
+    torch.testing.assert_close(task.loss(z, y), one.loss(rows, labels))
     k = 4 if active is None else 3
     by_hand = -torch.log_softmax(z[..., :k], -1).gather(-1, y[..., None]).mean()
     torch.testing.assert_close(task.loss(z, y), by_hand)
-    each = task.log_likelihood(rows, labels).view(3, 5).sum(1)
+    each = one.log_likelihood(rows, labels).view(3, 5).sum(1)
     torch.testing.assert_close(task.log_likelihood(z, y), each)
-    assert torch.equal(task.prediction(z).reshape(15), task.prediction(rows))
-    right = task.score(task.prediction(rows), labels).view(3, 5).double().mean(1)
+    assert torch.equal(task.prediction(z).reshape(15), one.prediction(rows))
+    right = one.score(one.prediction(rows), labels).view(3, 5).double().mean(1)
     torch.testing.assert_close(task.score(task.prediction(z), y).double(), right, rtol=1e-6, atol=0)
 
 

@@ -69,13 +69,13 @@ def test_changes_are_counted_from_before(results):
 
 def test_the_table_says_mean_spread_and_setting(results):
     table = language.table(results)
-    assert table.loc["LoRA"].tolist() == ["lr 0.01, λ 2", "0.79 ± 0.01", "0.91 ± 0.01"]
+    assert table.loc["LoRA"].tolist() == ["lr 0.01, λ 2", "0.790 ± 0.010", "0.910 ± 0.010"]
 
 
 def test_two_methods_are_compared_within_a_seed(results):
     said = language.compared(results, ("LoRA", "full")).data
-    assert "**LoRA** learned 0.20 ± 0.00 bits less (beyond seeds)" in said
-    assert "forgot 0.59 ± 0.02 bits less (beyond seeds) than **full**" in said
+    assert "**LoRA** learned 0.200 ± 0.000 bits less (beyond seeds)" in said
+    assert "forgot 0.590 ± 0.025 bits less (beyond seeds) than **full**" in said
     results["final"] = results["final"][:2]
     assert language.compared(results, ("LoRA", "full")).data.startswith("One seed alone")
 

@@ -261,7 +261,8 @@ def test_every_method_runs_in_every_scenario_that_it_serves(few, scenario, name)
         method, tasks, cl.MLP(SIZES), **(SETTINGS | {"epochs": 4 if name == "dgr" else 2})
     )
     assert run.complete
-    assert run.average_accuracy > (0.3 if name != "dgr" else 0.2)  # guessing gives 0.1
+    least = {"dgr": 0.2, "lora": 0.15}.get(name, 0.3)  # guessing gives 0.1; LoRA can do little
+    assert run.average_accuracy > least
     assert all(torch.isfinite(p).all() for p in run.model.parameters())
 
 

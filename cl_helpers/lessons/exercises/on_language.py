@@ -128,13 +128,8 @@ def _way(total: Total, weights: bool = True, best: Any = min) -> Callable[..., f
     return chosen
 
 
-def how_far(
-    before: torch.Tensor,
-    after: torch.Tensor,
-    loss_old: Callable[[torch.Tensor], float],
-    loss_new: Callable[[torch.Tensor], float],
-) -> float:
-    def loss(w: float) -> float:
+def how_far(before, after, loss_old, loss_new):
+    def loss(w):
         theta = before + w * (after - before)
         return (loss_old(theta) + loss_new(theta)) / 2
 
