@@ -168,6 +168,10 @@ class SequenceTask(Task):
     """A task whose examples have several positions, each with a label: the characters of a text.
 
     Logits are (B, …, K), labels (B, …). Each position counts as an example of its own in the loss.
+
+    Args:
+        name, data, classes, active, scenario: as in `Task`.
+        train, test: the examples, x (N, …) and y (N, …).
     """
 
     def loss(self, logits: Tensor, y: Tensor) -> Tensor:
