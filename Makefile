@@ -87,7 +87,7 @@ lint: .venv/ready
 # All that is stored in experiments/. A finished run is found again and an interrupted one goes on;
 # what is deleted first is made anew.
 results: .venv/ready
-	@echo "From nothing about 16 hours on two cores, an estimate: λ and Ω 4, the homework 1.5, scenarios 1, pathint 4, regimes 5.5"
+	@echo "From nothing about 17 hours on two cores, an estimate: λ and Ω 4, the homework 1.5, scenarios 1, pathint 3, regimes 5.5, lessons 13 to 15 2"
 	python experiments/tuning/tune.py --preset class
 	python experiments/tuning/samples.py
 	python experiments/tuning/tune.py
