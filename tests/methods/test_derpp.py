@@ -1,5 +1,6 @@
 """DER++ by autograd in float64, beside ER, and what its memory holds."""
 
+import math
 from collections import Counter
 
 import pytest
@@ -175,3 +176,38 @@ def test_it_costs_three_forward_and_three_backward_passes(few):
     cost = run.costs[-1]
     assert (round(cost["forward"], 1), round(cost["backward"], 1)) == (3, 3)
     assert cost["stored"]["logits"] == 64 * 10 * 4
+
+
+def test_of_a_task_learned_before_the_logits_at_its_end_are_stored():
+    """As `learned` in the settings has it: no step is taken, the memory is filled at the end."""
+    [task, _] = two_tasks("class")
+    method, model = cl.DERpp(memory=12), mlp()
+    method.rng = rng()
+    method.begin_task(model, task)
+    method.end_task(model, task)
+    assert method.n_stored == 12
+    torch.testing.assert_close(method.z, model(method.x).detach(), rtol=0, atol=0)
+    for x, y in zip(method.x, method.y, strict=True):
+        [at] = (task.train.x == x).all(1).nonzero()
+        assert y == task.train.y[at]
+
+
+def test_share_is_what_each_of_the_two_draws_has_on_average():
+    method, model, task = begun(Watched(memory=30, share=0.3), "domain")
+    x, y = task.train.batch(torch.arange(8))
+    method.draws = []
+    for _ in range(400):
+        method.loss(model, x, y)
+    sizes = [len(index) for index in method.draws]
+    assert set(sizes) == {2, 3}
+    assert sum(sizes) / len(sizes) == pytest.approx(0.3 * 8, abs=0.1)  # six standard errors
+
+
+def test_a_small_share_leaves_steps_without_memory():
+    method, model, task = begun(Watched(memory=30, share=0.01), "domain")
+    x, y = task.train.batch(torch.arange(8))
+    method.draws = []
+    losses = [method.loss(model, x, y).item() for _ in range(50)]
+    plain = task.loss(model(x), y).item()
+    assert all(math.isfinite(loss) for loss in losses)
+    assert losses.count(plain) > 30
