@@ -169,11 +169,11 @@ def picture(results: Row, live: Mapping[str, tuple[float, float]] | None = None)
     for row in results["tried"]:
         learned, lost = _changes([row])
         colour, marker = LOOKS.get(row["method"], OTHER[:2])
-        ax.plot(learned, lost, marker, color=colour, markersize=4, alpha=0.35)
+        ax.plot(learned, lost, ls="", marker=marker, color=colour, markersize=4, alpha=0.35)
     told = []
     for name, (learned, lost) in changes(results["final"]).items():
         colour, marker = LOOKS.get(name, OTHER[:2])
-        ax.plot(learned, lost, marker, color=colour, ms=9, mec="white", label=name)
+        ax.plot(learned, lost, ls="", marker=marker, color=colour, ms=9, mec="white", label=name)
         told.append(f"{name} learned {learned.mean():.2f} and forgot {lost.mean():.2f}")
     path = between(results)
     ax.plot(*path.T, ":", color=LOOK["baseline"][0], linewidth=1.5, label="full, merged")

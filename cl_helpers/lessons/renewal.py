@@ -169,7 +169,7 @@ def two_axes(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
         colour, marker, _ = STYLE.get(arm, OTHER)
         ax.plot([x.min(), x.max()], [y.mean()] * 2, color=colour, linewidth=1)
         ax.plot([x.mean()] * 2, [y.min(), y.max()], color=colour, linewidth=1)
-        ax.plot(x.mean(), y.mean(), marker or "o", color=colour, markersize=9)
+        ax.plot(x.mean(), y.mean(), ls="", marker=marker or "o", color=colour, markersize=9)
         dx, dy = BESIDE.get(arm, (8, 4))
         side = "right" if dx < 0 else "left"
         note(ax, NAMES[arm], (x.mean(), y.mean()), (dx, dy), ha=side, fontsize=9)

@@ -14,7 +14,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -32,8 +32,11 @@ from ..training import metrics
 from ..training.run import Run
 from .tables import differing, label
 
+# A name of Matplotlib's, or (points, 1, angle): a star.
+Marker: TypeAlias = str | tuple[int, int, int]
+
 # name: colour, marker, dashes
-LOOK: dict[str, tuple[str, str, str]] = {
+LOOK: dict[str, tuple[str, Marker, str]] = {
     "joint": ("#56B4E9", "", ":"),
     "baseline": ("#000000", "o", "-"),
     "ewc": ("#0072B2", "s", "--"),
@@ -46,10 +49,10 @@ LOOK: dict[str, tuple[str, str, str]] = {
     "gem": ("#117733", "<", "--"),
     "agem": ("#6B8E23", ">", "-."),
     "er": ("#661100", "p", "-"),
-    "derpp": ("#1E90FF", "H", ":"),
+    "derpp": ("#1E90FF", (4, 1, 0), ":"),
     "dgr": ("#5C4033", "d", "--"),
-    "ncm": ("#6A5ACD", "X", ":"),
-    "lora": ("#AA4499", "X", "-."),
+    "ncm": ("#6A5ACD", (3, 1, 0), ":"),
+    "lora": ("#AA4499", (6, 1, 0), "-."),
     "cbp": ("#E9025A", "8", "-"),
     "shrink": ("#0000CD", "H", "--"),
 }

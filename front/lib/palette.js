@@ -13,10 +13,10 @@ export const LOOK = {
   gem: ["#117733", "<", "--"],
   agem: ["#6B8E23", ">", "-."],
   er: ["#661100", "p", "-"],
-  derpp: ["#1E90FF", "H", ":"],
+  derpp: ["#1E90FF", [4, 1, 0], ":"],
   dgr: ["#5C4033", "d", "--"],
-  ncm: ["#6A5ACD", "X", ":"],
-  lora: ["#AA4499", "X", "-."],
+  ncm: ["#6A5ACD", [3, 1, 0], ":"],
+  lora: ["#AA4499", [6, 1, 0], "-."],
   cbp: ["#E9025A", "8", "-"],
   shrink: ["#0000CD", "H", "--"],
 };
@@ -39,7 +39,7 @@ const MARKERS = {
   h: regular(6, -90),
   H: regular(6, 0),
   8: regular(8, 22.5),
-  "*": regular(10, -90).map(([x, y], i) => (i % 2 ? [0.45 * x, 0.45 * y] : [x, y])),
+  "*": star(5, 0.45), "3,1,0": star(3), "4,1,0": star(4), "6,1,0": star(6), // [points, 1, angle]: a star
   P: cross(0),
   X: cross(45),
 };
@@ -78,6 +78,10 @@ export function mark(name) {
 function regular(n, degrees, r = 1.25) {
   const angle = (i) => (Math.PI / 180) * (degrees + (360 * i) / n);
   return Array.from({ length: n }, (_, i) => [r * Math.cos(angle(i)), r * Math.sin(angle(i))]);
+}
+
+function star(points, inner = 0.5) {
+  return regular(2 * points, -90).map(([x, y], i) => (i % 2 ? [inner * x, inner * y] : [x, y]));
 }
 
 function cross(degrees) {

@@ -93,7 +93,8 @@ export function runner(model, asked, staged, forget) {
 
   reset();
   return {
-    acts: { show, play, pause: () => go(false), resume: () => go(true) },
+    show,
+    acts: { play, pause: () => go(false), resume: () => go(true) },
     drawn: () => worker.postMessage({ drawn: true }),
     step: () => worker.postMessage({ steps: 1 }),
     reset,

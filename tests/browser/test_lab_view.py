@@ -106,7 +106,9 @@ def test_digits_flip_as_the_state_says(static, trained):
     assert first.all_inner_texts() == ["3 ✗"] * 19 + ["3"]
     assert "1 of 20 right" in page.page.locator(".cl-digits h4").first.inner_text()
     first.nth(0).hover()
-    assert first.nth(0).get_attribute("title").startswith(f"is {trained.digits[0]['truth'][0]}; ")
+    said = page.page.locator(".cl-digits + p").inner_text()
+    truth = trained.digits[0]["truth"][0]
+    assert said.startswith(f"Number 1 of task 1 is {truth}. The network says ")
 
 
 def test_runs_go_out_as_csv_and_the_picture_as_svg_and_png(static, trained, tmp_path):

@@ -27,7 +27,7 @@ def page(browser):
 
 def test_it_is_that_of_the_plots(page):
     look = page.evaluate("Object.entries(palette.LOOK)")
-    assert {name: tuple(each) for name, each in look} == LOOK
+    assert {n: (c, tuple(m) if isinstance(m, list) else m, d) for n, (c, m, d) in look} == LOOK
     assert [name for name, _ in look] == list(LOOK)
     assert tuple(page.evaluate("palette.OTHER")) == OTHER
 

@@ -7,7 +7,8 @@ import { trains } from "../../lib/training.js";
 const keysOf = (scenes) => "Space: run, pause · ← →: λ · Page down, up: next scene, the one before · " +
   `1–${scenes}: start a scene · Esc: leave`;
 
-export function stage(model, el, does) {
+/** `does(what)` gives what a key does; `show` is told when a scene is on the screen, before it is played. */
+export function stage(model, el, does, show = () => {}) {
   const open = make("button", { type: "button", onclick: () => enter(), title: "full screen, for a hall (key F)" }, "Stage");
   const title = make("h2"), says = make("p"), question = make("p", { class: "cl-ask" });
   const guess = make("input", { type: "number", min: 0, max: 100, "aria-label": "the hall's guess, in %" });
@@ -28,7 +29,7 @@ export function stage(model, el, does) {
     el.focus();
     document.addEventListener("keydown", keys, true); // wherever the focus has gone
     if (model.get("scene") < 0) change(model, { scene: 0 });
-    does("show")?.();
+    show();
     el.requestFullscreen?.().catch(() => {}); // where it is not allowed the page's width must do
   }
   function leave() {
@@ -43,7 +44,8 @@ export function stage(model, el, does) {
   const go = (i, play) => {
     if (!model.get("scenes")[i]) return;
     change(model, { scene: i });
-    does(play ? "play" : "show")?.();
+    if (play) does("play")();
+    else show();
   };
   const space = () => {
     if (model.get("doing") === "paused") does("resume")();
