@@ -60,9 +60,9 @@ def where_the_repository_is(app, page, source):
 
 
 def _file_of(page: str) -> Path:
-    """The file of the repository that a page is made from."""
-    places = (INCLUDED.get(page, ""), f"notebooks/{page}.ipynb", f"site/{page}.md")
-    return next(ROOT / place for place in places if (ROOT / place).is_file())
+    """The file of the repository that a page is made from; where there is none, a notebook."""
+    places = (INCLUDED.get(page, ""), f"site/{page}.md", f"notebooks/{page}.ipynb")
+    return next((ROOT / place for place in places if (ROOT / place).is_file()), ROOT / places[-1])
 
 
 def files_of_the_repository(app, doctree):

@@ -126,7 +126,8 @@ def build(
     (source / "index.md").write_text(front)
     shutil.copy(SITE / "own.md", source)
     (source / "glossary.md").write_text(GLOSSARY)
-    (source / "lab.md").write_text("# The Lab\n")
+    for page in ("lab", "results", "teaching"):
+        (source / f"{page}.md").write_text(f"# {page}\n")
     nbformat.write(new_notebook(cells=list(cells), metadata=KERNEL), source / "00_page.ipynb")
     cache = f"nb_execution_cache_path={folder / 'cache'}"
     command = [sys.executable, "-m", "sphinx", "-q", "-c", SITE, "-D", cache]
@@ -340,7 +341,8 @@ def test_a_site_with_an_address_is_found_and_previewed(published):
     assert f"Sitemap: {base}sitemap.xml" in (published / "robots.txt").read_text()
     listed = re.findall("<loc>(.*?)</loc>", (published / "sitemap.xml").read_text())
     assert listed == [
-        f"{base}{page}.html" for page in ("00_page", "glossary", "index", "lab", "own")
+        f"{base}{page}.html"
+        for page in (*("00_page", "glossary", "index", "lab", "own", "results", "teaching"),)
     ]
     page = (published / "00_page.html").read_text()
     metas = [a for tag, a in Elements(page).found if tag == "meta"]
