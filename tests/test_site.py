@@ -203,7 +203,7 @@ def test_the_reference_has_every_method_and_the_summary_links_to_it(site, method
 def test_the_equation_of_every_method_is_shown_as_it_is_written(methods):
     shown = [html.unescape(re.sub("<.*?>", "", e)) for e in re.findall(PRE, methods, re.DOTALL)]
     for kind in cl.METHODS.values():
-        summary = inspect.getdoc(kind).partition("Args:")[0]
+        summary = re.split("Args:|Attributes:", inspect.getdoc(kind))[0]
         for equation in re.findall(r"^ {4}(.+)$", summary, re.MULTILINE):
             assert any(equation in block for block in shown), equation
 
@@ -340,10 +340,8 @@ def test_a_site_with_an_address_is_found_and_previewed(published):
     base = "https://owner.github.io/course/"
     assert f"Sitemap: {base}sitemap.xml" in (published / "robots.txt").read_text()
     listed = re.findall("<loc>(.*?)</loc>", (published / "sitemap.xml").read_text())
-    assert listed == [
-        f"{base}{page}.html"
-        for page in (*("00_page", "glossary", "index", "lab", "own", "results", "teaching"),)
-    ]
+    pages = "00_page", "glossary", "index", "lab", "own", "results", "teaching"
+    assert listed == [f"{base}{page}.html" for page in pages]
     page = (published / "00_page.html").read_text()
     metas = [a for tag, a in Elements(page).found if tag == "meta"]
     said = {a.get("property") or a.get("name"): a["content"] for a in metas if "content" in a}
