@@ -116,8 +116,14 @@ def _rank(values: Sequence[float]) -> float:
     return -inf if isnan(fmean(values)) else fmean(values)
 
 
-def mean_sd(values: Sequence[float]) -> str:
-    """Format mean ± standard deviation of `values` in per cent, the mean alone if there is one."""
+def mean_sd(values: Sequence[float], digits: int = 1) -> str:
+    """Format mean ± standard deviation of `values`, the mean alone if there is one.
+
+    Args:
+        values: one or more, of seeds.
+        digits: after the decimal point. Default 1.
+    """
     if isnan(fmean(values)):
         return "diverged"
-    return f"{fmean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")
+    spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{fmean(values):.{digits}f}{spread}"

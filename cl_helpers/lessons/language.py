@@ -25,7 +25,7 @@ from ..models.flat import flatten
 from ..models.gpt import GPT
 from ..report.plots import LOOK, OTHER, Chart, blank, described, frame
 from ..training.metrics import bits
-from .forms import difference
+from .forms import difference, mean_sd
 
 M = TypeVar("M", bound=nn.Module)
 Row = Mapping[str, Any]
@@ -126,14 +126,13 @@ def table(results: Row) -> pd.DataFrame:
     for name, (learned, lost) in changes(results["final"]).items():
         [first, *_] = [row for row in results["final"] if row["method"] == name]
         setting = ", ".join(f"{k} {v:g}" for k, v in first["setting"].items())
-        rows[name] = [setting.replace("lam", "λ"), _mean_sd(learned), _mean_sd(lost)]
+        rows[name] = [
+            setting.replace("lam", "λ"),
+            mean_sd(learned.tolist(), 3),
+            mean_sd(lost.tolist(), 3),
+        ]
     columns = ["best setting", "learned of Python", "forgotten of English"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-
-
-def _mean_sd(values: NDArray) -> str:
-    spread = f" ± {values.std(ddof=1):.3f}" if len(values) > 1 else ""
-    return f"{values.mean():.3f}{spread}"
 
 
 def compared(results: Row, *pairs: tuple[str, str]) -> Markdown:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from ..checks import zero_or_more
 from ..data.tasks import Task
 from .er import ER
+from .old_outputs import check_classifies
 
 
 @dataclass(eq=False)
@@ -56,11 +57,7 @@ class DERpp(ER):
 
     def check_task(self, task: Task) -> None:
         super().check_task(task)
-        if not task.classifies:
-            raise ValueError(
-                f"DER++ takes outputs for logits of classes, but {task.name} has a prediction of "
-                "its own: take ER, or a penalty such as EWC"
-            )
+        check_classifies(task, "DER++ takes outputs for logits of classes")
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         z = model(x)

@@ -71,11 +71,7 @@ class Teacher(OldOutputs):
 
     def check_task(self, task: Task) -> None:
         super().check_task(task)
-        if not task.classifies:
-            raise ValueError(
-                f"{self.label} takes outputs for those of a classifier, but {task.name} has a "
-                "prediction of its own: take ER, or a penalty such as EWC"
-            )
+        check_classifies(task, f"{self.label} takes outputs for those of a classifier")
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
@@ -85,6 +81,15 @@ class Teacher(OldOutputs):
     def end_task(self, model: nn.Module, task: Task) -> None:
         super().end_task(model, task)
         self.old = weights_of(model)
+
+
+def check_classifies(task: Task, takes: str) -> None:
+    """Raise ValueError, which begins with what a method `takes`, unless `task` is classification."""
+    if not task.classifies:
+        raise ValueError(
+            f"{takes}, but {task.name} has a prediction of its own: take ER, or a penalty such as "
+            "EWC"
+        )
 
 
 def columns(z: Tensor, outputs: Outputs) -> Tensor:

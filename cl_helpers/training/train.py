@@ -109,7 +109,8 @@ def train_steps(
             and ends with the same bits as without interruption. None, the default, writes none.
         every: steps between two "step" events. Default 10.
         settings: those of `cl.Settings`: epochs, batch_size, lr, optimizer, momentum, lr_decay,
-            schedule, warm_up, lr_final, dropout, looks_back, seed, device, precision, cuda_graph.
+            schedule, warm_up, lr_final, dropout, looks_back, learned, seed, device, precision,
+            cuda_graph.
 
     Returns:
         A generator of `cl.Event`.
