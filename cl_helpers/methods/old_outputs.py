@@ -84,7 +84,7 @@ class Teacher(OldOutputs):
 
 
 def check_classifies(task: Task, takes: str) -> None:
-    """Raise ValueError, which begins with what a method `takes`, unless `task` is classification."""
+    """Raise ValueError, beginning with what a method `takes`, unless `task` has classes."""
     if not task.classifies:
         raise ValueError(
             f"{takes}, but {task.name} has a prediction of its own: take ER, or a penalty such as "
