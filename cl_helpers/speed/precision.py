@@ -11,9 +11,11 @@ Most of a training step is matrix products, and PyTorch's default is not the fas
   setting is left alone.
 
 With precision "bfloat16" the products of a training step (`step_products`) read 7 bits of each
-factor's fraction and add up in float32, which takes half the time on a CPU that has such products
-(AVX512-BF16, AMX). All that is stored stays float32, and so does how Ω is computed: θ, gradients,
-the optimiser's moments, the penalty.
+factor's fraction and add up in float32, which takes about half the time on a CPU that has such
+products. With AMX oneDNN's switch asks for them. With AVX512-BF16 alone the switch changes nothing,
+and PyTorch's `autocast` has them: it rounds θ once a step, and the products' outputs too. All that
+is stored stays float32, and so does how Ω is computed: θ, gradients, the optimiser's moments, the
+penalty.
 """
 
 from __future__ import annotations
@@ -64,8 +66,8 @@ def products(precision: Precision, device: torch.device) -> Iterator[None]:
 def step_products(precision: Precision, device: torch.device) -> Iterator[None]:
     """Compute the products of a training step, within `products`, at a given precision.
 
-    It makes a difference for "bfloat16" alone, on a CPU that has such products. While another
-    thread of the process computes at more than that, steps do too.
+    It makes a difference for "bfloat16" alone, on a CPU that has such products. Where that is a
+    switch of the process, steps compute at more while another thread of it does.
 
     Args:
         precision: of the settings.
@@ -73,6 +75,10 @@ def step_products(precision: Precision, device: torch.device) -> Iterator[None]:
     """
     if precision != "bfloat16" or not has_bfloat16(device):
         yield
+        return
+    if _onednn_is_exact():  # though it was asked for bfloat16
+        with torch.autocast("cpu", torch.bfloat16):
+            yield
         return
     _count("cpu", {"fast": -1, "bfloat16": 1})
     try:

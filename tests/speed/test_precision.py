@@ -128,31 +128,56 @@ def rounded(v):
     return v.bfloat16().double()
 
 
-def gradients(x, y, model, round_):
-    """By hand in float64, the factors of each product rounded by `round_`."""
+def gradients(x, y, model, round_, round_out):
+    """By hand in float64, a product's factors rounded by `round_`, its output by `round_out`."""
     x, (w1, b1, w2, b2) = x.double(), (p.detach().double() for p in model.parameters())
-    h = (round_(x) @ round_(w1).T + b1).relu()
-    z = round_(h) @ round_(w2).T + b2
-    d2 = (z.softmax(1) - torch.nn.functional.one_hot(y, len(b2))) / len(x)
-    d1 = round_(d2) @ round_(w2) * (h > 0)
-    return [round_(d1).T @ round_(x), d1.sum(0), round_(d2).T @ round_(h), d2.sum(0)]
+    h = round_out(round_(x) @ round_(w1).T + round_out(b1)).relu()
+    z = round_out(round_(h) @ round_(w2).T + round_out(b2))
+    d2 = round_out((z.softmax(1) - torch.nn.functional.one_hot(y, len(b2))) / len(x))
+    d1 = round_out(round_(d2) @ round_(w2)) * (h > 0)
+    all_four = [round_(d1).T @ round_(x), d1.sum(0), round_(d2).T @ round_(h), d2.sum(0)]
+    return [round_out(v) for v in all_four]
 
 
-def test_a_step_in_bfloat16_rounds_the_factors_of_products_and_nothing_else():
+same = torch.Tensor.double
+
+
+def gradients_of_a_step():
+    """The gradients of one step in bfloat16, and what `gradients` needs to work them out."""
     generator = torch.Generator().manual_seed(0)
     model = cl.MLP((256, 128, 32))
     model.draw_weights(0)
     x, y = torch.randn(64, 256, generator=generator), torch.arange(64) % 32
     with products("bfloat16", CPU), step_products("bfloat16", CPU):
-        torch.nn.functional.cross_entropy(model(x), y).backward()
-    exact = gradients(x, y, model, torch.Tensor.double)
-    factors_rounded = gradients(x, y, model, rounded) if has_bfloat16() else exact
-    for p, g, e in zip(model.parameters(), factors_rounded, exact, strict=True):
-        assert p.grad.dtype == torch.float32
+        loss = torch.nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+    assert {v.dtype for v in [loss, *(p.grad for p in model.parameters())]} == {torch.float32}
+    return [p.grad.double() for p in model.parameters()], (x, y, model)
+
+
+@pytest.mark.skipif(has_bfloat16() and _onednn_is_exact(), reason="the switch changes nothing here")
+def test_a_step_in_bfloat16_rounds_the_factors_of_products_and_nothing_else():
+    found, inputs = gradients_of_a_step()
+    exact = gradients(*inputs, same, same)
+    factors_rounded = gradients(*inputs, rounded, same) if has_bfloat16() else exact
+    for grad, g, e in zip(found, factors_rounded, exact, strict=True):
         size = float(g.abs().max())
-        torch.testing.assert_close(p.grad.double(), g, rtol=0, atol=2e-4 * size)
+        torch.testing.assert_close(grad, g, rtol=0, atol=2e-4 * size)
         if has_bfloat16():
             assert (g - e).abs().max() > 2e-4 * size  # so the factors' rounding is seen
+
+
+def test_where_the_switch_changes_nothing_outputs_of_products_are_rounded_too(monkeypatch):
+    """As on a processor with AVX512-BF16 and no AMX; autocast computes the same on any."""
+    monkeypatch.setattr(f"{products.__module__}._onednn_is_exact", lambda: True)
+    monkeypatch.setattr(f"{products.__module__}.has_bfloat16", lambda device: True)
+    found, inputs = gradients_of_a_step()
+    all_rounded = gradients(*inputs, rounded, rounded)
+    factors_rounded = gradients(*inputs, rounded, same)
+    for grad, g, e in zip(found, all_rounded, factors_rounded, strict=True):
+        assert (grad - rounded(grad)).abs().max() == 0
+        assert (grad - g).norm() < 1e-2 * g.norm()
+        assert (grad - e).norm() > 1e-3 * e.norm()
 
 
 def test_a_step_in_bfloat16_gives_the_setting_back_and_yields_to_who_wants_more():
