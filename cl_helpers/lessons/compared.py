@@ -21,7 +21,7 @@ from torch import Tensor
 from ..report.plots import LOOK, OTHER, Chart, blank, described, frame, method_label
 from ..training import metrics
 from ..training.run import Run
-from .forms import difference, mean_sd
+from .seeds import difference, mean_sd
 
 WEIGHTS = 20_000  # are ranked, at most
 
@@ -59,7 +59,7 @@ def table(groups: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
         columns[name, "λ"] = {m: _lam(of[0]) for m, of in by_method.items()}
         for metric, value in METRICS.items():
             columns[name, metric] = {
-                m: _cell([100 * value(run) for run in of]) for m, of in by_method.items()
+                m: _cell([_per_cent(run, value) for run in of]) for m, of in by_method.items()
             }
     shown = pd.DataFrame(columns).fillna("–")
     return shown.rename(index=method_label)
@@ -73,14 +73,14 @@ def differences(runs: Sequence[Run], metric: str = "average accuracy") -> pd.Dat
         metric: a key of METRICS.
 
     Returns:
-        A row a pair: mean over seeds, half the width of its 95 % interval (Student's t), and
-        whether seeds alone can explain it: the interval contains 0.
+        A row a pair: mean over seeds, half the width of its 95 % interval (Student's t), and the
+        verdict of `seeds.Difference`.
 
     Raises:
         ValueError: a method has other seeds, or there is one seed alone.
     """
     values = {
-        method: {run.config["seed"]: 100 * METRICS[metric](run) for run in of}
+        method: {run.config["seed"]: _per_cent(run, METRICS[metric]) for run in of}
         for method, of in _by_method(runs).items()
     }
     seeds = {tuple(sorted(of)) for of in values.values()}
@@ -88,9 +88,9 @@ def differences(runs: Sequence[Run], metric: str = "average accuracy") -> pd.Dat
         raise ValueError("give two or more seeds, the same for each method")
     rows = {}
     for a, b in combinations(values, 2):
-        mean, half = difference(*([values[m][seed] for seed in common] for m in (a, b)))
-        rows[method_label(a), method_label(b)] = [mean, half, not abs(mean) > half]
-    columns = ["difference", "±", "within seeds"]
+        by = difference(*([values[m][seed] for seed in common] for m in (a, b)))
+        rows[method_label(a), method_label(b)] = [*by, by.verdict]
+    columns = ["difference", "±", "verdict"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
@@ -101,27 +101,31 @@ def verdict(runs: Sequence[Run], metric: str = "average accuracy") -> Markdown:
         runs, metric: as in `differences`.
     """
     d = differences(runs, metric)
-    apart = d[~d["within seeds"]]
+    within, apart = (d[d["verdict"] == found] for found in ("within seeds", "beyond seeds"))
     said = [
         f"{pair[0]} {abs(row['difference']):.2f} ± {row['±']:.2f} percentage points "
         f"{'above' if row['difference'] > 0 else 'below'} {pair[1]}"
         for pair, row in zip(apart.index, apart.to_dict("records"), strict=True)
     ]
-    within = f"{len(d) - len(apart)} of {len(d)} pairs are within seeds"
+    counts = f"{len(within)} of {len(d)} pairs are within seeds"
+    if undecided := len(d) - len(within) - len(apart):
+        counts += f", {undecided} undecided: a run diverged or was stopped"
     rest = f"; beyond seeds: {', '.join(said)}" if said else ""
-    return Markdown(f"**{metric.capitalize()}**: {within}{rest}.")
+    return Markdown(f"**{metric.capitalize()}**: {counts}{rest}.")
 
 
 def lowest(runs: Sequence[Run], metric: str = "intransigence") -> Markdown:
     """Say in words which method has the lowest `metric`, seed by seed.
 
     Args:
-        runs: of several methods and the same seeds.
+        runs: of several methods and the same seeds. Those without an end are left out.
         metric: a key of METRICS.
     """
     values: dict[int, dict[str, float]] = {}
     for run in runs:
-        values.setdefault(run.config["seed"], {})[run.config["method"]] = METRICS[metric](run)
+        value = _per_cent(run, METRICS[metric])
+        if not np.isnan(value):
+            values.setdefault(run.config["seed"], {})[run.config["method"]] = value
     said = [
         f"{method_label(min(of, key=lambda m: of[m]))} (seed {seed})"
         for seed, of in sorted(values.items())
@@ -158,7 +162,7 @@ def _draw(ax: Axes, by_method: Mapping[str, Sequence[Run]]) -> str:
     for i, (value, hatch, text) in enumerate(
         ((not_learned, "", "not learned"), (lost, "///", "lost later"))
     ):
-        values = [np.array([100 * value(run) for run in of]) for of in by_method.values()]
+        values = [np.array([_per_cent(run, value) for run in of]) for of in by_method.values()]
         mean = np.array([v.mean() for v in values])
         low, high = (np.array([f(v) for v in values]) for f in (np.min, np.max))
         error = [mean - low, high - mean] if max(map(len, values)) > 1 else None
@@ -172,7 +176,8 @@ def _draw(ax: Axes, by_method: Mapping[str, Sequence[Run]]) -> str:
         ax.bar(x, mean, 0.38, color=colours, yerr=error, capsize=3, **look)
         ax.bar(0, 0, color="#888888", hatch=hatch, edgecolor="white", label=text)
         listed = ", ".join(
-            f"{method_label(m)} {v:.1f}" for m, v in zip(by_method, mean, strict=True)
+            f"{method_label(m)} {'no result' if np.isnan(v) else f'{v:.1f}'}"
+            for m, v in zip(by_method, mean, strict=True)
         )
         words.append(f"{text} {listed}")
     ax.axhline(0, color="black", linewidth=0.8)
@@ -208,8 +213,16 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     return groups
 
 
+def _per_cent(run: Run, metric: Callable[[Run], float]) -> float:
+    """`metric` in per cent; NaN for a run that diverged or was stopped before its end."""
+    return 100 * metric(run) if run.complete and not run.diverged else float("nan")
+
+
 def _cell(values: Sequence[float]) -> str:
-    return "–" if np.isnan(values).all() else mean_sd(values)
+    """Mean ± standard deviation of the runs that came to their end, and how many did not."""
+    ended = [v for v in values if not np.isnan(v)]
+    without = f" ({len(values) - len(ended)} without an end)" * (len(ended) < len(values))
+    return f"{mean_sd(ended) if ended else '–'}{without}"
 
 
 def _lam(run: Run) -> str:

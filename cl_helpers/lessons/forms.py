@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import inf, isnan
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any
 
 import pandas as pd
@@ -21,6 +21,7 @@ from ..models import MLP
 from ..scale.sweep import sweep
 from ..training.presets import Preset
 from ..training.run import Run
+from .seeds import difference, mean_sd
 
 SIZES = (784, 256, 10)  # small, so that many runs take seconds
 N_TASKS, N_TRAIN = 4, 4_000
@@ -70,37 +71,20 @@ def verdict(swept: Mapping[str, Sequence[Run]]) -> Markdown:
         swept: as in `at_best`, two forms with the same two or more seeds.
     """
     (one, a), (other, b) = ((name, _by_lam(runs)) for name, runs in swept.items())
-    mean, half = difference(a[0][a[1]], b[0][b[1]])
+    found = difference(a[0][a[1]], b[0][b[1]])
+    mean, half = found
     if isnan(mean):
         return Markdown("A run diverged at every λ of one form: there is no verdict.")
     better, worse = (one, other) if mean > 0 else (other, one)
     size = f"{abs(mean):.1f} ± {half:.1f} percentage points"
-    if abs(mean) <= half:
-        said = f"within seeds: *{better}* is {size} above *{worse}*, and the interval contains 0"
+    said = f"{found.verdict}: *{better}* is {size} above *{worse}*"
+    if found.verdict == "within seeds":
+        said += ", and the interval contains 0"
     elif abs(mean) < 0.05:
         said = "less than 0.05 percentage points"
-    else:
-        said = f"beyond seeds: *{better}* is {size} above *{worse}*"
     return Markdown(
         f"Each at its best λ ({one} {a[1]:,g}, {other} {b[1]:,g}), the difference is {said}."
     )
-
-
-def difference(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
-    """Compute the mean of a − b within each seed, and half its 95 % interval (Student's t).
-
-    Seeds alone can explain a mean that is not larger than that half.
-
-    Args:
-        a, b: a value for each of two or more seeds, in the same order. NaN, a run that diverged,
-            makes both numbers NaN.
-    """
-    from scipy.stats import t  # takes long to import
-
-    d = [x - y for x, y in zip(a, b, strict=True)]
-    if isnan(mean := fmean(d)):
-        return mean, mean
-    return mean, float(t.ppf(0.975, len(d) - 1)) * stdev(d) / len(d) ** 0.5
 
 
 def _by_lam(runs: Sequence[Run]) -> tuple[dict[float, list[float]], float]:
@@ -114,16 +98,3 @@ def _by_lam(runs: Sequence[Run]) -> tuple[dict[float, list[float]], float]:
 def _rank(values: Sequence[float]) -> float:
     """The mean; last of all if a run diverged, whose accuracy is NaN."""
     return -inf if isnan(fmean(values)) else fmean(values)
-
-
-def mean_sd(values: Sequence[float], digits: int = 1) -> str:
-    """Format mean ± standard deviation of `values`, the mean alone if there is one.
-
-    Args:
-        values: one or more, of seeds.
-        digits: after the decimal point. Default 1.
-    """
-    if isnan(fmean(values)):
-        return "diverged"
-    spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{fmean(values):.{digits}f}{spread}"

@@ -25,7 +25,7 @@ from ..models.flat import flatten
 from ..models.gpt import GPT
 from ..report.plots import LOOK, OTHER, Chart, blank, described, frame
 from ..training.metrics import bits
-from .forms import difference, mean_sd
+from .seeds import difference, mean_sd
 
 M = TypeVar("M", bound=nn.Module)
 Row = Mapping[str, Any]
@@ -148,10 +148,9 @@ def compared(results: Row, *pairs: tuple[str, str]) -> Markdown:
     for a, b in pairs:
         said = []
         for k, what in enumerate(("learned", "forgot")):
-            mean, half = difference(every[a][k].tolist(), every[b][k].tolist())
-            word = "more" if mean > 0 else "less"
-            beyond = "beyond seeds" if abs(mean) > half else "within seeds"
-            said.append(f"{what} {abs(mean):.3f} ± {half:.3f} bits {word} ({beyond})")
+            by = difference(every[a][k].tolist(), every[b][k].tolist())
+            word = "more" if by.mean > 0 else "less"
+            said.append(f"{what} {abs(by.mean):.3f} ± {by.half:.3f} bits {word} ({by.verdict})")
         sentences.append(f"* **{a}** {' and '.join(said)} than **{b}**.")
     return Markdown("\n".join(sentences))
 

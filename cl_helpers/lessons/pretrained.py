@@ -17,7 +17,7 @@ from ..formats import format_setting
 from ..models.heads import with_head
 from ..report.results import load_results
 from ..training.run import Run
-from .forms import difference, mean_sd
+from .seeds import difference, mean_sd
 
 FILE = "resnet18-f37072fd.pth"  # torchvision's ResNet18_Weights.IMAGENET1K_V1
 URL = f"https://download.pytorch.org/models/{FILE}"
@@ -60,9 +60,8 @@ def gain(stream: str, name: str, over: str) -> str:
         name, over: of two rows of the stored results.
     """
     found = {row["name"]: accuracies(row) for row in _rows(stream)}
-    mean, half = difference(found[name], found[over])
-    verdict = "within seeds" if abs(mean) <= half else "beyond seeds"
-    return f"{name} − {over}: {mean:+.1f} ± {half:.1f} percentage points, {verdict}"
+    by = difference(found[name], found[over])
+    return f"{name} − {over}: {by.mean:+.1f} ± {by.half:.1f} percentage points, {by.verdict}"
 
 
 def replay_table() -> pd.DataFrame:

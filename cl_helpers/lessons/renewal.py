@@ -16,7 +16,7 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from ..report.plots import LOOK, OTHER, Chart, blank, described, frame, legend_beside, note
-from .forms import difference, mean_sd
+from .seeds import difference, mean_sd
 
 Stored = Mapping[str, Any]
 
@@ -106,9 +106,9 @@ def against(
     said = []
     for arm in arms:
         pair = ([100 * value(run) for run in _of(runs, name)] for name in (arm, other))
-        mean, half = difference(*pair)
-        words = f"{abs(mean):.1f} ± {half:.1f} {'lower' if mean < 0 else 'higher'}"
-        said.append(f"{NAMES[arm]} {words if abs(mean) > half else 'within seeds'}")
+        by = difference(*pair)
+        words = f"{abs(by.mean):.1f} ± {by.half:.1f} {'lower' if by.mean < 0 else 'higher'}"
+        said.append(f"{NAMES[arm]} {words if by.verdict == 'beyond seeds' else by.verdict}")
     return Markdown(
         f"**{column.capitalize()}, against {NAMES[other]}** (percentage points): {'; '.join(said)}."
     )

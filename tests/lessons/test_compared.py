@@ -52,7 +52,8 @@ def test_a_difference_is_that_of_a_paired_t_test():
     interval = stats.ttest_rel(a, b).confidence_interval(0.95)
     assert row["difference"] - row["±"] == pytest.approx(100 * interval.low)
     assert row["difference"] + row["±"] == pytest.approx(100 * interval.high)
-    assert row["within seeds"] == (stats.ttest_rel(a, b).pvalue >= 0.05)
+    chance = stats.ttest_rel(a, b).pvalue >= 0.05
+    assert row["verdict"] == ("within seeds" if chance else "beyond seeds")
 
 
 def test_what_seeds_can_explain_is_said_to_be_so():
@@ -65,6 +66,23 @@ def test_what_seeds_can_explain_is_said_to_be_so():
     assert "2 of 3 pairs are within seeds" in said
     assert "EWC 2.00 ± 0.01 percentage points below SI" in said
     assert "MAS" not in said
+
+
+@pytest.mark.parametrize("how", ["stopped", "diverged"])
+def test_a_run_without_an_end_decides_nothing_and_is_counted(how):
+    ended, without = of_seeds("ewc", (0.9, 0.9, 0.9)), of_seeds("mas", (0.91, 0.99, 0.93))
+    if how == "stopped":
+        without[1].accuracy[1] = np.nan
+    else:
+        without[1].diverged = {"task": 1, "step": 3, "loss": np.nan}
+    runs = ended + without + of_seeds("si", (0.8, 0.81, 0.8))
+    said = cl.compared.verdict(runs).data
+    assert "0 of 3 pairs are within seeds, 2 undecided" in said
+    assert "beyond seeds: EWC" in said
+    assert "nan" not in said.lower()
+    cell = cl.compared.table({"live": runs}).loc["MAS", ("live", "average accuracy")]
+    assert cell == "92.0 ± 1.4 (1 without an end)"
+    assert "MAS (seed 1)" not in cl.compared.lowest(runs, "lost").data
 
 
 @pytest.mark.parametrize(
