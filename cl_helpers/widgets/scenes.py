@@ -15,7 +15,7 @@ from ..methods import METHODS, pick_method
 from ..training.presets import PRESETS, STREAMS
 
 OUTCOMES = ("average", "first", "forgetting", "best")
-KEYS = ("title", "say", "ask", "outcome", "set", "runs", "lam", "moves")
+KEYS = ("title", "say", "ask", "outcome", "set", "runs", "lam", "moves", "then")
 SETTINGS: dict[str, Any] = {
     "preset": list(PRESETS),
     "stream": list(STREAMS),
@@ -37,6 +37,7 @@ class Scene:
         settings: of the Lab, for all of them.
         lam: of the first one; None is the tuned one.
         moves: (place in tasks, λ), in order.
+        then: what to take along, shown when it has been played.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Scene:
     settings: Mapping[str, Any]
     lam: float | None
     moves: tuple[tuple[float, float], ...]
+    then: str
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -58,6 +60,7 @@ class Scene:
             "ask": self.ask,
             "outcome": self.outcome,
             "options": names if self.outcome == "best" else [],
+            "then": self.then,
         }
 
 
@@ -106,6 +109,7 @@ def _scene(entry: Any, where: str) -> Scene:
         settings=settings,
         lam=lam,
         moves=tuple(sorted(moves.items())),
+        then=str(entry.get("then", "")),
     )
 
 

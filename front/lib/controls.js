@@ -9,7 +9,7 @@ export function row(...controls) {
   return { el, sync: () => controls.forEach((control) => control.sync?.()) };
 }
 
-/** A value among `stops`, an array or what gives one, each written by `write`. */
+/** A value among `stops`, an array or what gives one, each written by `write`. `move` takes it some stops on. */
 export function slider(model, name, { label, stops, write = String, unit = "", usable = () => true }) {
   const offered = () => (typeof stops === "function" ? stops() : stops);
   const input = make("input", {
@@ -28,7 +28,11 @@ export function slider(model, name, { label, stops, write = String, unit = "", u
     input.setAttribute("aria-valuetext", text);
     output.textContent = text;
   };
-  return { el: make("label", { class: "cl-slider" }, make("span", {}, label), input, output), sync };
+  const move = (by) => {
+    const values = offered(), value = values[nearest(values, model.get(name)) + by];
+    if (value !== undefined && usable()) change(model, { [name]: value });
+  };
+  return { el: make("label", { class: "cl-slider" }, make("span", {}, label), input, output), sync, move };
 }
 
 /** One of `options` [[text, value], …] in a list. */

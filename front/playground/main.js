@@ -64,7 +64,7 @@ function begin(el) {
     make("span", {}, "Guess first: what will the accuracy on task 1 be at the end?"), guess, noted);
   const about = make("p", { class: "cl-soft" });
   const words = make("p", { class: "cl-now" }), aloud = make("div", { class: "cl-hidden", role: "status" });
-  const theatre = stage(model, el, (what) => runs.acts[what], runs.show), link = share();
+  const theatre = stage(model, el, (what) => runs.acts[what], lam, runs.show), link = share();
   const chart = curves(model), digits = forget(model), table = ranking(model);
   const first = weights(model, "The first layer: a square of 8 × 8 for each unit, a dot for each weight");
   const heading = document.querySelector("h1") ? "h2" : "h1";

@@ -70,7 +70,7 @@ export default function lab(model, el) {
       usable: () => Boolean(model.get("recipe")) }),
     ...files,
   );
-  const theatre = stage(model, el, does);
+  const theatre = stage(model, el, does, strength);
   const parts = [curves(model), forget(model), weights(model), runs(model), matrix(model)];
   const [chart, digits, held, table, cells] = parts;
   el.classList.add("cl-lab");

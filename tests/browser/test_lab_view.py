@@ -175,9 +175,11 @@ def test_the_halls_guess_is_laid_beside_the_outcome(static, trained):
     page.widget("button", "Record the guess").click()
     page.settle()
     assert "The outcome" not in scene.inner_text()  # what was trained was another scene, or none
+    assert "Nothing pulled the weights back" not in scene.inner_text()
     page.set(played=0)
     left = trained.news["matrix"][-1][0]
     assert f"The hall's guess: 30%. The outcome: {100 * left:.1f}%." in scene.inner_text()
+    assert "Nothing pulled the weights back" in scene.inner_text()
     page.set(played=-1)
     assert "The outcome" not in scene.inner_text()
 

@@ -125,7 +125,7 @@ def test_in_class_il_replay_holds_what_no_penalty_holds(opened):
     page.get_by_role("radio", name="EWC").check()
     assert end(page)[1] < 10
     page.get_by_role("radio", name="replay").check()
-    assert page.get_by_role("slider", name="old digits kept, in all").is_visible()
+    page.get_by_role("slider", name="old digits kept, in all").wait_for()
     assert not page.get_by_role("slider", name="λ").is_visible()
     assert end(page)[1] > 50
     names = page.locator(".cl-runs .cl-name").all_inner_texts()
@@ -173,6 +173,7 @@ def test_the_stage_plays_a_scene_and_lays_the_guess_beside_the_outcome(opened):
     )
     [guess, outcome] = re.findall(r"guess: (\d+)%. The outcome: (\d+\.\d)%", scene.inner_text())[0]
     assert guess == "30"
+    assert "The loss knows the task in training alone." in scene.inner_text()
     left = int(re.search(r"to (\d+)%", page.locator(".cl-now").inner_text())[1])
     assert abs(float(outcome) - left) <= 0.5
     press("2")
@@ -180,6 +181,12 @@ def test_the_stage_plays_a_scene_and_lays_the_guess_beside_the_outcome(opened):
     page.wait_for_function(
         "!document.querySelector('.cl-scene').textContent.includes('The outcome')"
     )
+    assert "The loss knows" not in scene.inner_text()
+    for _ in range(40):
+        press("ArrowRight")
+    slider = page.get_by_role("slider", name="λ")
+    assert slider.get_attribute("aria-valuetext") == "10,000"  # the slider's last stop
+    assert slider.input_value() == slider.get_attribute("max")
     high = "(e => [e.scrollHeight, e.clientHeight])(document.querySelector('.cl-stage'))"
     assert page.evaluate(high) == [780, 780]
     press("Escape")

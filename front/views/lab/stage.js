@@ -1,23 +1,24 @@
 // The stage: the Lab in full screen for a hall, stepped through by a presenter's remote.
 
 import { change, make, put } from "../../lib/make.js";
-import { fixed, percent, strengths } from "../../lib/numbers.js";
+import { fixed, percent } from "../../lib/numbers.js";
 import { trains } from "../../lib/training.js";
 
 const keysOf = (scenes) => "Space: run, pause · ← →: λ · Page down, up: next scene, the one before · " +
   `1–${scenes}: start a scene · Esc: leave`;
 
-/** `does(what)` gives what a key does; `show` is told when a scene is on the screen, before it is played. */
-export function stage(model, el, does, show = () => {}) {
+/** `does(what)` gives what a key does, `lam` is the slider that the arrows move, and `show` is told when a
+ * scene is on the screen, before it is played. */
+export function stage(model, el, does, lam, show = () => {}) {
   const open = make("button", { type: "button", onclick: () => enter(), title: "full screen, for a hall (key F)" }, "Stage");
   const title = make("h2"), says = make("p"), question = make("p", { class: "cl-ask" });
   const guess = make("input", { type: "number", min: 0, max: 100, "aria-label": "the hall's guess, in %" });
   const hands = make("span", { class: "cl-hands", role: "group", "aria-label": "raised hands" });
   const record = make("button", { type: "button", onclick: () => note() }, "Record the guess");
-  const answer = make("span", { role: "status" });
+  const answer = make("span", { role: "status" }), then = make("p", { role: "status" });
   const form = make("div", { class: "cl-row" }, question, guess, hands, record, answer);
   const help = make("p", { class: "cl-soft cl-keys" });
-  const section = make("div", { class: "cl-scene" }, title, says, form);
+  const section = make("div", { class: "cl-scene" }, title, says, form, then);
   const scene = () => model.get("scenes")[model.get("scene")];
   const playable = () => !model.get("stored") && model.get("scenes").length > 0;
   const staged = () => el.classList.contains("cl-stage");
@@ -52,10 +53,6 @@ export function stage(model, el, does, show = () => {}) {
     else if (trains(model)) does("pause")();
     else does("play")();
   };
-  const lam = (by) => {
-    const now = model.get("lam"), stops = strengths(now), i = stops.indexOf(now) + by;
-    if (stops[i] !== undefined) change(model, { lam: stops[i] });
-  };
   el.addEventListener("keydown", (event) => {
     const taken = event.target.matches("input[type=number], select") || event.ctrlKey || event.metaKey;
     if (!staged() && event.key === "f" && !taken && playable()) enter();
@@ -67,7 +64,7 @@ export function stage(model, el, does, show = () => {}) {
     }
     const i = model.get("scene");
     const act = {
-      " ": space, ArrowLeft: () => lam(-1), ArrowRight: () => lam(1), Escape: leave,
+      " ": space, ArrowLeft: () => lam.move(-1), ArrowRight: () => lam.move(1), Escape: leave,
       PageDown: () => go(i + 1), PageUp: () => go(i - 1),
     }[event.key] ?? (/^[1-9]$/.test(event.key) ? () => go(Number(event.key) - 1, true) : null);
     if (!act || (event.key === " " && event.target.matches("button"))) return;
@@ -108,6 +105,7 @@ export function stage(model, el, does, show = () => {}) {
       answer.textContent = "";
     }
     form.hidden = !now.ask;
+    put(then, model.get("played") === model.get("scene") ? now.then : "");
     const made = model.get("guesses")[model.get("scene")];
     put(record, made === undefined ? "Record the guess" : "Change the guess");
     record.disabled = trains(model) || model.get("played") === model.get("scene");
