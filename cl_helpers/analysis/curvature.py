@@ -21,7 +21,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
@@ -262,6 +261,8 @@ def largest(loss: Loss, w: Tensor, k: int = 1) -> NDArray:
     Raises:
         ValueError: k is out of range, or L(w) is not finite.
     """
+    from scipy.sparse.linalg import LinearOperator, eigsh  # takes long to import
+
     at_least_one("k", k)
     if k >= len(w):
         raise ValueError(f"k is {k}: choose fewer than the {len(w)} weights of the model")

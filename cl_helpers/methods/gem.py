@@ -5,7 +5,6 @@ import numbers
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import nnls
 from torch import Tensor, nn
 
 from .memory import TaskMemory
@@ -77,6 +76,8 @@ def projected(g: Tensor, old: Tensor, margin: float = 0.0) -> Tensor:
     Returns:
         g̃ (P,); `g` itself where no condition is violated or training has diverged.
     """
+    from scipy.optimize import nnls  # takes long to import, and GEM alone needs it
+
     g_, rows = g.double(), old.double()
     products = rows @ g_
     if not bool((products < 0).any() & products.isfinite().all()):

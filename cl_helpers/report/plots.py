@@ -30,7 +30,7 @@ from ..data.tasks import Task
 from ..methods import METHODS
 from ..training import metrics
 from ..training.run import Run
-from .tables import differing, label
+from .labels import differing, label
 
 # A name of Matplotlib's, or (points, 1, angle): a star.
 Marker: TypeAlias = str | tuple[int, int, int]

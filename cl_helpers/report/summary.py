@@ -23,7 +23,8 @@ from ..methods.base import nbytes
 from ..models.flat import flatten
 from ..models.small import MLP
 from ..training.run import Run
-from .tables import keeps_data, label, passes
+from .labels import label
+from .tables import keeps_data, passes
 
 FILE = Path("course_table.json")
 

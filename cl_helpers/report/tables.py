@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean, median
+from statistics import fmean
 
 import pandas as pd
 
-from ..formats import format_setting
-from ..methods import METHODS
 from ..training.run import Run
-from ..training.settings import Settings
+from .labels import grouped, labels
 
 METRICS = ("average_accuracy", "forgetting", "backward_transfer", "seconds")
 HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
 COSTS = ("stored, MB", "passes a step", "seconds a task")
-REGIME = (
-    *("epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay"),
-    *("schedule", "warm_up", "lr_final", "dropout"),
-)  # runs that differ in these are different experiments; runs of several seeds are repetitions
 
 
 def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
@@ -58,7 +52,7 @@ def metrics_table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFram
             return "–"
         return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
 
-    by_name = _by(labels(runs, with_epochs), runs)
+    by_name = grouped(labels(runs, with_epochs), runs)
     rows = {
         f"{name}{divergence(by_name[str(name)])}": [cell(row, m) for m in METRICS]
         for name, row in table(runs, with_epochs).iterrows()
@@ -74,7 +68,7 @@ def divergence(runs: Sequence[Run]) -> str:
 
 def costs(runs: Sequence[Run]) -> pd.DataFrame:
     """Format what training cost, one row for each method and setting among `runs`."""
-    rows = {name: cost(each) for name, each in _by(labels(runs), runs).items()}
+    rows = {name: cost(each) for name, each in grouped(labels(runs), runs).items()}
     return pd.DataFrame.from_dict(rows, orient="index", columns=COSTS)
 
 
@@ -100,71 +94,3 @@ def passes(run: Run) -> str:
 def keeps_data(run: Run) -> bool:
     """Whether `run` was trained on all data at once: it has fewer stages than tasks."""
     return len(run.config["n_train"]) < len(run.accuracy)
-
-
-def label(run: Run, with_epochs: bool = False) -> str:
-    """Return the name of a setting: method, λ, and every other knob that is not at its default.
-
-    Args:
-        run: of that setting.
-        with_epochs: whether to add the number of epochs, as in "ewc lam=100 (4 epochs)".
-    """
-    name, knobs = run.config["method"], run.config["knobs"]
-    default = METHODS[name]().knobs if name in METHODS else {}
-    words = [format_setting(k, v) for k, v in knobs.items() if k == "lam" or default.get(k) != v]
-    if with_epochs:
-        words.append(f"({run.config['epochs']} epochs)")
-    return " ".join([name, *words])
-
-
-def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
-    """Return the `label` of each run, with the settings in which runs of one label differ.
-
-    Args:
-        runs, with_epochs: as in `table`.
-
-    Raises:
-        ValueError: runs of one label have different models.
-    """
-    names = [label(run, with_epochs) for run in runs]
-    differ = {name: differing(alike) for name, alike in _by(names, runs).items()}
-    for name, unlike in differ.items():
-        if "model" in unlike:
-            raise ValueError(f"the runs of {name} have different models: compare those of one")
-    return [
-        " ".join([name, *(format_setting(k, _setting(run, k)) for k in differ[name])])
-        for run, name in zip(runs, names, strict=True)
-    ]
-
-
-def _by(names: Sequence[str], runs: Sequence[Run]) -> dict[str, list[Run]]:
-    """The runs of each name, in the order in which the names first occur."""
-    groups: dict[str, list[Run]] = {}
-    for name, run in zip(names, runs, strict=True):
-        groups.setdefault(name, []).append(run)
-    return groups
-
-
-def differing(runs: Sequence[Run]) -> list[str]:
-    """List the settings of REGIME in which `runs` differ, and "model" if they differ in it.
-
-    "code" is one of them if the methods differ in their code, or in attributes that are no knobs.
-    """
-    return [k for k in (*REGIME, "model", "code") if len({_setting(run, k) for run in runs}) > 1]
-
-
-def _setting(run: Run, name: str) -> object:
-    """The setting of a run; a run from before this setting existed had its default."""
-    if name == "code":  # of a method of one's own; the package's is named
-        own = not run.config.get("class", "cl_helpers.").startswith("cl_helpers.")
-        digest = run.config.get("method_digest", "") if own else ""
-        return digest[:6]
-    return run.config.get(name, getattr(Settings, name, None))
-
-
-def median_steps(runs: Sequence[Run], target: float) -> float:
-    """Compute the median over `runs` of the steps until accuracy `target` is reached.
-
-    ∞ if half of the runs or more do not reach it.
-    """
-    return median(run.steps_to(target) for run in runs)

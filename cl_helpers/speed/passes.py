@@ -15,7 +15,6 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 from torch.utils.module_tracker import ModuleTracker
 
 from ..data.tasks import Task
@@ -41,13 +40,16 @@ class Operations(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
+        from torch.utils.flop_counter import flop_registry  # imports Triton where there is one
+
         super().__init__()
         self.forward = self.backward = 0
+        self._count_of = flop_registry
         self._tracker = ModuleTracker()  # only asked whether a backward pass is running
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        if count := flop_registry.get(func._overloadpacket):
+        if count := self._count_of.get(func._overloadpacket):
             n = count(*args, **(kwargs or {}), out_val=out)
             if self._tracker.is_bw:
                 self.backward += n

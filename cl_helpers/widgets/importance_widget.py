@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..data.tasks import Task
 from ..lessons.compared import spearman
-from ..report.tables import label
+from ..report.labels import label
 from ..training.run import Run
 from .numbers import numbers, packed
 from .pixels import as_pixels, input_shape

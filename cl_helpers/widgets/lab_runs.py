@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..formats import format_lam
+from ..report.labels import differing, label
 from ..report.plots import method_label
-from ..report.tables import differing, label
 from ..training import metrics
 from ..training.run import Run
 from .numbers import number, numbers

@@ -10,8 +10,8 @@ import numpy as np
 import traitlets
 
 from ..formats import format_knob
+from ..report.labels import label
 from ..report.plots import method_label
-from ..report.tables import label
 from ..training.run import Run
 from .numbers import number, numbers
 from .view import View

@@ -17,7 +17,8 @@ import torch
 
 import cl_helpers as cl
 from cl_helpers.data.tasks import SCENARIOS, Scenario, hold_out
-from cl_helpers.report.tables import COSTS, cost, label
+from cl_helpers.report.labels import label
+from cl_helpers.report.tables import COSTS, cost
 
 SEEDS = (0, 1, 2)
 RESULTS = Path(__file__).parent

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cl_helpers as cl
-from cl_helpers.report import tables
+from cl_helpers.report import labels
 
 stored = import_module("cl_helpers.report.results")
 HOMEWORK = Path(__file__).parents[2] / "experiments" / "homework"
@@ -43,7 +43,7 @@ def test_stored_runs_are_those_of_the_experiment():
         assert run.config.items() <= whole.config.items()
         np.testing.assert_array_equal(run.accuracy, whole.accuracy)
         np.testing.assert_array_equal(run.initial, whole.initial)
-        assert tables.label(run) == tables.label(whole)
+        assert labels.label(run) == labels.label(whole)
 
 
 def test_stored_runs_say_preset_and_seeds():

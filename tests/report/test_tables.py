@@ -3,7 +3,7 @@
 import pytest
 from toys import a_run
 
-from cl_helpers.report import plots, tables
+from cl_helpers.report import labels, plots
 
 
 def test_methods_that_differ_in_their_code_are_rows_of_their_own():
@@ -12,10 +12,10 @@ def test_methods_that_differ_in_their_code_are_rows_of_their_own():
         run.config["class"] = "__main__.Mine"
         if digest:
             run.config["method_digest"] = digest
-    assert tables.labels(runs[:2]) == ["ewc lam=100"] * 2
-    assert tables.labels(runs[1:3]) == ["ewc lam=100 code=aa11bb", "ewc lam=100 code=cc33dd"]
+    assert labels.labels(runs[:2]) == ["ewc lam=100"] * 2
+    assert labels.labels(runs[1:3]) == ["ewc lam=100 code=aa11bb", "ewc lam=100 code=cc33dd"]
     with pytest.raises(ValueError, match="differ in more than the seed, in code"):
         plots.average_accuracy(runs[1:3])
     for run in runs:
         run.config["class"] = "cl_helpers.methods.EWC"
-    assert tables.labels(runs) == ["ewc lam=100"] * 4
+    assert labels.labels(runs) == ["ewc lam=100"] * 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from ...data.tasks import hold_out, split
 from ...methods import Baseline
 from ...models.small import MLP
 from ...report.plots import LOOK, OTHER, blank, described, frame, note
-from ...report.tables import median_steps
 from ...training.run import Run
 from ...training.schedules import SCHEDULES, factors
 from ...training.train import train
@@ -263,3 +263,11 @@ def beyond(steps: ArrayLike, n_steps: int) -> NDArray:
     """Compute where `steps` are drawn on an axis of `n_steps`: ∞ is beyond its end."""
     steps = np.asarray(steps, dtype=float)
     return np.where(np.isfinite(steps), np.maximum(steps, 1), BEYOND * n_steps)
+
+
+def median_steps(runs: Sequence[Run], target: float) -> float:
+    """Compute the median over `runs` of the steps until accuracy `target` is reached.
+
+    ∞ if half of the runs or more do not reach it.
+    """
+    return median(run.steps_to(target) for run in runs)
