@@ -50,6 +50,12 @@ def below_one(name: str, value: float) -> None:
         raise ValueError(f"{name} is {value!r}: choose 0 ≤ {name} < 1")
 
 
+def up_to_one(name: str, value: float) -> None:
+    """Raise unless `value` is a number from 0 to 1."""
+    if not (isinstance(value, numbers.Real) and 0 <= value <= 1):
+        raise ValueError(f"{name} is {value!r}: choose 0 to 1")
+
+
 def one_of(name: str, value: object, *choices: str) -> None:
     """Raise unless `value` is among `choices`."""
     if value not in choices:

@@ -355,8 +355,15 @@ def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:
     kept = []
     for task in tasks:
         train = task.train
-        if not isinstance(train, SplitView) or not n < len(train):
-            raise ValueError(f"cannot hold {n} examples out of {len(train)} in {task.name}")
+        if not isinstance(train, SplitView):
+            raise ValueError(
+                f"cannot hold examples of {task.name} out, which is not from permuted, rotated or "
+                'split: give such tasks; a text has a part "held out"'
+            )
+        if not n < len(train):
+            raise ValueError(
+                f"cannot hold {n} examples out of {len(train)} in {task.name}: choose fewer"
+            )
         order = torch.randperm(len(train), generator=seeded(seed))
         rest, held = order[n:].sort().values, order[:n].sort().values
         kept.append(task.with_(train=train.only(rest), test=train.only(held)))

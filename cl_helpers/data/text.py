@@ -186,6 +186,9 @@ def text_task(
     Raises:
         ValueError: an argument makes no sense.
     """
+    for what, n in {"n_train": n_train, "n_test": n_test}.items():
+        if n is not None:
+            at_least_one(what, n)
     train, test = encode(read(language)[:n_train]), encode(read(language, part)[:n_test])
     return sequence_task(language, train, test, N_CHARACTERS, length=length, stride=stride)
 

@@ -250,8 +250,10 @@ class JoinedView(DatasetView):
         for start, split in zip(self.starts[1:], self.splits[1:], strict=True):
             x_here, y_here = split.batch((index - start).clamp(0, len(split) - 1))
             here = index >= start
-            x = torch.where(here.view(-1, *[1] * (x.ndim - 1)), x_here, x)
-            y = torch.where(here, y_here, y)
+            x, y = (
+                torch.where(here.view(-1, *[1] * (old.ndim - 1)), new, old)
+                for new, old in ((x_here, x), (y_here, y))
+            )
         return x, y
 
     @property

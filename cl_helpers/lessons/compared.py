@@ -58,9 +58,7 @@ def table(groups: Mapping[str, Sequence[Run]]) -> pd.DataFrame:
         by_method = _by_method(runs)
         columns[name, "λ"] = {m: _lam(of[0]) for m, of in by_method.items()}
         for metric, value in METRICS.items():
-            columns[name, metric] = {
-                m: _cell([_per_cent(run, value) for run in of]) for m, of in by_method.items()
-            }
+            columns[name, metric] = {m: _cell(of, value) for m, of in by_method.items()}
     shown = pd.DataFrame(columns).fillna("–")
     return shown.rename(index=method_label)
 
@@ -109,7 +107,7 @@ def verdict(runs: Sequence[Run], metric: str = "average accuracy") -> Markdown:
     ]
     counts = f"{len(within)} of {len(d)} pairs are within seeds"
     if undecided := len(d) - len(within) - len(apart):
-        counts += f", {undecided} undecided: a run diverged or was stopped"
+        counts += f", {undecided} undecided: a run has no {metric} or did not come to its end"
     rest = f"; beyond seeds: {', '.join(said)}" if said else ""
     return Markdown(f"**{metric.capitalize()}**: {counts}{rest}.")
 
@@ -210,19 +208,25 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     for name in dict.fromkeys([*LOOK, *(run.config["method"] for run in runs)]):
         if of := [run for run in runs if run.config["method"] == name]:
             groups[name] = of
+        if len({run.config["seed"] for run in of}) < len(of):
+            raise ValueError(f"two runs of {name} have one seed: give those of one setting alone")
     return groups
 
 
 def _per_cent(run: Run, metric: Callable[[Run], float]) -> float:
     """`metric` in per cent; NaN for a run that diverged or was stopped before its end."""
-    return 100 * metric(run) if run.complete and not run.diverged else float("nan")
+    return 100 * metric(run) if _ended(run) else float("nan")
 
 
-def _cell(values: Sequence[float]) -> str:
+def _ended(run: Run) -> bool:
+    return run.complete and not run.diverged
+
+
+def _cell(runs: Sequence[Run], metric: Callable[[Run], float]) -> str:
     """Mean ± standard deviation of the runs that came to their end, and how many did not."""
-    ended = [v for v in values if not np.isnan(v)]
-    without = f" ({len(values) - len(ended)} without an end)" * (len(ended) < len(values))
-    return f"{mean_sd(ended) if ended else '–'}{without}"
+    ended = [_per_cent(run, metric) for run in runs if _ended(run)]
+    without = f" ({len(runs) - len(ended)} without an end)" * (len(ended) < len(runs))
+    return f"{'–' if np.isnan(ended).all() else mean_sd(ended)}{without}"
 
 
 def _lam(run: Run) -> str:

@@ -51,6 +51,11 @@ STYLE = LOOK | {
 TAIL = 10  # tasks at the beginning and at the end, over which accuracies are averaged
 
 
+def named(arm: str) -> str:
+    """Return what `arm` is called in tables and charts."""
+    return NAMES.get(arm, arm)
+
+
 def first(run: Stored) -> float:
     """Compute the mean accuracy of `run` on the first TAIL tasks, each just after learning it."""
     return float(np.mean(run["learned"][:TAIL]))
@@ -83,9 +88,7 @@ COLUMNS: dict[str, Callable[[Stored], float]] = {
 def table(runs: Sequence[Stored], arms: Sequence[str]) -> pd.DataFrame:
     """Format what each of `arms` learned and kept in `runs`, in per cent: mean ± deviation."""
     rows = {
-        NAMES.get(arm, arm): [
-            mean_sd([100 * of(run) for run in _of(runs, arm)]) for of in COLUMNS.values()
-        ]
+        named(arm): [mean_sd([100 * of(run) for run in _of(runs, arm)]) for of in COLUMNS.values()]
         for arm in arms
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=[*COLUMNS])
@@ -105,12 +108,15 @@ def against(
     value = COLUMNS[column]
     said = []
     for arm in arms:
-        pair = ([100 * value(run) for run in _of(runs, name)] for name in (arm, other))
+        both = [_of(runs, name) for name in (arm, other)]
+        if len({tuple(run["seed"] for run in of) for of in both}) > 1:
+            raise ValueError(f"{arm} and {other} have other seeds: give runs of the same")
+        pair = ([100 * value(run) for run in of] for of in both)
         by = difference(*pair)
         words = f"{abs(by.mean):.1f} ± {by.half:.1f} {'lower' if by.mean < 0 else 'higher'}"
-        said.append(f"{NAMES[arm]} {words if by.verdict == 'beyond seeds' else by.verdict}")
+        said.append(f"{named(arm)} {words if by.verdict == 'beyond seeds' else by.verdict}")
     return Markdown(
-        f"**{column.capitalize()}, against {NAMES[other]}** (percentage points): {'; '.join(said)}."
+        f"**{column.capitalize()}, against {named(other)}** (percentage points): {'; '.join(said)}."
     )
 
 
@@ -129,9 +135,9 @@ def newest(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
         curves = np.array([_smooth(run["learned"]) for run in _of(runs, arm)])
         x = np.arange(curves.shape[1]) + (TAIL + 1) / 2
         colour, _, dash = STYLE.get(arm, OTHER)
-        ax.plot(x, curves.mean(0), color=colour, linestyle=dash, linewidth=2, label=NAMES[arm])
+        ax.plot(x, curves.mean(0), color=colour, linestyle=dash, linewidth=2, label=named(arm))
         ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
-        told.append(f"{NAMES[arm]} {curves.mean(0)[0]:.0%} to {curves.mean(0)[-1]:.0%}")
+        told.append(f"{named(arm)} {curves.mean(0)[0]:.0%} to {curves.mean(0)[-1]:.0%}")
     ax.set_ylim(0, 1)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.set(xlabel="task", ylabel="accuracy on it, just learned\n(mean of ten tasks)")
@@ -172,8 +178,8 @@ def two_axes(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
         ax.plot(x.mean(), y.mean(), ls="", marker=marker or "o", color=colour, markersize=9)
         dx, dy = BESIDE.get(arm, (8, 4))
         side = "right" if dx < 0 else "left"
-        note(ax, NAMES[arm], (x.mean(), y.mean()), (dx, dy), ha=side, fontsize=9)
-        told.append(f"{NAMES[arm]} {x.mean():.0f} and {y.mean():.0f}")
+        note(ax, named(arm), (x.mean(), y.mean()), (dx, dy), ha=side, fontsize=9)
+        told.append(f"{named(arm)} {x.mean():.0f} and {y.mean():.0f}")
     ax.set(xlabel="forgetting (percentage points): stability is on the left", ylim=(0, 100))
     ax.set_ylabel("accuracy on each of the last ten tasks,\njust learned (%): plasticity is above")
     ax.set_xlim(min(0, ax.get_xlim()[0]), 1.25 * ax.get_xlim()[1])
@@ -208,8 +214,8 @@ def states(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
             x = [state["task"] + 1 for state in of[0]["states"]]
             y = np.array([[state[key] for state in run["states"]] for run in of]).mean(0)
             colour, _, dash = STYLE.get(arm, OTHER)
-            ax.plot(x, y, color=colour, linestyle=dash, linewidth=2, label=NAMES[arm])
-            told.append(f"{key}, {NAMES[arm]}: {y[0]:.2g} to {y[-1]:.2g}")
+            ax.plot(x, y, color=colour, linestyle=dash, linewidth=2, label=named(arm))
+            told.append(f"{key}, {named(arm)}: {y[0]:.2g} to {y[-1]:.2g}")
         ax.set_title(title, fontsize=10)
         ax.set_xlabel("task")
         ax.set_ylim(bottom=0)
@@ -226,7 +232,8 @@ def states(runs: Sequence[Stored], arms: Sequence[str]) -> Chart:
 
 
 def _smooth(values: Sequence[float]) -> NDArray:
-    return np.convolve(values, np.full(TAIL, 1 / TAIL), "valid")
+    n = min(TAIL, len(values))
+    return np.convolve(values, np.full(n, 1 / n), "valid")
 
 
 def _of(runs: Sequence[Stored], arm: str) -> list[Stored]:

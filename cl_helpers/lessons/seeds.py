@@ -33,9 +33,16 @@ def difference(a: Sequence[float], b: Sequence[float]) -> Difference:
     Args:
         a, b: a value for each of two or more seeds, in the same order. NaN, a run without a
             result, makes both numbers NaN.
+
+    Raises:
+        ValueError: there are fewer than two seeds, or a and b have not as many.
     """
     from scipy.stats import t  # takes long to import
 
+    if len(a) != len(b) or len(a) < 2:
+        raise ValueError(
+            f"there are {len(a)} and {len(b)} seeds: give two or more, as many of both"
+        )
     d = [x - y for x, y in zip(a, b, strict=True)]
     if isnan(mean := fmean(d)):
         return Difference(mean, mean)

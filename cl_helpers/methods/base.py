@@ -49,6 +49,7 @@ class Method:
         recordable: whether every step runs the same operations, so that a CUDA graph can replay
             it. False where a step draws random numbers on the host.
         mixes_tasks: whether inputs of several tasks come together, and so must have one shape.
+        made_of_steps: whether what it keeps of a task comes from the steps that were taken on it.
         takes_steps: whether weights are trained. If False, a task is begun and ended, with no step
             between: the network stays as it is.
         interval: steps from one `after_interval` to the next; 0, the default, is never.
@@ -66,6 +67,7 @@ class Method:
     recordable: ClassVar[bool] = True
     mixes_tasks: ClassVar[bool] = False
     takes_steps: ClassVar[bool] = True
+    made_of_steps: ClassVar[bool] = False
 
     rng: torch.Generator | None = None
     lam: float = 0.0
@@ -172,6 +174,9 @@ class Method:
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         """Store what protects `task` from now on, after its last step."""
+
+    def leave_task(self, model: nn.Module) -> None:
+        """Take out of `model` what `begin_task` put into it: training has ended, perhaps early."""
 
     def predict(self, model: nn.Module, x: Tensor, task: Task) -> Tensor:
         """Predict the targets of the inputs `x` (B, …) of `task`: labels (B,) in classification."""

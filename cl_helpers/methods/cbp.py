@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ..checks import at_least_one, below_one
+from ..checks import at_least_one, below_one, up_to_one
 from ..data.tasks import Task
 from ..models.flat import flatten
 from ..models.hidden import linear_chain, watched_units
@@ -36,7 +36,7 @@ class CBP(Remembering):
 
     Raises:
         ValueError: a setting is out of its range, or the model has other layers with weights than
-            linear ones.
+            linear ones, or weights that are not trained.
 
     The paper writes u for U and η for β.
 
@@ -58,14 +58,19 @@ class CBP(Remembering):
     decay: float = 0.99
 
     def __post_init__(self) -> None:
-        if not 0 <= self.rho <= 1:
-            raise ValueError(f"ρ is {self.rho}: choose 0 to 1")
+        up_to_one("ρ", self.rho)
         at_least_one("maturity", self.maturity)
         below_one("decay", self.decay)
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
         hidden = linear_chain(model)[:-1]
+        trained = {id(p) for p in flatten(model).parameters}
+        if not all(id(layer.weight) in trained for layer in linear_chain(model)):
+            raise ValueError(
+                f"CBP draws units anew, but a weight of {type(model).__name__} is frozen, or "
+                "computed from others: give a model whose linear layers are all trained"
+            )
         if not hasattr(self, "utility"):
             self.utility = [layer.weight.new_zeros(layer.out_features) for layer in hidden]
             self.age = [torch.zeros_like(u, dtype=torch.long) for u in self.utility]
@@ -86,7 +91,8 @@ class CBP(Remembering):
             mature = (self.age[k] > self.maturity).nonzero().squeeze(1)
             self.ripe[k] += len(mature)
             due = int(self.rho * self.ripe[k] + 1e-9) - self.new[k]  # ρ · ripe, rounded down
-            if due:
+            due = min(due, len(mature))  # ρ may have been changed since
+            if due > 0:
                 least = self.utility[k][mature].topk(due, largest=False).indices
                 self.replace(model, k, mature[least])
 

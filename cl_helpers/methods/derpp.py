@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..checks import zero_or_more
 from ..data.tasks import Task
+from ..models.forward import evaluating
 from .er import ER
 from .old_outputs import check_classifies
 
@@ -61,7 +62,7 @@ class DERpp(ER):
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         z = model(x)
-        self.batch = {"x": x, "y": y, "z": z.detach()}
+        self.batch = {"x": x, "y": y, "z": z.detach().to(next(model.parameters()).dtype)}
         loss = F.cross_entropy(z, y) if self.task is None else self.task.loss(z, y)
         for weight, term in ((self.alpha, self.logit_loss), (self.beta, self.memory_loss)):
             n = self.n_drawn(len(y)) if self.competed and weight else 0
@@ -70,7 +71,7 @@ class DERpp(ER):
         return loss
 
     def record(self, model: nn.Module, x: Tensor, y: Tensor) -> dict[str, Tensor]:
-        with torch.no_grad():
+        with evaluating(model), torch.no_grad():
             return {"x": x, "y": y, "z": model(x)}
 
     def logit_loss(self, model: nn.Module, index: Tensor) -> Tensor:

@@ -42,6 +42,7 @@ class DGR(Teacher):
     recordable = False
     mixes_tasks = True
     kept = Teacher.kept | {"dreams": "generator"}
+    made_of_steps = True
 
     hidden: int = 400
     latent: int = 100

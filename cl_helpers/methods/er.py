@@ -76,8 +76,10 @@ class ER(Memory):
     def end_task(self, model: nn.Module, task: Task) -> None:
         if self.seen == self.seen_before:  # no step was taken on it: the model knew it
             taken = reservoir(self.seen, len(task.train), self.memory, self.rng)
-            x, y = task.train.batch(torch.tensor([*taken.values()], device=task.train.device))
-            self.store(self.record(model, x, y), {slot: n for n, slot in enumerate(taken)})
+            which = torch.tensor([*taken.values()], dtype=torch.long, device=task.train.device)
+            if taken:
+                x, y = task.train.batch(which)
+                self.store(self.record(model, x, y), {slot: n for n, slot in enumerate(taken)})
             self.seen += len(task.train)
         super().end_task(model, task)
 
@@ -101,6 +103,10 @@ class ER(Memory):
     @property
     def n_stored(self) -> int:
         return min(self.seen, self.memory)
+
+    @property
+    def stored(self) -> dict[str, int]:
+        return {kind: n * self.n_stored // self.memory for kind, n in super().stored.items()}
 
 
 def reservoir(seen: int, n: int, size: int, rng: torch.Generator | None) -> dict[int, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +13,7 @@ from torch.nn.utils import parametrize
 
 from ..checks import above_zero, at_least_one
 from ..data.tasks import Task
-from .base import Method
+from .base import Remembering
 
 
 class LowRank(nn.Module):
@@ -41,7 +43,7 @@ class LowRank(nn.Module):
 
 
 @dataclass(eq=False)
-class LoRA(Method):
+class LoRA(Remembering):
     """Low-Rank Adaptation: from the second task on, train two thin matrices beside each weight.
 
         W = W₀ + (α/r) B A,        B (out, r) = 0 at first, A (r, in) random, W₀ frozen
@@ -56,7 +58,8 @@ class LoRA(Method):
         alpha: α > 0; the change is multiplied by α/r. Default 16.
 
     Raises:
-        ValueError: `rank` or `alpha` is out of its range, or the model has no linear layer.
+        ValueError: `rank` or `alpha` is out of its range, the model has no linear layer, or has one
+            whose weight it shares or computes.
 
     Hu et al. 2021, arXiv:2106.09685, eq. 3.
 
@@ -66,11 +69,12 @@ class LoRA(Method):
 
     name = "lora"
     label = "LoRA"
-    kept: ClassVar[dict[str, str]] = {"tasks_ended": ""}
+    kept: ClassVar[dict[str, str]] = Remembering.kept | {"tasks_ended": ""}
 
     rank: int = 8
     alpha: float = 16.0
     tasks_ended = 0
+    frozen: Sequence[nn.Parameter] = ()  # while a task is learned by A and B
 
     def __post_init__(self) -> None:
         at_least_one("rank", self.rank)
@@ -78,22 +82,49 @@ class LoRA(Method):
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
+        adaptable_layers(model)  # known before the first task has been trained on
         if self.tasks_ended:
             self.frozen = adapt(model, self.rank, self.alpha, self.rng)
 
     def end_task(self, model: nn.Module, task: Task) -> None:
-        if self.tasks_ended:
+        self.leave_task(model)
+        super().end_task(model, task)
+        self.tasks_ended += 1
+
+    def leave_task(self, model: nn.Module) -> None:
+        if self.frozen:
             merge(model)
             for p in self.frozen:
                 p.requires_grad_(True)
-            del self.frozen
-        self.tasks_ended += 1
+            self.frozen = ()
 
 
 def linear_layers(model: nn.Module) -> dict[str, nn.Linear]:
     """Find the linear layers of `model` whose weight can be trained, by name."""
     layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear)}
     return {n: layer for n, layer in layers.items() if layer.weight.requires_grad}
+
+
+def adaptable_layers(model: nn.Module) -> dict[str, nn.Linear]:
+    """Find the `linear_layers` of `model`, each of which can get a change of its own.
+
+    Raises:
+        ValueError: it has none, or one with a weight that it shares with another layer or computes
+            from other weights.
+    """
+    layers, name = linear_layers(model), type(model).__name__
+    if not layers:
+        raise ValueError(f"LoRA adapts linear layers, but {name} has none to train")
+    uses = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
+    for where, layer in layers.items():
+        shared = uses[id(layer.weight)] > 1
+        if shared or parametrize.is_parametrized(layer):
+            raise ValueError(
+                f"LoRA adds a change to each weight, but that of {where} in {name} is "
+                f"{'shared with another layer' if shared else 'computed from others'}: "
+                "give a model whose layers have weights of their own"
+            )
+    return layers
 
 
 def adapt(
@@ -110,11 +141,9 @@ def adapt(
         The parameters that were frozen.
 
     Raises:
-        ValueError: the model has no linear layer.
+        ValueError: as `adaptable_layers`.
     """
-    layers = linear_layers(model)
-    if not layers:
-        raise ValueError(f"LoRA adapts linear layers, but {type(model).__name__} has none to train")
+    layers = adaptable_layers(model)
     frozen = [p for p in model.parameters() if p.requires_grad]
     for p in frozen:
         p.requires_grad_(False)

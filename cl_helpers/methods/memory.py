@@ -54,12 +54,11 @@ class Memory(OldOutputs):
         return torch.randperm(self.n_stored, generator=self.rng)[:n].to(self.y.device)
 
     def mask_of(self, z: Tensor, of: Tensor) -> Tensor:
-        """Set the logits in `z` (B, K) that did not compete in the tasks `of` (B,) to −∞."""
+        """Set the logits in `z` (B, …, K) that did not compete in the tasks `of` (B,) to −∞."""
         assert self.task is not None
-        competing = [
-            masked(z.new_zeros(1, z.shape[1]), each) for each in (*self.competed, self.task.active)
-        ]
-        return z + torch.cat(competing)[of]
+        k = z.shape[-1]
+        competing = [masked(z.new_zeros(1, k), each) for each in (*self.competed, self.task.active)]
+        return z + torch.cat(competing)[of].view(len(of), *[1] * (z.ndim - 2), k)
 
     def loss_of(self, model: nn.Module, x: Tensor, y: Tensor, of: Tensor) -> Tensor:
         """Compute the loss on examples of the tasks `of` (B,), a 0-dim tensor, in nats.
@@ -69,7 +68,7 @@ class Memory(OldOutputs):
         """
         if self.task is None or self.task.scenario != "task":
             return self.task_loss(model, x, y)
-        return F.cross_entropy(self.mask_of(model(x), of), y)
+        return F.cross_entropy(self.mask_of(model(x), of).movedim(-1, 1), y)
 
     def memory_loss(self, model: nn.Module, index: Tensor) -> Tensor:
         """Compute the loss on the stored examples at `index`, a 0-dim tensor, in nats."""

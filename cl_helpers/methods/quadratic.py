@@ -232,6 +232,8 @@ class PathIntegral(Quadratic):
         g: (P,) gradient of the task loss alone, before the step, on its batch.
     """
 
+    made_of_steps = True
+
     theta_start: Tensor
     theta_before: Tensor
     g: Tensor

@@ -9,14 +9,15 @@ from typing import ClassVar
 import torch
 from torch import nn
 
+from ..checks import up_to_one
 from ..data.tasks import Task
 from ..models.flat import flatten
 from ..models.seeded import Seeded
-from .base import TRACED, Method
+from .base import TRACED, Remembering
 
 
 @dataclass(eq=False)
-class ShrinkPerturb(Method):
+class ShrinkPerturb(Remembering):
     """Shrink and perturb: between tasks, shrink all weights and add noise; then train as usual.
 
         θ ← (1 − p) θ + p ε,        ε drawn like the initial weights
@@ -40,22 +41,21 @@ class ShrinkPerturb(Method):
 
     name = "shrink"
     label = "Shrink and perturb"
-    kept: ClassVar[dict[str, str]] = {"learned": ""}
+    kept: ClassVar[dict[str, str]] = Remembering.kept | {"learned": ""}
 
     share: float = 0.01
     learned = 0  # tasks
 
     def __post_init__(self) -> None:
-        if not 0 <= self.share <= 1:
-            raise ValueError(f"share is {self.share}: choose 0 to 1")
+        up_to_one("share", self.share)
 
     @torch.no_grad()
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
-        if not isinstance(model, Seeded):
+        if not (isinstance(model, Seeded) and model.draws_all()):
             raise ValueError(
-                f"{type(model).__name__} cannot draw new weights: give a model such as cl.MLP, or "
-                "derive it from cl.models.Seeded"
+                f"{type(model).__name__} cannot draw all of its weights anew: give a model such as "
+                "cl.MLP, or derive it from cl.models.Seeded, whose draw_weights draws them"
             )
         if self.learned and self.share:
             new = deepcopy(model)

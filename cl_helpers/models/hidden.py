@@ -38,17 +38,30 @@ def watched_units(model: nn.Module) -> Iterator[list[Tensor]]:
     Yields:
         A list that is filled: h (B, units) of each hidden layer, the input of the layer that
         follows; without gradients.
+
+    Raises:
+        ValueError: as `linear_chain`; or the layers were not called once each, in their order.
     """
-    units: list[Tensor] = []
-    hooks = [
-        layer.register_forward_pre_hook(lambda _, inputs: units.append(inputs[0].detach()))
-        for layer in linear_chain(model)[1:]
-    ]
+    layers, units = linear_chain(model), []
+    order: list[nn.Module] = []
+
+    def look(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        order.append(layer)
+        if layer is not layers[0]:
+            units.append(inputs[0].detach())
+
+    hooks = [layer.register_forward_pre_hook(look) for layer in layers]
     try:
         yield units
     finally:
         for hook in hooks:
             hook.remove()
+    if order != layers:
+        raise ValueError(
+            f"hidden units are looked for between linear layers, and {type(model).__name__} calls "
+            "its own in another order than they are declared in, or not once each: declare them in "
+            "the order of the calls"
+        )
 
 
 @torch.no_grad()

@@ -88,9 +88,17 @@ class Seeded(nn.Module):
         """Whether it was made with `seed=None` and its weights are still the initial ones."""
         if self.seed is not None:
             return False
+        fresh, now = self._drawn().state_dict(), self.state_dict()
+        return all(torch.equal(value, now[name]) for name, value in fresh.items())
+
+    def draws_all(self) -> bool:
+        """Whether `draw_weights` writes every parameter."""
+        return not any((p == -1).all() for p in self._drawn().parameters())
+
+    def _drawn(self) -> Seeded:
+        """A copy with the weights of seed 0, and −1 where `draw_weights` does not write."""
         fresh = deepcopy(self)
         for value in fresh.state_dict().values():
-            value.fill_(-1)  # stays −1 where `draw_weights` does not write
+            value.fill_(-1)
         fresh.draw_weights(0)
-        now = self.state_dict()
-        return all(torch.equal(value, now[name]) for name, value in fresh.state_dict().items())
+        return fresh

@@ -11,7 +11,8 @@ from ..training.settings import Settings
 
 REGIME = (
     *("epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay"),
-    *("schedule", "warm_up", "lr_final", "dropout"),
+    *("schedule", "warm_up", "lr_final", "dropout", "optimizer_state", "drop_last"),
+    *("precision", "looks_back", "learned"),
 )  # runs that differ in these are different experiments; runs of several seeds are repetitions
 
 
@@ -67,9 +68,12 @@ def grouped(names: Sequence[str], runs: Sequence[Run]) -> dict[str, list[Run]]:
 def differing(runs: Sequence[Run]) -> list[str]:
     """List the settings of REGIME in which `runs` differ, and "model" if they differ in it.
 
-    "code" is one of them if the methods differ in their code, or in attributes that are no knobs.
+    "code" is one of them if the methods differ in their code, or in attributes that are no knobs,
+    and "tasks" if they have other tasks: other permutations or another order of the classes, as
+    with other seeds, are no others.
     """
-    return [k for k in (*REGIME, "model", "code") if len({_setting(run, k) for run in runs}) > 1]
+    names = (*REGIME, "model", "code", "tasks")
+    return [name for name in names if len({_setting(run, name) for run in runs}) > 1]
 
 
 def _setting(run: Run, name: str) -> object:
@@ -78,4 +82,7 @@ def _setting(run: Run, name: str) -> object:
         own = not run.config.get("class", "cl_helpers.").startswith("cl_helpers.")
         digest = run.config.get("method_digest", "") if own else ""
         return digest[:6]
+    if name == "tasks":
+        words = sorted({*" ".join(run.config.get("tasks", ())).split()})
+        return f"{len(run.accuracy)} of {run.config.get('data')}: {' '.join(words)}"
     return run.config.get(name, getattr(Settings, name, None))

@@ -81,7 +81,7 @@ class Chunk:
             [member.seed for member in self.members],
             checkpoint=self.members[0].checkpoint if len(self) == 1 else None,
         ):
-            report(len(self) * (event.step - done) / event.n_steps)
+            report(len(self) * (event.step - done) / max(1, event.n_steps))
             done, runs = event.step, event.runs
         return [replace(run, model=None, method=None) for run in runs]
 

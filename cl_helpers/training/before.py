@@ -48,6 +48,18 @@ def check_shapes(method: Method, tasks: Sequence[Task]) -> None:
         )
 
 
+def check_learned(method: Method, tasks: Sequence[Task], learned: int) -> None:
+    """Raise ValueError if the first `learned` of the `tasks` cannot be passed over by `method`."""
+    if learned > len(tasks):
+        raise ValueError(f"learned is {learned}, of {len(tasks)} tasks: choose fewer")
+    if learned and (len(method.stages(tasks)) < len(tasks) or method.made_of_steps):
+        why = "keeps what it sees in steps" if method.made_of_steps else "has one stage for all"
+        raise ValueError(
+            f"learned is {learned}, but {method.label} {why}, and no step is taken on a task that "
+            "was learned before: choose learned=0 or another method"
+        )
+
+
 def _first(view: DatasetView, n: int) -> tuple[Tensor, Tensor]:
     return view.batch(torch.arange(min(n, len(view)), device=view.device))
 

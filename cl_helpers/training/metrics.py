@@ -2,7 +2,8 @@
 
 Everywhere a[t, j] is the accuracy on task j after training on task t, in [0, 1]; NaN where it was
 not evaluated. In the formulas tasks are counted from 1 to T, in the arrays from 0. A run that was
-stopped has only its first rows; the metrics are then those after the last complete row.
+stopped has only its first rows; the metrics are then those after the last complete row, or NaN if
+later rows are there in part (`looks_back`). Forgetting starts from the best of what was evaluated.
 """
 
 from __future__ import annotations
@@ -121,7 +122,10 @@ def _finished(a: ArrayLike) -> NDArray:
     if a.ndim != 2 or a.shape[0] != a.shape[1]:
         raise ValueError(f"an accuracy matrix is square, this is {a.shape}")
     complete = [t for t in range(len(a)) if not np.isnan(a[t, : t + 1]).any()]
-    return a[: complete[-1] + 1] if complete else a[:0]
+    last = complete[-1] + 1 if complete else 0
+    if not np.isnan(np.diagonal(a)[last:]).all():
+        return a[:0]  # a run that looked back on few tasks, stopped: its last row is not complete
+    return a[:last]
 
 
 def _mean(values: Iterable[float]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
 from ..speed.cuda_graph import recorded
 from ..speed.precision import check_precision, products
-from .before import check_fits, check_last_batch, check_shapes
+from .before import check_fits, check_last_batch, check_learned, check_shapes
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
 from .divergence import AllDiverged
@@ -147,6 +147,7 @@ def prepared(
         for task in tasks:
             method.check_task(task)
         check_shapes(method, tasks)
+        check_learned(method, tasks, settings.learned)
     for task in tasks:
         if not settings.n_steps(len(task.train)):
             raise ValueError(
@@ -297,7 +298,7 @@ def _at_work(
 ) -> Generator[Event, None, None]:
     """The same events. Only between them time is counted and products have their precision."""
     clock, device = Clock(learner.runs), torch.device(settings.device)
-    with closing(events):
+    try:
         while True:
             with (
                 clock.running(),
@@ -311,3 +312,8 @@ def _at_work(
                 return
             clock.note(event)
             yield event
+    finally:
+        events.close()
+        for run in learner.runs:
+            model, method = run.learner
+            method.leave_task(model)

@@ -254,3 +254,80 @@ def test_er_s_share_is_what_is_drawn_on_average():
     for wrong in (0, 1.5, "half"):
         with pytest.raises(ValueError, match="share is"):
             cl.ER(share=wrong)
+
+
+def test_joined_texts_are_read_alike_on_both_kinds_of_device(two):
+    """A GPU reads all positions of every view; that way is tried on the CPU."""
+    joined = cl.tasks.joined(two).train
+    index = torch.arange(len(joined)).flip(0)[:8]  # as many as a window has characters
+    x, y = joined._everywhere(index)
+    x_, y_ = joined.batch(index)
+    assert torch.equal(x, x_)
+    assert torch.equal(y, y_)
+    assert torch.equal(y, joined.y[index])
+
+
+@pytest.mark.parametrize("name", ["joint", "si", "rwalk"])
+def test_what_is_made_of_steps_cannot_be_learned_before(two, name):
+    with pytest.raises(ValueError, match="learned is 1"):
+        cl.train(cl.METHODS[name](), two, tiny(), learned=1, **HOW)
+
+
+def test_no_more_tasks_are_learned_before_than_there_are(two):
+    with pytest.raises(ValueError, match="learned is 3, of 2 tasks"):
+        cl.train(cl.Baseline(), two, tiny(), learned=3, **HOW)
+
+
+@pytest.mark.parametrize("name", ["er", "derpp", "gem", "agem"])
+@pytest.mark.parametrize("scenario", ["domain", "task"])
+def test_replay_of_sequences_masks_at_every_position(two, name, scenario):
+    halves = ((0, 1, 2, 3), (4, 5, 6, 7))
+    tasks = [
+        task.with_(scenario=scenario, active=own if scenario == "task" else None)
+        for task, own in zip(two, halves, strict=True)
+    ]
+    method = cl.METHODS[name](memory=6)
+    if scenario == "task":  # targets among the task's own outputs
+        tasks = [replace_y(task, own[0]) for task, own in zip(tasks, halves, strict=True)]
+    run = cl.train(method, tasks, tiny(), **HOW)
+    assert run.complete
+    z, of = run.model(method.x[:3]), method.of[:3]
+    masked = method.mask_of(z, of)
+    for n in range(3):
+        own = tasks[int(of[n])].active or range(8)
+        shown = masked[n].isfinite().all(0).nonzero()[:, 0].tolist()
+        assert shown == [*own]
+    loss = method.loss_of(run.model, method.x[:3], method.y[:3], of)
+    by_hand = [
+        -masked[n, t].log_softmax(0)[method.y[n, t]] for n in range(3) for t in range(z.shape[1])
+    ]
+    torch.testing.assert_close(loss, torch.stack(by_hand).mean())
+
+
+def replace_y(task, first):
+    """The same task with numbers from `first` to `first` + 3."""
+    views = {
+        half: text.Windows(getattr(task, half).characters % 4 + first, 8, 8)
+        for half in ("train", "test")
+    }
+    return task.with_(**views)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (lambda two: cl.text.text_task("English", n_train=0), "n_train is 0"),
+        (lambda two: cl.text.text_task("English", n_test=-5), "n_test is -5"),
+        (lambda two: cl.text.text_task("English", n_train=1e4), "n_train is 10000.0"),
+        (lambda two: cl.tasks.hold_out(two, 3), "not from permuted, rotated or split"),
+    ],
+)
+def test_a_text_that_cannot_be_had_is_refused(two, wrong, why):
+    with pytest.raises(ValueError, match=why):
+        wrong(two)
+
+
+def test_er_of_one_example_may_pass_over_what_was_learned(two):
+    for seed in range(6):  # in some of them no example of a learned task is taken
+        run = cl.train(cl.ER(memory=1), two, tiny(), learned=2, seed=seed, **HOW)
+        assert run.complete

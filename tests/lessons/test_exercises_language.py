@@ -61,6 +61,7 @@ WRONG = [
     ("language", adapted(scale=lambda alpha, r, w: alpha * r), "you multiplied by r"),
     ("language", adapted(scale=lambda alpha, r, w: r / alpha), "upside down"),
     ("language", adapted(scale=lambda alpha, r, w: alpha / r**0.5), "√r"),
+    ("language", adapted(scale=lambda alpha, r, w: alpha / 8), "The lesson's rank 8"),
     ("language", adapted(sign=-1), "added to W, not subtracted"),
     ("language", adapted(old=False), "the change alone"),
     ("language", adapted(turn=True), "transposed"),
@@ -74,6 +75,10 @@ WRONG = [
     ("language-transfer", how_far(of=max), "larger of the two"),
     ("language-transfer", how_far(of=lambda old, new: abs(old - new)), "difference of the two"),
     ("language-transfer", lambda before, after, f, g: 0.5, "Always the middle"),
+    ("language-transfer", how_far(of=lambda old, new: old * new), "multiplied the two losses"),
+    ("language-transfer", lambda *args: 10 * how_far()(*args), "place of w in the list"),
+    ("language-transfer", how_far(n=1001), "other values of w"),
+    ("language-transfer", lambda *args: min(how_far()(*args), 0.9), "other values of w"),
 ]
 
 

@@ -157,6 +157,7 @@ RIGHT = [
     ("others-transfer", memory(usual)),
     ("agem-read", 2),
     ("agem-transfer", lambda: ([1, 0], [-1, 2], [3, 1])),
+    ("agem-transfer", lambda: ([1, 0], [-0.1, 10], [1, 1])),  # almost at a right angle
     ("agem-transfer", lambda: (torch.tensor([0.0, 2.0]), np.array([1, -0.2]), (1.0, 4.0))),
     ("scenarios-read", 6),
     ("scenarios-transfer", one_by_one),

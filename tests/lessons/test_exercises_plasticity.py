@@ -19,16 +19,15 @@ def one_by_one(u, h, w, eta):
 
 
 class L2Init(cl.Method):
-    half, anchor, copied = 0.5, "first", True
-    power = 2
+    half, anchor, power = 0.5, "first", 2
+
+    def copy(self, p):
+        return p.detach().clone()
 
     def begin_task(self, model, task):
         super().begin_task(model, task)
         if self.anchor == "each" or not hasattr(self, "start"):
-            self.start = {
-                n: p.detach().clone() if self.copied else p.detach()
-                for n, p in model.named_parameters()
-            }
+            self.start = {n: self.copy(p) for n, p in model.named_parameters()}
 
     def penalty(self, model):
         total = 0.0
@@ -76,7 +75,8 @@ WRONG = [
     ("plasticity-read", 39, "That is forgetting"),
     ("plasticity-read", 50, "lost later"),
     ("plasticity-read", 4.5, "what each task lacks"),
-    ("plasticity-read", 4, "one step"),
+    ("plasticity-read", 4, "neighbours on the diagonal"),
+    ("plasticity-read", 6, "Take 1 and 4"),
     ("plasticity-read", -10, "counts as positive"),
     ("plasticity-read", 40, "last row"),
     ("plasticity-read", 80, "accuracy of task 4"),
@@ -87,10 +87,16 @@ WRONG = [
     ("plasticity", lambda u, h, w, eta: eta * u + abs(h).mean(0) * abs(w).sum(0), "in full"),
     ("plasticity", lambda *a: utility(*a, of_w=lambda w: abs(w).mean(0)), "mean of the outgoing"),
     ("plasticity", lambda *a: utility(*a, of_h=lambda h: abs(h).sum(0)), "over the batch"),
+    (
+        "plasticity",
+        lambda u, h, w, eta: eta * u + (1 - eta) * h.mean(0) * w.sum(0),
+        "absolute value of each",
+    ),
     ("plasticity", lambda *a: utility(*a, of_w=lambda w: (w * w).sum(0)), "squares"),
     ("plasticity", lambda *a: utility(*a, of_w=lambda w: 1.0), "Only the outputs"),
     ("plasticity", lambda *a: utility(*a, of_h=lambda h: 1.0), "Only the weights"),
-    ("plasticity-transfer", but(copied=False), "like the baseline"),
+    ("plasticity-transfer", but(copy=lambda self, p: p.detach()), "like the baseline"),
+    ("plasticity-transfer", but(copy=lambda self, p: p.clone()), "like the baseline"),
     ("plasticity-transfer", but(anchor="each"), "anew before each task"),
     ("plasticity-transfer", but(anchor="zero"), "The anchor is 0"),
     ("plasticity-transfer", AfterTheFirst, "after the first task"),

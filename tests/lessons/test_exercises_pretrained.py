@@ -56,7 +56,7 @@ def collect(G, C, phi, y, *, add=True, weight=None, centre=False):
 
 
 def with_einsum(G, C, phi, y):
-    targets = torch.nn.functional.one_hot(y, C.shape[1]).double()
+    targets = torch.nn.functional.one_hot(y, C.shape[1]).float()
     return G + torch.einsum("bi,bj->ij", phi, phi), C + torch.einsum("bi,bk->ik", phi, targets)
 
 

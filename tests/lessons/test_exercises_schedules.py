@@ -72,6 +72,12 @@ class StopsShort:
             g["lr"] = full * (self.i + 1) / (self.n + 1)
 
 
+class StepsAtOnce(WithAList):
+    def __init__(self, optimizer, n):
+        super().__init__(optimizer, n)
+        self.step()
+
+
 class DoesNothing:
     def __init__(self, optimizer, n):
         pass
@@ -118,6 +124,7 @@ WRONG = [
     ("schedules-read", 30, "the fourth"),
     ("schedules-read", 60, "nobody knows"),
     ("schedules-transfer", warm_up(first=False, again=True), "Both bugs"),
+    ("schedules-transfer", StepsAtOnce, "counts one step too many"),
     ("schedules-transfer", warm_up(again=True), "again and again"),
     ("schedules-transfer", warm_up(first=False), "first step still has the full rate"),
     ("schedules-transfer", warm_up(add=0), "rate of 0"),

@@ -1,6 +1,7 @@
 """DER++ by autograd in float64, beside ER, and what its memory holds."""
 
 import math
+import warnings
 from collections import Counter
 
 import pytest
@@ -211,3 +212,34 @@ def test_a_small_share_leaves_steps_without_memory():
     plain = task.loss(model(x), y).item()
     assert all(math.isfinite(loss) for loss in losses)
     assert losses.count(plain) > 30
+
+
+def test_what_is_stored_of_a_learned_task_is_said_in_eval_mode():
+    model, tasks = (
+        cl.MLP((784, 8, 10), dropout=0.5),
+        cl.permuted(cl.load("digits").first(60, 20), 2),
+    )
+    method = cl.DERpp(memory=20)
+    how = {"epochs": 1, "batch_size": 16, "device": "cpu", "progress": False, "lr": 0.0 + 1e-9}
+    model.draw_weights(0)
+    cl.train(method, tasks[:1], model, learned=1, **how)
+    model.eval()
+    torch.testing.assert_close(method.z[: method.n_stored], model(method.x).detach())
+
+
+def test_stored_logits_are_kept_in_the_weights_precision(few):
+    method = cl.DERpp(memory=20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a processor without such products
+        how = {"epochs": 1, "batch_size": 16, "device": "cpu", "progress": False}
+        cl.train(method, cl.permuted(few, 1), cl.MLP((784, 8, 10)), precision="bfloat16", **how)
+    assert method.z.dtype == torch.float32
+
+
+def test_bytes_are_those_of_the_examples_that_are_there(few):
+    method = cl.ER(memory=100_000)
+    how = {"epochs": 1, "batch_size": 16, "device": "cpu", "progress": False}
+    cl.train(method, cl.permuted(few, 1), cl.MLP((784, 8, 10)), **how)
+    n = len(few.train_labels)
+    assert method.n_stored == n
+    assert method.stored == {"exemplars": n * (784 * 4 + 8 + 8)}

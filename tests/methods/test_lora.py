@@ -10,7 +10,8 @@ import cl_helpers as cl
 from cl_helpers.methods.lora import LowRank, adapt, linear_layers, merge
 from cl_helpers.models.flat import flatten
 
-HOW = {"epochs": 2, "batch_size": 10, "lr": 0.01, "device": "cpu", "progress": False}
+HOW_STEPS = {"epochs": 2, "batch_size": 10, "lr": 0.01, "device": "cpu"}
+HOW = HOW_STEPS | {"progress": False}
 
 
 def network(*, seed=0):
@@ -163,3 +164,52 @@ def test_settings_and_models_without_a_linear_layer_are_refused(two):
     net = nn.Sequential(nn.LayerNorm(6, dtype=torch.float64))
     with pytest.raises(ValueError, match="LoRA adapts linear layers, but Sequential has none"):
         cl.train(cl.LoRA(), two, net, learned=1, **HOW)
+
+
+class Tied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):
+            self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.b.weight = self.a.weight
+
+    def forward(self, x):
+        return self.b(self.a(x.float()).relu())
+
+
+def normed():
+    net = network()
+    nn.utils.parametrizations.weight_norm(net[0])
+    return net
+
+
+@pytest.mark.parametrize(
+    ("make", "why"), [(Tied, "shared with another"), (normed, "computed from")]
+)
+def test_a_weight_that_is_not_a_layers_own_is_refused_before_any_training(make, why):
+    net = make()
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    with pytest.raises(ValueError, match=why):
+        cl.train(cl.LoRA(), [random_task()], net, **HOW)
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+
+
+def test_a_method_of_one_model_is_not_used_on_another():
+    method, tasks = cl.LoRA(rank=2), [random_task(seed=s) for s in range(2)]
+    cl.train(method, tasks, network(), **HOW)
+    with pytest.raises(ValueError, match="weights of another model"):
+        cl.train(method, tasks, network(seed=5), **HOW)
+
+
+def test_a_run_that_is_broken_off_leaves_the_model_whole():
+    """It computes what it computed when it was left, and all of its weights can be trained."""
+    net, tasks = network(), [random_task(seed=s) for s in range(2)]
+    names, x = [*dict(net.named_parameters())], inputs()
+    events = cl.train_steps(cl.LoRA(rank=2), tasks, net, every=1, **HOW_STEPS)
+    next(e for e in events if e.kind == "step" and e.task == 1)
+    then = net(x)
+    assert [*dict(net.named_parameters())] != names
+    events.close()
+    assert [*dict(net.named_parameters())] == names
+    assert all(p.requires_grad for p in net.parameters())
+    torch.testing.assert_close(net(x), then)

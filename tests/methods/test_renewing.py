@@ -307,3 +307,78 @@ def test_the_course_table_says_what_they_store_and_that_labels_are_not_needed(
     assert cbp.method.stored == {"utilities": 12 * 4 + 12 * 8}
     row = cl.summary(cbp, plain).iloc[-1]
     assert row["kept needs labels"] == "no"
+
+
+def made(kind, *arguments):
+    """A model, whose first weights PyTorch draws from its global generator."""
+    with torch.random.fork_rng(devices=[]):
+        return kind(*arguments)
+
+
+class InAnotherOrder(torch.nn.Module):
+    """`second` is declared first, and called last but one."""
+
+    def __init__(self, twice=False):
+        super().__init__()
+        self.twice = twice
+        self.second, self.first = torch.nn.Linear(6, 6), torch.nn.Linear(6, 6)
+        self.last = torch.nn.Linear(6, 4)
+
+    def forward(self, x):
+        x = self.second(self.first(x.float()).relu()).relu()
+        return self.last(self.first(x) if self.twice else x)
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_units_are_not_looked_for_where_layers_are_called_in_another_order(twice):
+    model, task = made(InAnotherOrder, twice), random_task()
+    with pytest.raises(ValueError, match="in another order"):
+        cl.plasticity.diagnose(model, task.test.x)
+    with pytest.raises(ValueError, match="in another order"):
+        cl.train(cl.CBP(), [task], model, **HOW)
+
+
+def test_cbp_leaves_a_frozen_weight_alone():
+    model = mlp()
+    model[0].weight.requires_grad_(False)
+    before = model[0].weight.clone()
+    with pytest.raises(ValueError, match="frozen, or computed"):
+        cl.train(cl.CBP(rho=1.0, maturity=1), [random_task()], model, **HOW)
+    assert torch.equal(model[0].weight, before)
+
+
+def test_rho_can_be_moved_while_it_trains():
+    method = cl.CBP(rho=0.0, maturity=1)
+    how = {k: v for k, v in HOW.items() if k != "progress"} | {"batch_size": 5, "epochs": 3}
+    events = cl.train_steps(method, [random_task()], mlp(), every=1, **how)
+    for n, event in enumerate(events):
+        method.rho = (0.0, 1.0, 0.3)[n % 3]
+        last = event
+    assert last.run.complete
+    assert method.new[0] > 0
+
+
+def test_shrink_and_perturb_draws_all_weights_or_says_that_it_cannot():
+    class Partly(cl.models.Seeded):
+        def __init__(self):
+            super().__init__()
+            self.seed, self.line = 0, torch.nn.Conv1d(1, 2, 3)
+            self.last = torch.nn.Linear(8, 4)
+            self.draw_weights(0)
+
+        def forward(self, x):
+            return self.last(self.line(x.float()[:, None]).flatten(1))
+
+    with pytest.raises(ValueError, match="cannot draw all of its weights"):
+        cl.train(cl.ShrinkPerturb(), [random_task()], made(Partly), **HOW)
+    method = cl.ShrinkPerturb()
+    cl.train(method, [random_task()], cl.MLP((6, 5, 4), seed=0).double(), **HOW)
+    with pytest.raises(ValueError, match="weights of another model"):
+        cl.train(method, [random_task()], cl.MLP((6, 5, 4), seed=3).double(), **HOW)
+
+
+@pytest.mark.parametrize("make", [lambda v: cl.CBP(rho=v), lambda v: cl.ShrinkPerturb(share=v)])
+@pytest.mark.parametrize("value", ["0.1", None, -0.1, 1.5, float("nan")])
+def test_a_share_is_a_number_from_0_to_1(make, value):
+    with pytest.raises(ValueError, match="choose 0 to 1"):
+        make(value)

@@ -94,3 +94,17 @@ def test_a_method_can_read_and_write_what_the_optimiser_keeps(few, optimizer, n,
 
 def small():
     return cl.MLP((784, 12, 10))
+
+
+def test_a_run_that_looked_back_on_nothing_and_was_stopped_has_no_average():
+    """Its last complete row is that of task 1, however many tasks it has learned since."""
+    a = np.full((4, 4), np.nan)
+    a[0, 0], a[1, 1], a[2, 2] = 0.9, 0.8, 0.7
+    for metric in (
+        cl.metrics.average_accuracy,
+        cl.metrics.forgetting,
+        cl.metrics.backward_transfer,
+    ):
+        assert np.isnan(metric(a))
+    a[2] = 0.6, 0.5, 0.7, np.nan  # it looked back on all in the end
+    assert cl.metrics.average_accuracy(a) == pytest.approx(0.6)

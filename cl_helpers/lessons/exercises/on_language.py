@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,8 +17,8 @@ read = Reading(
     mistakes={
         "A forgot least of all four, so no other method beats it at both.": "A",
         "Only D learned more than B, and D forgot more. So B is a compromise between A and D.": "B",
-        "D forgot most, but it also learned most. Who wants that much Python has no other "
-        "choice.": "D",
+        "D forgot most, but it also learned most. If you want to learn that much Python, D "
+        "is the only choice.": "D",
     },
     moral="A learned more than C and forgot less. A, B and D are a front: among them, less "
     "forgetting costs learning.",
@@ -26,7 +26,7 @@ read = Reading(
         "Take two methods at a time: does one learn more *and* forget less?",
         "Compare C with A.",
     ),
-    solution="A learned 1.10 > 1.05 and forgot 0.60 < 0.70. So nobody wants C.",
+    solution="A learned 1.10 > 1.05 and forgot 0.60 < 0.70. So there is no reason to choose C.",
 )
 
 
@@ -68,6 +68,9 @@ write = Exercise(
         ),
         "The factor is α/r: you multiplied by r.": (_change(lambda w, a, alpha: alpha * len(a)),),
         "The factor is upside down: α/r, not r/α.": (_change(lambda w, a, alpha: len(a) / alpha),),
+        "The lesson's rank 8 is in your code. Here r is the number of rows of A.": (
+            _change(lambda w, a, alpha: alpha / 8),
+        ),
         "Divided by √r. A variant of LoRA does that (rsLoRA); here the factor is α/r.": (
             _change(lambda w, a, alpha: alpha / len(a) ** 0.5),
         ),
@@ -97,10 +100,10 @@ STEPS = [k / 10 for k in range(11)]
 
 
 def _bowls() -> list[Args]:
-    """Two ends, and two losses that are bowls: none of the best ways is 0, ½ or 1."""
+    """Two ends, and two losses that are bowls: no best way is 0 or ½, and the last one is 1."""
     generator = torch.Generator().manual_seed(4)
     problems: list[Args] = []
-    for high, off in ((4.0, 0.3), (0.3, 0.2), (2.5, 0.0)):
+    for high, off in ((4.0, 0.3), (0.3, 0.2), (2.5, 0.0), (0.02, 0.1)):
         ends = [torch.randn(3, generator=generator, dtype=torch.float64) for _ in range(2)]
         problems.append((*ends, _bowl(ends[0], high, off), _bowl(ends[1], 1.0, off)))
     return problems
@@ -113,8 +116,10 @@ def _bowl(middle: Tensor, height: float, off: float) -> Callable[[Tensor], float
 Total = Callable[[float, float], float]
 
 
-def _way(total: Total, weights: bool = True, best: Any = min) -> Callable[..., float]:
-    """The w whose total of both losses is best; `weights` says whether these are averaged."""
+def _way(
+    total: Total, weights: bool = True, best: Any = min, steps: Sequence[float] = STEPS
+) -> Callable[..., float]:
+    """The w of `steps` whose total of both losses is best; `weights` are averaged, or losses."""
 
     def chosen(before: Tensor, after: Tensor, old: Any, new: Any) -> float:
         def losses(w: float) -> float:
@@ -123,7 +128,7 @@ def _way(total: Total, weights: bool = True, best: Any = min) -> Callable[..., f
                 return total(old(theta), new(theta))
             return sum((1 - w) * f(before) + w * f(after) for f in (old, new))
 
-        return float(best(STEPS, key=losses))
+        return float(best(steps, key=losses))
 
     return chosen
 
@@ -163,6 +168,17 @@ transfer = Exercise(
             _way(lambda old, new: abs(old - new)),
         ),
         "Always the middle: a fixed ½ looks at no loss.": (lambda *args: 0.5,),
+        "You tried other values of w. Asked for is one of 0, 0.1, …, 1, with both ends.": (
+            _way(lambda old, new: old + new, steps=[k / 100 for k in range(101)]),
+            _way(lambda old, new: old + new, steps=STEPS[:-1]),
+            _way(lambda old, new: old + new, steps=[k / 20 for k in range(21)]),
+        ),
+        "That is the place of w in the list. Return w itself.": (
+            lambda *args: 10 * _way(lambda old, new: old + new)(*args),
+        ),
+        "You multiplied the two losses. Asked for is their mean.": (
+            _way(lambda old, new: old * new),
+        ),
     },
     moral="Nothing was trained. But w was chosen by examples of both tasks: so some old data is "
     "needed, held out from training.",

@@ -249,8 +249,8 @@ forgetting = Exercise(
         "You start from the diagonal, the moment each task was learned: that is backward transfer "
         "(with a minus). Forgetting starts from the best the task ever was, which may come "
         "later.": (metrics.backward_transfer, lambda a: -metrics.backward_transfer(a)),
-        "The last task is counted too: it cannot have been forgotten yet and waters down the mean. "
-        "Leave its column out, and divide by T − 1.": (
+        "The last task is counted too: it cannot have been forgotten yet, and makes the mean "
+        "smaller. Leave its column out, and divide by T − 1.": (
             lambda a: metrics.forgettings(a).sum() / len(a),
             lambda a: (np.nanmax(a, 0) - a[-1]).mean(),
             lambda a: (np.nanmax(a[:-1], 0) - a[-1]).mean(),
@@ -270,6 +270,16 @@ forgetting = Exercise(
             lambda a: (a[:-1, :-1].max(0) - a[-1, :-1]).mean(),
         ),
         "Right for each task. The last step is missing: take the mean.": (metrics.forgettings,),
+        "You took the absolute value. A task that got better counts as negative.": (
+            lambda a: np.abs(metrics.forgettings(a)).mean(),
+        ),
+        "You took the maximum over the tasks. Take the mean.": (
+            lambda a: metrics.forgettings(a).max(),
+        ),
+        "`np.nanmax` without `axis=0` is one number for the whole matrix. Each task has its own.": (
+            lambda a: (np.nanmax(a[:-1, :-1]) - a[-1, :-1]).mean(),
+            lambda a: (np.nanmax(a) - a[-1, :-1]).mean(),
+        ),
         "You counted from 1: the first task is missing. Python counts from 0, so the tasks before "
         "the last are 0 to T − 2.": (
             lambda a: metrics.forgettings(a)[1:].mean(),
@@ -304,6 +314,7 @@ matrix = Reading(
         "Task 1 has lost 12 percentage points, from 96 to 84, and another task has lost more. (If "
         "you meant the column `a[:, 1]`: the tasks are counted from 1 here.)": 1,
         "Task 4 is the last one: no task came after it, so nothing can have been forgotten yet.": 4,
+        "14 percentage points is how much it lost. Asked for is the number of the task.": 14,
     },
     moral="From 96 to 82: 14 percentage points. Backward transfer starts from the diagonal and "
     "sees only 6 of them.",

@@ -19,16 +19,17 @@ from .on_loop import _stream
 from .reading import Reading
 
 read: Reading = Reading(
-    "the percentage points by which the newest task is learned worse at the end than at the start",
+    "the number of percentage points of plasticity that were lost between task 1 and task 4",
     10,
     mistakes={
         "That is forgetting, the mean fall from the diagonal to the last row. Asked for is what "
         "was *never* learned: compare the first and the last entry of the diagonal.": 39,
         "That is what task 1 lost later. This is forgetting, not plasticity.": 50,
         "That is the mean of what each task lacks. Asked for is the newest task alone.": 4.5,
-        "That is one step, from task 3 to task 4. Start at task 1.": 4,
         "The right size. A loss counts as positive here.": -10,
         "You compared two entries of the last row: both are accuracies of the last network.": 40,
+        "Two neighbours on the diagonal. Compare its first entry with its last.": (2, 4),
+        "That is the loss from task 1 to task 3, or from task 2 to task 4. Take 1 and 4.": (6, 8),
         "That is the accuracy of task 4. Asked for is its difference from that of task 1.": 80,
     },
     moral="Plasticity is read off the diagonal, forgetting is read down each column.",
@@ -96,6 +97,10 @@ write: Exercise = Exercise(
         ),
         "You took the mean of the outgoing weights. The equation has their sum.": (
             lambda u, h, w, beta: _utility(u, h, w, beta, out=lambda w: w.abs().mean(0)),
+        ),
+        "Take the absolute value of each output and of each weight first, then mean and sum.": (
+            lambda u, h, w, beta: beta * u + (1 - beta) * h.mean(0) * w.sum(0),
+            lambda u, h, w, beta: beta * u + (1 - beta) * (h.mean(0) * w.sum(0)).abs(),
         ),
         "You added up over the batch. Take the mean.": (
             lambda u, h, w, beta: _utility(u, h, w, beta, size=lambda h: h.abs().sum(0)),
@@ -196,8 +201,9 @@ transfer: Exercise = Exercise(
     right=_trained(L2Init),
     made=_of_student,
     mistakes={
-        "This trains like the baseline: the penalty has no effect. Two usual reasons: θ₀ is not a "
-        "copy (`.clone()`), so it moves with the weights, or `penalty` is misspelt.": (
+        "This trains like the baseline: the penalty has no effect. Usual reasons: θ₀ is no copy, "
+        "or is one without `.detach()` (use `p.detach().clone()`); `penalty` takes "
+        "`cl.flatten(model).theta`, which has no gradient; or `penalty` is misspelt.": (
             _pull(factor=0.0),
         ),
         "The anchor is taken anew before each task. That protects the *last* task, like EWC with "

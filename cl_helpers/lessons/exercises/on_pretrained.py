@@ -115,13 +115,13 @@ def head_after_tasks(collect: Collect) -> Callable[..., Tensor]:
     """Make the head W (d, K) that `collect` leads to, over three tasks in batches."""
 
     def run(phi: Tensor, y: Tensor, batch: int) -> Tensor:
-        G = torch.zeros(phi.shape[1], phi.shape[1], dtype=phi.dtype)
-        C = torch.zeros(phi.shape[1], int(y.max()) + 1, dtype=phi.dtype)
+        G = torch.zeros(phi.shape[1], phi.shape[1])
+        C = torch.zeros(phi.shape[1], int(y.max()) + 1)
         for task in range(3):
             own = (y // 2 == task).nonzero()[:, 0]
             for index in own.split(batch):
                 G, C = collect(G, C, phi[index], y[index])
-        return torch.linalg.solve(G + RIDGE * torch.eye(len(G), dtype=G.dtype), C)
+        return torch.linalg.solve(G.double() + RIDGE * torch.eye(len(G)), C.double())
 
     return run
 
@@ -132,8 +132,8 @@ def _streams() -> list[Args]:
     problems: list[Args] = []
     for n, d, batch in ((36, 4, 5), (48, 3, 8)):
         y = torch.arange(n) % 6
-        centres = torch.randn(6, d, generator=rng, dtype=torch.float64)
-        noise = torch.randn(n, d, generator=rng, dtype=torch.float64)
+        centres = torch.randn(6, d, generator=rng)
+        noise = torch.randn(n, d, generator=rng)
         problems.append((centres[y] + 0.3 * noise, y, batch))
     return problems
 

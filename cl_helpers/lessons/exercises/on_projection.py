@@ -87,6 +87,13 @@ agem = Exercise(
         ),
         "No step at all where they contradict each other: only the part along r hurts, the rest "
         "of g may stay.": (lambda g, r: g if g @ r >= 0 else 0 * g,),
+        "g * r is taken element by element. The scalar product ⟨g, r⟩ is one number: g @ r.": (
+            lambda g, r: _taken(g, r, (g * r) / (r @ r)),
+            lambda g, r: g - (g * r) / (r @ r) * r,
+        ),
+        "You added r itself. How much of r must be added so that ⟨g̃, r⟩ = 0?": (
+            lambda g, r: _taken(g, r, -1.0),
+        ),
     },
     moral="One condition, one formula: where g contradicts r, ⟨g̃, r⟩ = 0 afterwards, and g̃ is the "
     "nearest to g of all that have it.",
@@ -156,8 +163,8 @@ def _vectors(answer: Any) -> Tensor:
 
 
 def _objects(g: Tensor, rows: Tensor) -> Tensor:
-    """Which old tasks lose visibly if the step is −g: (t,) bool."""
-    return torch.cosine_similarity(g[None], rows) < -0.01
+    """Which old tasks lose, more than by rounding, if the step is −g: (t,) bool."""
+    return torch.cosine_similarity(g[None], rows) < -1e-6
 
 
 outweighed = Exercise(

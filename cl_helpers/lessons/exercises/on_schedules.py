@@ -237,7 +237,7 @@ def _slips(**what: Any) -> tuple[Answer, ...]:
 
 transfer = Exercise(
     "WarmUp(optimizer, n)",
-    "whose first n training steps have 1/(n + 1), 2/(n + 1), … of each group's own learning rate, "
+    "a warm-up whose first n training steps have 1/(n + 1), 2/(n + 1), … of each group's own rate, "
     "and all later ones the full rate. The check trains with it.",
     lambda: [(3, (0.4, 0.4), 7), (1, (0.2, 0.05), 4), (4, (0.1, 0.5), 9)],
     right=_moves(WarmUp),
@@ -253,6 +253,9 @@ transfer = Exercise(
         "The first training step has a rate of 0 and is wasted. Count from 1.": (
             *_slips(part=lambda i, n: min(1, i / (n + 1))),
             *_slips(part=lambda i, n: min(1, i / n)),
+        ),
+        "The first step has 2/(n + 1): `step` in `__init__` counts one step too many.": _slips(
+            part=lambda i, n: min(1, (i + 2) / (n + 1))
         ),
         "The full rate comes one step too soon: step n has it already. Divide by n + 1.": _slips(
             part=lambda i, n: min(1, (i + 1) / n)
