@@ -87,7 +87,7 @@ lint: .venv/ready
 # All that is stored in experiments/. A finished run is found again and an interrupted one goes on;
 # what is deleted first is made anew.
 results: .venv/ready
-	@echo "From nothing about 17 hours on two cores, an estimate: λ and Ω 4, the homework 1.5, scenarios 1, pathint 3, regimes 5.5, lessons 13 to 15 2"
+	@echo "From nothing about 16 hours on two cores, an estimate: λ and Ω 4, the homework 1.5, scenarios 1, pathint 1.5, regimes 5.5, lessons 13 to 15 2"
 	python experiments/tuning/tune.py --preset class
 	python experiments/tuning/samples.py
 	python experiments/tuning/tune.py
@@ -95,6 +95,7 @@ results: .venv/ready
 	python -m cl_helpers compare --data mnist --preset full --seeds 0,1,2 \
 		--methods baseline,ewc,mas,si,rwalk,scp,joint --out experiments/homework
 	python experiments/ship.py
+	python experiments/homework/bfloat16.py --preset class
 	python experiments/scenarios/scenarios.py
 	python experiments/pathint/pathint.py
 	python experiments/pretrained/pretrained.py
