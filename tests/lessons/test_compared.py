@@ -129,3 +129,19 @@ def test_rank_correlations():
     assert cl.compared.rank_correlations({"a": many, "b": half}).iloc[0, 1] == pytest.approx(
         exact, abs=0.02
     )
+
+
+def test_runs_of_several_lambdas_are_not_taken_for_seeds():
+    mixed = [run_of("ewc", 0, MATRIX), run_of("ewc", 0, MATRIX, lam=1e3)]
+    for of in (cl.compared.differences, lambda runs: cl.compared.table({"": runs})):
+        with pytest.raises(ValueError, match="two runs of ewc have one seed"):
+            of(mixed)
+
+
+def test_joint_training_came_to_its_end_and_has_no_diagonal():
+    joint = [run_of("joint", seed, [[np.nan, np.nan], [0.9, 0.8]]) for seed in range(2)]
+    row = cl.compared.table({"": joint}).loc["Joint"]
+    assert row["", "average accuracy"] == "85.0 ± 0.0"
+    assert row["", "intransigence"] == "–"
+    said = cl.compared.verdict(joint + of_seeds("ewc", (0.7, 0.71)), "intransigence").data
+    assert "1 undecided: a run has no intransigence" in said

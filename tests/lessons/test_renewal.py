@@ -76,3 +76,12 @@ def test_the_shipped_runs_are_what_the_lesson_asks_for():
         assert 0 <= np.min(run["learned"]) <= np.max(run["learned"]) <= 1
     seeds = {arm: {r["seed"] for r in stored["runs"] if r["arm"] == arm} for arm in renewal.NAMES}
     assert all(those == {*stored["seeds"]} for those in seeds.values())
+
+
+def test_few_tasks_arms_of_ones_own_and_other_seeds():
+    few = [{"arm": "mine", "seed": s, "learned": [0.9] * 5, "kept": [0.9] * 5} for s in range(2)]
+    assert "mine 90% to 90%" in alt_text(renewal.newest(few, ["mine"]))
+    assert "mine 0 and 90" in alt_text(renewal.two_axes(few, ["mine"]))
+    others = [a_run("cbp", s, 0.7, 0.6) for s in (5, 6, 7)]
+    with pytest.raises(ValueError, match="cbp and baseline have other seeds"):
+        renewal.against(RUNS[:3] + others, ["cbp"])

@@ -198,3 +198,8 @@ def test_a_checkpoint_goes_on_with_the_same_means(few, tmp_path):
     again = cl.train(cl.NCM(), tasks, cl.MLP(SIZES, seed=1), checkpoint=path, **HOW)
     np.testing.assert_array_equal(again.accuracy, whole.accuracy)
     assert torch.equal(again.method.means(range(10)), whole.method.means(range(10)))
+
+
+def test_a_sweep_without_steps_comes_to_its_end(few):
+    runs = cl.sweep(cl.NCM(), cl.split(few, 2)[:2], cl.MLP(SIZES), seeds=[0, 1], engine=1, **HOW)
+    assert [run.complete for run in runs] == [True, True]
