@@ -22,6 +22,7 @@ from ..data.tasks import Task
 from ..data.text import decode, encode
 from ..methods import Quadratic
 from ..models.flat import flatten
+from ..models.forward import evaluating
 from ..models.gpt import GPT
 from ..report.plots import LOOK, OTHER, Chart, blank, described, frame
 from ..training.metrics import bits
@@ -70,6 +71,9 @@ def merged(before: M, after: nn.Module, w: float = 0.5) -> M:
     model = deepcopy(before)
     theta, end = flatten(model).theta, flatten(after).theta
     theta.lerp_(end, w)
+    for here, there in zip(model.buffers(), after.buffers(), strict=True):
+        if here.is_floating_point():  # running means, where there are some
+            here.lerp_(there, w)
     return model
 
 
@@ -84,7 +88,8 @@ def routed(models: Sequence[nn.Module], x: Tensor, n: int = 32) -> Tensor:
     """
     nats = []
     for model in models:
-        z = model(x[:, : n - 1])
+        with evaluating(model):
+            z = model(x[:, : n - 1])
         log_p = z.log_softmax(-1).gather(-1, x[:, 1:n, None])[..., 0]
         nats.append(-log_p.sum(1))
     return torch.stack(nats).argmin(0)
@@ -233,6 +238,6 @@ def least(results: Row, names: Sequence[str], k: int = 1) -> str:
 def per_character(model: nn.Module, text: str) -> float:
     """Compute the bits per character of a `model` on a short `text`, its first one left out."""
     x = encode(text)[None]
-    with torch.no_grad():
+    with evaluating(model), torch.no_grad():
         log_p = model(x[:, :-1]).log_softmax(-1).gather(-1, x[:, 1:, None])
     return bits(-float(log_p.mean()))

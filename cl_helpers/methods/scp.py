@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import at_least_one, seeded
-from ..data.tasks import Task
+from ..data.tasks import SequenceTask, Task
 from ..models.flat import flatten
 from ..models.forward import evaluating
 from .quadratic import N_SAMPLES, Measured
@@ -55,6 +55,14 @@ class SCP(Measured):
         for knob in ("slices", "batch_size"):
             at_least_one(knob, getattr(self, knob))
         seeded(self.seed)
+
+    def check_task(self, task: Task) -> None:
+        super().check_task(task)
+        if isinstance(task, SequenceTask):
+            raise ValueError(
+                f"SCP slices the mean outputs of an example, and {task.name} has outputs at each "
+                "position: take another penalty, such as EWC"
+            )
 
     def importance_of(self, model: nn.Module, task: Task) -> Tensor:
         flat = flatten(model)

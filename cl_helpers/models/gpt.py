@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import at_least_one, seeded
+from .forward import evaluating
 from .seeded import Dropout, Seeded
 
 # Without the initial weights that PyTorch would draw.
@@ -151,10 +152,11 @@ class GPT(Seeded):
             The characters drawn, (n,) long.
         """
         text = start.tolist()
-        for _ in range(n):
-            recent = torch.tensor([text[-self.context :]], device=self.places.weight.device)
-            chances = self(recent)[0, -1].float().softmax(-1).cpu()
-            text.append(int(torch.multinomial(chances, 1, generator=rng)))
+        with evaluating(self):
+            for _ in range(n):
+                recent = torch.tensor([text[-self.context :]], device=self.places.weight.device)
+                chances = self(recent)[0, -1].float().softmax(-1).cpu()
+                text.append(int(torch.multinomial(chances, 1, generator=rng)))
         return torch.tensor(text[len(start) :])
 
 

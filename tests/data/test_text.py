@@ -331,3 +331,8 @@ def test_er_of_one_example_may_pass_over_what_was_learned(two):
     for seed in range(6):  # in some of them no example of a learned task is taken
         run = cl.train(cl.ER(memory=1), two, tiny(), learned=2, seed=seed, **HOW)
         assert run.complete
+
+
+def test_scp_says_that_it_takes_no_sequences(two):
+    with pytest.raises(ValueError, match="SCP slices the mean outputs"):
+        cl.train(cl.SCP(), two, tiny(), **HOW)

@@ -115,3 +115,27 @@ def test_writing_is_fixed_by_its_seed():
     assert texts[0] == texts[1] != texts[2]
     assert texts[0].startswith("def ")
     assert len(texts[0]) == 24
+
+
+def test_a_model_with_dropout_writes_and_is_asked_without_it():
+    size = {"context": 8, "width": 16, "layers": 1, "heads": 2}
+    model, other = cl.GPT(8, **size, seed=0, dropout=0.9), cl.GPT(8, **size, seed=1)
+    model.train()
+    start, rng = torch.arange(4), lambda: torch.Generator().manual_seed(1)
+    written = model.write(start, 20, rng())
+    x = torch.arange(8).repeat(5, 1)
+    chosen = [language.routed([model, other], x, 8) for _ in range(3)]
+    assert model.training
+    model.eval()
+    assert torch.equal(written, model.write(start, 20, rng()))
+    assert all(torch.equal(chosen[0], again) for again in chosen)
+
+
+def test_a_model_that_went_all_the_way_has_the_buffers_of_the_end():
+    def normed(mean):
+        net = torch.nn.Sequential(torch.nn.BatchNorm1d(3))
+        net[0].running_mean.fill_(mean)
+        return net
+
+    assert language.merged(normed(0.0), normed(4.0), 1.0)[0].running_mean.tolist() == [4.0] * 3
+    assert language.merged(normed(0.0), normed(4.0), 0.25)[0].running_mean.tolist() == [1.0] * 3
