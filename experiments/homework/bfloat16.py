@@ -3,7 +3,8 @@
     python experiments/homework/bfloat16.py --preset class
 
 On a processor with such products. Two runs of a seed differ in the products of their training steps
-alone; Ω and the evaluation are float32 in both. A finished run is found again.
+alone; Ω and the evaluation are float32 in both. A finished run is found again: at the homework's
+size those in float32 are the homework's own, some of an earlier version that rounded otherwise.
 """
 
 from __future__ import annotations
@@ -41,11 +42,13 @@ def compare(
         return
     mnist, size = cl.load("mnist"), pick_preset(preset)
     methods, tasks = [size.method(name) for name in NAMES], size.tasks(mnist)
-    how = size.settings(mnist) | {"device": "cpu", "folder": FOLDER / size.name}
+    how = size.settings(mnist) | {"device": "cpu", "seeds": SEEDS, "together": 1}
+    own, homework = FOLDER / size.name, size.name == "full"
+    folders = {"bfloat16": own, "fast": FOLDER.parent if homework else own}
     runs = [
         run
-        for precision in ("bfloat16", "fast")
-        for run in cl.sweep(methods, tasks, seeds=SEEDS, precision=precision, together=1, **how)
+        for precision, folder in folders.items()
+        for run in cl.sweep(methods, tasks, precision=precision, folder=folder, **how)
     ]
     if len(runs) < 2 * len(NAMES) * len(SEEDS):  # Ctrl-C
         sys.exit(130)
