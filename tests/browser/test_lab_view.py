@@ -180,6 +180,10 @@ def test_the_halls_guess_is_laid_beside_the_outcome(static, trained):
     left = trained.news["matrix"][-1][0]
     assert f"The hall's guess: 30%. The outcome: {100 * left:.1f}%." in scene.inner_text()
     assert "Nothing pulled the weights back" in scene.inner_text()
+    high = "(e => [e.scrollHeight, e.clientHeight])(document.querySelector('.cl-stage'))"
+    page.page.set_viewport_size({"width": 1280, "height": 720})
+    page.settle()
+    assert page.page.evaluate(high) == [720, 720]
     page.set(played=-1)
     assert "The outcome" not in scene.inner_text()
 
