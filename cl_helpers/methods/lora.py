@@ -57,6 +57,9 @@ class LoRA(Remembering):
         rank: r, 1 or more; each layer's change of its weight has at most this rank. Default 8.
         alpha: α > 0; the change is multiplied by α/r. Default 16.
 
+    Attributes:
+        frozen: the parameters that do not move while A and B are trained; () between tasks.
+
     Raises:
         ValueError: `rank` or `alpha` is out of its range, the model has no linear layer, or has one
             whose weight it shares or computes.
@@ -74,7 +77,7 @@ class LoRA(Remembering):
     rank: int = 8
     alpha: float = 16.0
     tasks_ended = 0
-    frozen: Sequence[nn.Parameter] = ()  # while a task is learned by A and B
+    frozen: Sequence[nn.Parameter] = ()
 
     def __post_init__(self) -> None:
         at_least_one("rank", self.rank)

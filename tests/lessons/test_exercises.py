@@ -404,6 +404,7 @@ WRONG = [
     ("permutation", in_place, "changes `images` itself"),
     ("permutation", lambda images, order: images.clone(), "no pixel has moved"),
     ("permutation", lambda images, order: images.flatten()[order], r"shape \(784,\) came"),
+    ("model-read", 14, "number of the task"),
     ("forgetting", backward_transfer, "backward transfer"),
     ("forgetting", lambda a: -backward_transfer(a), "backward transfer"),
     ("forgetting", lambda a: forgetting(a, mean=False) / len(a), "last task is counted"),

@@ -79,7 +79,7 @@ def averaged(G, C, phi, y):
 
 def outer_of_the_sum(G, C, phi, y):
     s = phi.sum(0)
-    return G + s[:, None] * s[None], C + phi.T @ F.one_hot(y, C.shape[1]).double()
+    return G + s[:, None] * s[None], C + phi.T @ F.one_hot(y, C.shape[1]).float()
 
 
 RIGHT = [

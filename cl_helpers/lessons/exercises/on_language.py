@@ -176,9 +176,6 @@ transfer = Exercise(
         "That is the place of w in the list. Return w itself.": (
             lambda *args: 10 * _way(lambda old, new: old + new)(*args),
         ),
-        "You multiplied the two losses. Asked for is their mean.": (
-            _way(lambda old, new: old * new),
-        ),
     },
     moral="Nothing was trained. But w was chosen by examples of both tasks: so some old data is "
     "needed, held out from training.",
