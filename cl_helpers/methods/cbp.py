@@ -64,14 +64,15 @@ class CBP(Remembering):
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
-        hidden = linear_chain(model)[:-1]
+        layers = linear_chain(model)
         trained = {id(p) for p in flatten(model).parameters}
-        if not all(id(layer.weight) in trained for layer in linear_chain(model)):
+        if not all(id(layer.weight) in trained for layer in layers):
             raise ValueError(
                 f"CBP draws units anew, but a weight of {type(model).__name__} is frozen, or "
                 "computed from others: give a model whose linear layers are all trained"
             )
         if not hasattr(self, "utility"):
+            hidden = layers[:-1]
             self.utility = [layer.weight.new_zeros(layer.out_features) for layer in hidden]
             self.age = [torch.zeros_like(u, dtype=torch.long) for u in self.utility]
             self.ripe = [0] * len(hidden)  # mature units, summed over the steps

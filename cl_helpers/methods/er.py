@@ -76,8 +76,8 @@ class ER(Memory):
     def end_task(self, model: nn.Module, task: Task) -> None:
         if self.seen == self.seen_before:  # no step was taken on it: the model knew it
             taken = reservoir(self.seen, len(task.train), self.memory, self.rng)
-            which = torch.tensor([*taken.values()], dtype=torch.long, device=task.train.device)
             if taken:
+                which = torch.tensor([*taken.values()], device=task.train.device)
                 x, y = task.train.batch(which)
                 self.store(self.record(model, x, y), {slot: n for n, slot in enumerate(taken)})
             self.seen += len(task.train)

@@ -85,9 +85,10 @@ class LoRA(Remembering):
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
-        adaptable_layers(model)  # known before the first task has been trained on
         if self.tasks_ended:
             self.frozen = adapt(model, self.rank, self.alpha, self.rng)
+        else:
+            adaptable_layers(model)  # refuses the model before the first task has been trained on
 
     def end_task(self, model: nn.Module, task: Task) -> None:
         self.leave_task(model)

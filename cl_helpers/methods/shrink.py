@@ -52,7 +52,7 @@ class ShrinkPerturb(Remembering):
     @torch.no_grad()
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
-        if not (isinstance(model, Seeded) and model.draws_all()):
+        if not isinstance(model, Seeded) or not (self.learned or model.draws_all()):
             raise ValueError(
                 f"{type(model).__name__} cannot draw all of its weights anew: give a model such as "
                 "cl.MLP, or derive it from cl.models.Seeded, whose draw_weights draws them"
