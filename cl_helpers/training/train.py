@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -297,6 +298,7 @@ def _at_work(
     events: Generator[Event, None, None], learner: Learner, settings: Settings
 ) -> Generator[Event, None, None]:
     """The same events. Only between them time is counted and products have their precision."""
+    import_module("torch._dynamo")  # else the first optimiser does, and that is no training
     clock, device = Clock(learner.runs), torch.device(settings.device)
     try:
         while True:

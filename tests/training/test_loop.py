@@ -7,6 +7,8 @@ stacks take them as they are.
 import ast
 import inspect
 import math
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -297,3 +299,25 @@ def test_a_stack_gives_the_same_events_as_one_learner(few):
     assert told(several) == told(one)
     assert [len(e.runs) for e in several] == [3] * len(one)
     assert {len(e.losses) for e in several if e.losses is not None} == {3}
+
+
+def test_the_first_run_does_not_pay_for_what_torch_imports(tmp_path):
+    """All that the first optimiser would import is there before the clock is started."""
+    code = (
+        "import sys, torch, cl_helpers as cl\n"
+        "from cl_helpers.training import train\n"
+        "there = []\n"
+        "class Watched(train.Clock):\n"
+        "    def __init__(self, runs):\n"
+        "        there.append('torch._dynamo' in sys.modules)\n"
+        "        super().__init__(runs)\n"
+        "train.Clock = Watched\n"
+        "data = cl.load('digits').first(40, 10)\n"
+        "how = {'epochs': 1, 'batch_size': 20, 'device': 'cpu', 'progress': False}\n"
+        "cl.train(cl.Baseline(), cl.permuted(data, 1), cl.MLP((784, 4, 10)), **how)\n"
+        "print(there)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split("\n")[-2] == "[True]"
