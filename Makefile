@@ -89,6 +89,7 @@ lint: .venv/ready
 results: .venv/ready
 	@echo "From nothing about 16 hours on two cores, an estimate: λ and Ω 4, the homework 1.5, scenarios 1, pathint 1.5, regimes 5.5, lessons 13 to 15 2"
 	python experiments/tuning/tune.py --preset class
+	python experiments/tuning/samples.py --preset class
 	python experiments/tuning/samples.py
 	python experiments/tuning/tune.py
 	python experiments/diagonal/diagonal.py

@@ -302,13 +302,10 @@ def test_defaults_are_the_best_of_what_was_tuned_or_in_it():
 
 
 def test_ctrl_c_ends_the_tuning(few, tmp_path, monkeypatch):
-    from experiments.tuning import tune as tuning
-
     def interrupt(self, model):
         if self.lam == 2.0:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(tuning, "N_VALIDATION", 50)
     monkeypatch.setitem(GRID, "mas", [{"lam": lam} for lam in (1.0, 2.0, 3.0)])
     monkeypatch.setattr(cl.MAS, "after_step", interrupt)
     runs = tune("mas", cl.permuted(few, 2), tmp_path, epochs=1, engine=1, progress=False)
@@ -331,9 +328,10 @@ def test_tuning_never_sees_the_test_set(digits, tmp_path, monkeypatch):
     part = digits.first(1400, 100)
     poisoned = replace(part, test_labels=(part.test_labels + 1) % 10)
     how = {"epochs": 3, "lr": 1e-3, "engine": 1, "progress": False}
-    runs = tune("ewc", cl.permuted(poisoned, 2), tmp_path, **how)
+    held = tuning.judged_by_held_out("full", poisoned)
+    runs = tune("ewc", held, tmp_path, **how)
     assert min(r.average_accuracy for r in runs) > 0.8
     assert all(
-        json.loads(p.read_text())["config"]["n_train"] == [1100] * 2
+        json.loads(p.read_text())["config"]["n_train"] == [1100] * 5
         for p in tmp_path.glob("*.json")
     )

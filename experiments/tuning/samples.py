@@ -1,63 +1,68 @@
 """How many examples Ω needs: accuracy on held-out images against the number it is measured on.
 
+    python experiments/tuning/samples.py --preset class
     python experiments/tuning/samples.py
 
-EWC, MAS and SCP in the preset class, each with its best λ, three seeds. The runs of a seed differ
-in the examples alone, so that what is lost is a mean of differences within a seed.
+The first is for EWC, MAS and SCP in a laptop's preset, the second for EWC at the homework's size;
+each method with its best λ, three seeds. The runs of a seed differ in the examples alone, so that
+what is lost is a mean of differences within a seed, ± their standard deviation.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Annotated
 
 import pandas as pd
-from tune import N_CLASS_VALIDATION, SEEDS
+import typer
+from tune import SEEDS, judged_by_held_out
 
 import cl_helpers as cl
-from cl_helpers.cli import print_tables, write_tables
-from cl_helpers.data.tasks import hold_out
+from cl_helpers.checks import one_of
+from cl_helpers.cli import main, print_tables, write_tables
 from cl_helpers.training.presets import PRESETS
-from cl_helpers.training.run import Run
 
 FOLDER = Path(__file__).parent / "samples"
-SIZES = (64, 128, 256, 512, 1024, 2048, 4096, None)
-LAM = {name: PRESETS["class"].lam[name] for name in ("ewc", "mas", "scp")}
+SIZES = {  # None: all
+    "class": dict.fromkeys(("ewc", "mas", "scp"), (64, 128, 256, 512, 1024, 2048, 4096, None)),
+    "full": {"ewc": (1024, 4096, 16384, None)},
+}
 
 
-def lost(runs: Sequence[Run], whole: Sequence[Run]) -> str:
-    """Format what average accuracy loses against Ω of all examples: points, mean ± sd of seeds."""
-    points = [
-        100 * (b.average_accuracy - a.average_accuracy) for a, b in zip(runs, whole, strict=True)
-    ]
-    return f"{fmean(points):+.2f} ± {stdev(points):.2f}"
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-def main() -> None:
-    mnist, preset = cl.load("mnist"), PRESETS["class"]
-    larger = replace(preset, n_train=preset.n_train + N_CLASS_VALIDATION)
-    tasks = hold_out(larger.tasks(mnist), N_CLASS_VALIDATION)
-    methods = [cl.METHODS[name](lam=lam, n_samples=n) for name, lam in LAM.items() for n in SIZES]
-    runs = cl.sweep(methods, tasks, seeds=SEEDS, folder=FOLDER, **preset.settings(mnist))
+@app.command()
+def samples(
+    preset: Annotated[str, typer.Option(help="class, or full: the homework's size.")] = "full",
+) -> None:
+    """Train each method with Ω of more and more examples, three seeds; write the table."""
+    one_of("preset", preset, *SIZES)
+    mnist, size = cl.load("mnist"), PRESETS[preset]
+    methods = [size.method(name, n_samples=n) for name, ns in SIZES[preset].items() for n in ns]
+    tasks = judged_by_held_out(preset, mnist)
+    folder = FOLDER / preset
+    runs = cl.sweep(methods, tasks, seeds=SEEDS, folder=folder, **size.settings(mnist))
     if len(runs) < len(methods) * len(SEEDS):  # Ctrl-C
         sys.exit(130)
-    of = {name: [r for r in runs if r.config["method"] == name] for name in LAM}
-    by_size = {
-        (name, n): [r for r in of[name] if r.config["knobs"]["n_samples"] == n]
-        for name in LAM
-        for n in SIZES
+    found = {
+        (run.config["method"], run.config["knobs"]["n_samples"], run.config["seed"]): 100
+        * run.average_accuracy
+        for run in runs
     }
-    cells = {
-        name: {f"{n:,}": lost(by_size[name, n], by_size[name, None]) for n in SIZES if n}
-        for name in LAM
-    }
-    table = pd.DataFrame(cells)
+
+    def lost(name: str, n: int) -> str:
+        points = [found[name, None, seed] - found[name, n, seed] for seed in SEEDS]
+        return f"{fmean(points):+.2f} ± {stdev(points):.2f}"
+
+    table = pd.DataFrame(
+        {name: {f"{n:,}": lost(name, n) for n in ns if n} for name, ns in SIZES[preset].items()}
+    ).rename_axis(index="examples")
     print_tables(table)
-    write_tables(FOLDER / "table.md", table)
+    write_tables(FOLDER / f"{preset}.md", table)
 
 
 if __name__ == "__main__":
-    main()
+    main(app)

@@ -21,7 +21,7 @@ import typer
 
 from cl_helpers.checks import one_of
 from cl_helpers.cli import console, main, pick_engine, pick_methods, print_tables, write_tables
-from cl_helpers.data.datasets import load
+from cl_helpers.data.datasets import Dataset, load
 from cl_helpers.data.tasks import Task, hold_out
 from cl_helpers.files import writable
 from cl_helpers.methods import METHODS
@@ -66,25 +66,32 @@ CLASS_GRID: Grid = {
 }
 
 
-def tune(
-    name: str,
-    tasks: Sequence[Task],
-    folder: Path,
-    grid: Grid = GRID,
-    held_out: int | None = None,
-    **how: Any,
-) -> list[Run]:
-    """Train every setting of `grid` against held-out images; the best first.
+def judged_by_held_out(preset: str, mnist: Dataset) -> list[Task]:
+    """The tasks of a preset, judged by training images that are held out.
+
+    Args:
+        preset: "full", which holds out N_VALIDATION of its training images, or "class", which has
+            N_CLASS_VALIDATION more.
+        mnist: the images.
+    """
+    size, held_out = PRESETS[preset], N_VALIDATION
+    if preset == "class":
+        held_out = N_CLASS_VALIDATION
+        size = replace(size, n_train=size.n_train + held_out)
+    console.print(f"{held_out:,} of {size.n_train:,} training images held out")
+    return hold_out(size.tasks(mnist), held_out)
+
+
+def tune(name: str, held: Sequence[Task], folder: Path, grid: Grid = GRID, **how: Any) -> list[Run]:
+    """Train every setting of `grid`; the best first.
 
     Args:
         name: of the method.
-        tasks: with all training images.
+        held: tasks that are judged by held-out images.
         folder: for the runs.
         grid: the settings by method. Default GRID.
-        held_out: training images of each task. None, the default, is N_VALIDATION.
         how: the other arguments of `sweep`. Ctrl-C ends it; the runs are those that are finished.
     """
-    held = hold_out(tasks, held_out or N_VALIDATION)
     methods = [METHODS[name](**knobs) for knobs in grid[name]]
     return sorted(sweep(methods, held, folder=folder, **how), key=lambda r: -r.average_accuracy)
 
@@ -106,18 +113,15 @@ def tune_command(
     for name in names:
         if name not in GRID:
             raise ValueError(f"{name} has nothing to tune: choose among {', '.join(GRID)}")
-    size, grid, held_out, seeds = PRESETS[preset], GRID, N_VALIDATION, [0]
+    grid, seeds = (CLASS_GRID, [*SEEDS]) if preset == "class" else (GRID, [0])
     folder = writable(out / preset)
-    if preset == "class":
-        grid, held_out, seeds = CLASS_GRID, N_CLASS_VALIDATION, [*SEEDS]
-        size = replace(size, n_train=size.n_train + held_out)
     dataset = load("mnist")
     settings = PRESETS[preset].settings(dataset) | {"device": str(pick_device(device))}
     settings |= {"engine": pick_engine(engine), "seeds": seeds}
-    console.print(f"{held_out:,} of {size.n_train:,} training images held out")
+    held = judged_by_held_out(preset, dataset)
     runs: list[Run] = []
     for name in names:
-        tuned = tune(name, size.tasks(dataset), folder, grid, held_out, **settings)
+        tuned = tune(name, held, folder, grid, **settings)
         runs += tuned
         if len(tuned) < len(seeds) * len(grid[name]):  # Ctrl-C
             sys.exit(130)
