@@ -53,10 +53,10 @@ def mean_sd(values: Sequence[float], digits: int = 1) -> str:
     """Format mean ± standard deviation of `values`, the mean alone if there is one.
 
     Args:
-        values: one or more, of seeds.
+        values: one or more, of seeds; "no result" if one is NaN, of a run that diverged or was stopped.
         digits: after the decimal point. Default 1.
     """
     if isnan(fmean(values)):
-        return "diverged"
+        return "no result"
     spread = f" ± {stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{fmean(values):.{digits}f}{spread}"

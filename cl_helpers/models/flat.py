@@ -44,7 +44,10 @@ class Flat:
         self.moments = list
         trainable = {n: p for n, p in model.named_parameters() if p.requires_grad}
         if not trainable:
-            raise ValueError(f"{type(model).__name__} has no parameter that can be trained")
+            raise ValueError(
+                f"{type(model).__name__} has no parameter that can be trained: unfreeze what is to "
+                "learn, such as model.requires_grad_()"
+            )
         kinds = {(p.dtype, p.device) for p in trainable.values()}
         if len(kinds) > 1:
             raise ValueError(f"the parameters differ in type or device: {sorted(map(str, kinds))}")

@@ -46,7 +46,7 @@ def test_a_best_lambda_at_the_edge_is_said_to_be_one(best):
 def test_what_diverged_is_never_the_best():
     runs = runs_with({1: [0.5], 10: [np.nan], 100: [0.4]})
     table = forms.at_best({"form": runs})
-    assert table.loc["form", "λ = 10"] == "diverged"
+    assert table.loc["form", "λ = 10"] == "no result"
     assert table.loc["form", "best"].startswith("50.0 at λ = 1,")
 
 

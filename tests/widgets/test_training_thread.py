@@ -1,5 +1,6 @@
 """A run in a thread: what starts it, holds it and ends it."""
 
+import sys
 import threading
 import time
 
@@ -127,6 +128,20 @@ def test_many_starts_in_a_row_leave_the_last_one_alone():
     wait_until(lambda: every[-1].made)
     assert [run.state for run in runs] == ["stopped"] * 9 + ["running"]
     assert current() is runs[-1]
+
+
+def test_turns_are_short_while_it_trains_and_as_before_afterwards():
+    """Also when a second run takes over from the first."""
+    before, first, second = sys.getswitchinterval(), Steps(), Steps()
+    first.run().start()
+    wait_until(lambda: first.made)
+    two = second.run()
+    two.start()
+    wait_until(lambda: second.made)
+    assert sys.getswitchinterval() < before / 5
+    two.stop()
+    assert two.wait(PATIENCE)
+    assert sys.getswitchinterval() == before
 
 
 def test_an_error_is_kept_with_its_cause():
