@@ -53,7 +53,7 @@ def mean_sd(values: Sequence[float], digits: int = 1) -> str:
     """Format mean ± standard deviation of `values`, the mean alone if there is one.
 
     Args:
-        values: one or more, of seeds; "no result" if one is NaN, of a run that diverged or was stopped.
+        values: one or more, of seeds. NaN, of a run that diverged or was stopped, is "no result".
         digits: after the decimal point. Default 1.
     """
     if isnan(fmean(values)):
