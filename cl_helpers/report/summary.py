@@ -53,6 +53,7 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
     kept = nbytes(method.state())
     row = {
         "kept needs labels": "–" if needs is None else "yes" if needs else "no",
+        "weights in θ": f"{flatten(model).theta.numel():,}",
         "kept between tasks": "all data" if keeps_data(run) else _in_thetas(kept, model),
         "at work in a task": _in_thetas(nbytes(vars(method)) - kept, model),
         "passes a step": passes(run),

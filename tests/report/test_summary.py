@@ -13,6 +13,7 @@ from cl_helpers.report.summary import needs_labels, summary
 
 COLUMNS = [
     "kept needs labels",
+    "weights in θ",
     "kept between tasks",
     "at work in a task",
     "passes a step",
@@ -86,6 +87,7 @@ def test_a_row_as_counted_by_hand(train, baseline, method, needs, kept, at_work)
     (row,) = summary(run, baseline).to_dict("records")
     assert list(row) == COLUMNS
     assert row["kept needs labels"] == {None: "–", True: "yes", False: "no"}[needs]
+    assert row["weights in θ"] == "12,730"  # 784 · 16 + 16 + 16 · 10 + 10
     assert row["kept between tasks"] == kept
     assert row["at work in a task"] == at_work
     assert row["time"] == "2.5 × baseline"
