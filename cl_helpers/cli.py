@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -28,6 +28,7 @@ from .report.tables import costs, metrics_table
 from .scale.sweep import sweep
 from .shell import run
 from .training.presets import PRESETS, STREAMS, pick_preset
+from .training.run import Run
 from .training.settings import pick_device
 from .training.train import train
 
@@ -179,9 +180,16 @@ def whole_number(text: str, what: str) -> int:
         raise ValueError(f"{what} is {text!r}: choose a whole number") from None
 
 
+def whole(runs: Sequence[Run], n: int) -> Sequence[Run]:
+    """Return the `runs` of a sweep if there are all `n`; where Ctrl-C ended it, exit."""
+    if len(runs) < n:
+        sys.exit(130)
+    return runs
+
+
 def print_tables(*tables: DataFrame) -> None:
     for frame in tables:
-        rich_table = Table("method")
+        rich_table = Table(str(frame.index.name or "method"))
         for heading in frame:
             rich_table.add_column(str(heading), justify="right")
         for name, *cells in frame.itertuples():
@@ -194,7 +202,7 @@ def write_tables(path: Path, *tables: DataFrame) -> None:
     lines = []
     for frame in tables:
         lines += [
-            f"| method | {' | '.join(frame.columns)} |",
+            f"| {frame.index.name or 'method'} | {' | '.join(frame.columns)} |",
             "| --- |" + " ---: |" * len(frame.columns),
         ]
         lines += [f"| {' | '.join(row)} |" for row in frame.itertuples()] + [""]

@@ -7,12 +7,10 @@ It trains nothing. Of each run in experiments/homework it keeps the settings and
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from cl_helpers.files import replacing
-from cl_helpers.report.results import FOLDER
+from cl_helpers.report.results import store_results
 from cl_helpers.training.run import Run
 
 HERE = Path(__file__).parent
@@ -20,10 +18,9 @@ SETTINGS = ("method", "knobs", "data", "n_train", "epochs", "batch_size", "lr", 
 
 
 def short(run: Run) -> dict[str, Any]:
-    """Settings and accuracies of `run`, as JSON can have them."""
-    accuracy = [[None if v != v else v for v in row] for row in run.accuracy.tolist()]
+    """Settings and accuracies of `run`."""
     config = {k: run.config[k] for k in SETTINGS}
-    return {"config": config, "accuracy": accuracy, "initial": run.initial.tolist()}
+    return {"config": config, "accuracy": run.accuracy, "initial": run.initial}
 
 
 def main() -> None:
@@ -34,9 +31,8 @@ def main() -> None:
         "seeds": sorted({run.config["seed"] for run in runs}),
         "runs": [short(run) for run in runs],
     }
-    with replacing(FOLDER / "homework.json") as file:
-        file.write((json.dumps(content, ensure_ascii=False) + "\n").encode())
-    print(f"{len(runs)} runs in {FOLDER / 'homework.json'}")
+    store_results("homework", content)
+    print(f"{len(runs)} runs shipped")
 
 
 if __name__ == "__main__":

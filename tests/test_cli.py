@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from toys import a_run
 
 import cl_helpers as cl
 from cl_helpers import cli
+from cl_helpers.cli import print_tables, write_tables
 from cl_helpers.report.tables import costs, metrics_table, table
 from experiments.tuning.tune import GRID, tune
 
@@ -165,6 +167,7 @@ def test_what_the_user_got_wrong_is_one_line(tmp_path, monkeypatch, capsys, argu
 INTERRUPTED = """
 import os, signal
 from cl_helpers import cli
+from cl_helpers.cli import print_tables, write_tables
 from cl_helpers.training.loop import Learner
 
 begin_task = Learner.begin_task
@@ -230,6 +233,30 @@ def test_table_is_mean_and_deviation_over_seeds():
     assert row["average_accuracy", "mean"] == pytest.approx(0.70)
     assert row["average_accuracy", "sd"] == pytest.approx(pd.Series([0.75, 0.65]).std())
     assert row["forgetting", "mean"] == pytest.approx(0.3)
+
+
+def test_a_table_is_headed_by_what_its_rows_are(tmp_path, capsys):
+    rows = pd.DataFrame({"ewc": {"64": "+1.9"}})
+    for frame, heading in ((rows, "method"), (rows.rename_axis(index="examples"), "examples")):
+        write_tables(tmp_path / "table.md", frame)
+        assert (tmp_path / "table.md").read_text().startswith(f"| {heading} | ewc |\n| --- |")
+        print_tables(frame)
+        assert heading in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("program", ["diagonal", "pathint", "scenarios"])
+def test_ctrl_c_leaves_the_table_of_an_experiment(few, tmp_path, monkeypatch, program):
+    """Its rows would be those of other runs, or of too few."""
+    module = import_module(f"experiments.{program}.{program}")
+    monkeypatch.setattr(module, "RESULTS" if program == "scenarios" else "FOLDER", tmp_path)
+    monkeypatch.setattr(cl, "load", lambda name: few.first(100, 50))
+    monkeypatch.setattr(module, "hold_out", lambda tasks, n: tasks, raising=False)
+    monkeypatch.setattr(cl, "sweep", lambda *_, **__: [a_run()])  # one is finished
+    (tmp_path / "table.md").write_text("as it was")
+    with pytest.raises(SystemExit) as ended:
+        (module.fill if program == "scenarios" else module.main)()
+    assert ended.value.code == 130
+    assert (tmp_path / "table.md").read_text() == "as it was"
 
 
 def test_another_regime_is_no_further_seed():

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..training.run import Run
+from ..files import replacing
+from ..training.run import Run, finite
 
 FOLDER = Path(__file__).parent / "shipped_results"
 
@@ -30,6 +31,18 @@ def load_results(name: str) -> dict[str, Any]:
         there = ", ".join(sorted(p.stem for p in FOLDER.glob("*.json"))) or "nothing"
         raise ValueError(f"{name!r} is not among the stored results: there is {there}")
     return json.loads(path.read_text("utf-8"))
+
+
+def store_results(name: str, content: dict[str, Any]) -> None:
+    """Write results so that they ship with the package, where `load_results` finds them.
+
+    Args:
+        name: such as "table2".
+        content: what JSON can have; NaN becomes null. "command" in it is the command that computes
+            it.
+    """
+    with replacing(FOLDER / f"{name}.json") as file:
+        file.write((json.dumps(finite(content), ensure_ascii=False) + "\n").encode())
 
 
 def load_runs(name: str) -> list[Run]:

@@ -156,7 +156,7 @@ class Run:
             k: v for k, v in vars(self).items() if k not in ("model", "method")
         }
         with replacing(path) as file:
-            file.write((json.dumps(_finite(content), allow_nan=False) + "\n").encode())
+            file.write((json.dumps(finite(content), allow_nan=False) + "\n").encode())
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> Run:
@@ -182,13 +182,13 @@ class Run:
             ) from error
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """`value` as JSON can have it: NaN is null, ∞ a text."""
     match value:
         case dict():
-            return {k: _finite(v) for k, v in value.items()}
+            return {k: finite(v) for k, v in value.items()}
         case list() | tuple() | np.ndarray():
-            return [_finite(v) for v in value]
+            return [finite(v) for v in value]
         case float() | np.floating():
             return None if np.isnan(value) else float(value) if np.isfinite(value) else str(value)
     return value

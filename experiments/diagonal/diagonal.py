@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 import cl_helpers as cl
-from cl_helpers.cli import print_tables, write_tables
+from cl_helpers.cli import print_tables, whole, write_tables
 from cl_helpers.data.tasks import Task, hold_out
 
 FOLDER = Path(__file__).parent
@@ -50,8 +50,9 @@ class AllOfF(cl.EWC):
 def main() -> None:
     tasks = hold_out(cl.permuted(cl.load("mnist").first(9_000, 10), 2), 1_000)
     forms = {"diagonal of F": cl.EWC(fisher="true"), "all of F": AllOfF(fisher="true")}
+    how = {"lam": LAMBDAS, "seeds": SEEDS} | HOW
     swept = {
-        name: cl.sweep(form, tasks, cl.MLP((784, 256, 10)), lam=LAMBDAS, seeds=SEEDS, **HOW)
+        name: whole(cl.sweep(form, tasks, cl.MLP((784, 256, 10)), **how), len(LAMBDAS) * len(SEEDS))
         for name, form in forms.items()
     }
     table = cl.forms.at_best(swept)

@@ -9,7 +9,6 @@ size those in float32 are the homework's own, some of an earlier version that ro
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +17,7 @@ import torch
 import typer
 
 import cl_helpers as cl
-from cl_helpers.cli import main, print_tables, write_tables
+from cl_helpers.cli import main, print_tables, whole, write_tables
 from cl_helpers.lessons.seeds import difference, mean_sd
 from cl_helpers.report.plots import method_label
 from cl_helpers.speed.precision import has_bfloat16
@@ -50,8 +49,7 @@ def compare(
         for precision, folder in folders.items()
         for run in cl.sweep(methods, tasks, precision=precision, folder=folder, **how)
     ]
-    if len(runs) < 2 * len(NAMES) * len(SEEDS):  # Ctrl-C
-        sys.exit(130)
+    runs = whole(runs, 2 * len(NAMES) * len(SEEDS))
     found = {
         (run.config["method"], run.config["precision"], run.config["seed"]): 100
         * run.average_accuracy

@@ -25,7 +25,7 @@ from cl_helpers.data.text import Part
 from cl_helpers.files import replacing
 from cl_helpers.lessons.language import L2, merged
 from cl_helpers.methods import Method
-from cl_helpers.report.results import FOLDER
+from cl_helpers.report.results import store_results
 
 HERE = Path(__file__).parent
 N_TRAIN, N_TEST = 102_401, 25_601  # characters: 800 and 200 windows
@@ -130,8 +130,7 @@ def ship(
         "tried": tried,
         "final": final,
     }
-    with replacing(FOLDER / "language.json") as file:
-        file.write((json.dumps(content, ensure_ascii=False) + "\n").encode())
+    store_results("language", content)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 import cl_helpers as cl
-from cl_helpers.cli import print_tables, write_tables
+from cl_helpers.cli import print_tables, whole, write_tables
 from cl_helpers.data.tasks import Task
 from cl_helpers.report.tables import metrics_table
 
@@ -54,7 +54,7 @@ def main() -> None:
     tasks = cl.permuted(mnist, 11)[1:]
     methods = [Pathint(lam=0.2, xi=0.1), cl.Baseline()]
     runs = cl.sweep(methods, tasks, cl.MLP(SIZES), folder=FOLDER, together=1, **HOW)
-    table = metrics_table(runs)
+    table = metrics_table(whole(runs, len(methods)))
     print_tables(table)
     write_tables(FOLDER / "table.md", table)
 

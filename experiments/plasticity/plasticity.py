@@ -26,7 +26,7 @@ import cl_helpers as cl
 from cl_helpers.cli import write_tables
 from cl_helpers.data.tasks import Task, hold_out
 from cl_helpers.files import replacing
-from cl_helpers.report.results import FOLDER as SHIPPED
+from cl_helpers.report.results import store_results
 from cl_helpers.scale.stacked import train_together
 from cl_helpers.training.settings import Settings
 
@@ -187,8 +187,7 @@ def ship() -> None:
         "seeds": SEEDS,
         "runs": [load((name, best(name), seed)) for name in ARMS for seed in SEEDS],
     }
-    with replacing(SHIPPED / "plasticity.json") as file:
-        file.write((json.dumps(content) + "\n").encode())
+    store_results("plasticity", content)
     write_tables(FOLDER / "table.md", cl.renewal.table(content["runs"], [*ARMS]))
 
 

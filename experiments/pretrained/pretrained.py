@@ -28,7 +28,7 @@ from cl_helpers.data.tasks import Task, hold_out
 from cl_helpers.files import replacing
 from cl_helpers.methods import Method
 from cl_helpers.models.heads import with_head
-from cl_helpers.report.results import FOLDER
+from cl_helpers.report.results import store_results
 
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)
@@ -262,8 +262,7 @@ def main(parts: Sequence[str]) -> None:
         )
     if not parts:
         content = {"command": "python experiments/pretrained/pretrained.py"} | rows
-        with replacing(FOLDER / "pretrained.json") as file:
-            file.write((json.dumps(content, ensure_ascii=False) + "\n").encode())
+        store_results("pretrained", content)
 
 
 if __name__ == "__main__":

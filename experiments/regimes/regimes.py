@@ -29,15 +29,15 @@ from cl_helpers.analysis import curvature
 from cl_helpers.files import replacing
 from cl_helpers.lessons.figures import landscapes
 from cl_helpers.report.plots import save
+from cl_helpers.report.results import store_results
 
 SEEDS = (0, 1, 2)
 RESULTS = Path(__file__).parent
-STORED = Path(cl.__file__).parent / "report" / "shipped_results"
 COMMAND = "python experiments/regimes/regimes.py"
 
 
-def train_table(names: Sequence[str], **how: Any) -> None:
-    """Train all rows of these streams. `how` goes to `sweep`: device, engine, …"""
+def train_table(names: Sequence[str]) -> None:
+    """Train all rows of these streams."""
     for name in names:
         stream = STREAMS[name]
         tasks = stream.tasks()
@@ -46,8 +46,8 @@ def train_table(names: Sequence[str], **how: Any) -> None:
             there = {run.config["seed"] for run in runs_of(name, row)}  # of any device
             if seeds := [seed for seed in SEEDS if seed not in there]:
                 model = (row.model or stream.model)()
-                settings = SHARED | row.how | how
-                cl.sweep(row.method, tasks, model, seeds=seeds, folder=RESULTS / name, **settings)
+                how = SHARED | row.how
+                cl.sweep(row.method, tasks, model, seeds=seeds, folder=RESULTS / name, **how)
 
 
 def runs_of(name: str, row: Row) -> list[cl.Run]:
@@ -74,7 +74,7 @@ def record_of(run: cl.Run) -> dict[str, Any]:
         "seed": run.config["seed"],
         "accuracy": round(100 * run.average_accuracy, 2),
         "forgetting": 0.0 if joint else round(run.forgetting, 4),
-        "curve": [None if a != a else round(100 * float(a), 2) for a in curve],
+        "curve": [round(100 * float(a), 2) for a in curve],
         "device": run.config["device"],
     }
 
@@ -130,13 +130,13 @@ def regimes() -> Iterator[tuple[Regime, int]]:
             yield Regime(name, "rotated", lr, batch_size, dropout, n_tasks=2), seed
 
 
-def measure(regime: Regime, seed: int, device: str = "auto") -> dict[str, Any]:
+def measure(regime: Regime, seed: int) -> dict[str, Any]:
     """Train in this regime; the curvature of each task's loss, and what became of the first."""
     data = cl.load("mnist").in_unit_range().first(N_TRAIN, 10_000)
     tasks = {"rotated": cl.rotated, "permuted": cl.permuted}[regime.stream](data, regime.n_tasks)
     how = {k: getattr(regime, k) for k in ("lr", "batch_size", "dropout", "lr_decay", "momentum")}
     trajectory = cl.trajectories.follow(
-        tasks, cl.MLP((784, 100, 100, 10)), epochs=regime.epochs, seed=seed, device=device, **how
+        tasks, cl.MLP((784, 100, 100, 10)), epochs=regime.epochs, seed=seed, **how
     )
     model, first = trajectory.run.learner[0], trajectory.weights[0]
     steps: list[dict[str, float | None]] = []
@@ -162,8 +162,8 @@ def examples(task: cl.Task) -> tuple[torch.Tensor, torch.Tensor]:
     return task.train.batch(order[:N_EXAMPLES])
 
 
-def measure_curvature(device: str = "auto", n_processes: int | None = None) -> None:
-    """All regimes that are not on disk yet, in so many processes; None is one a core."""
+def measure_curvature() -> None:
+    """All regimes that are not on disk yet, in a process a core."""
     folder = RESULTS / "curvature"
     folder.mkdir(parents=True, exist_ok=True)
     left = {}
@@ -171,8 +171,8 @@ def measure_curvature(device: str = "auto", n_processes: int | None = None) -> N
         path = folder / f"{regime.stem}-seed{seed}.json"
         if not path.exists():
             left[path] = regime, seed
-    with get_reusable_executor(n_processes, env={"OMP_NUM_THREADS": "1"}) as executor:
-        jobs = {path: executor.submit(measure, *what, device) for path, what in left.items()}
+    with get_reusable_executor(env={"OMP_NUM_THREADS": "1"}) as executor:
+        jobs = {path: executor.submit(measure, *what) for path, what in left.items()}
         for path, job in tqdm(jobs.items(), desc="curvature"):
             with replacing(path) as file:
                 file.write(json.dumps(job.result(), indent=1).encode())
@@ -230,7 +230,8 @@ def summary() -> None:
             row["best"] = row is best[row["method"]]
     (RESULTS / "table.md").write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
-    keep("table2", {"command": f"{COMMAND} table2", "device": sorted(devices), "rows": rows})
+    content = {"command": f"{COMMAND} table2", "device": sorted(devices), "rows": rows}
+    store_results("table2", content)
     best_rows = [row for row in rows if row["best"]]
     streams = dict.fromkeys(row["stream"] for row in best_rows)
     drawn = {name: [row for row in best_rows if row["stream"] == name] for name in streams}
@@ -238,7 +239,7 @@ def summary() -> None:
     paths = sorted((RESULTS / "curvature").glob("*.json"))
     runs = [json.loads(path.read_text()) for path in paths]
     runs.sort(key=lambda run: (-run["n_tasks"], run["stream"], run["name"], run["seed"]))
-    keep("regimes", {"command": f"{COMMAND} curvature", "runs": runs})
+    store_results("regimes", {"command": f"{COMMAND} curvature", "runs": runs})
     (RESULTS / "curvature.md").write_text("\n".join(curvature_lines(runs)) + "\n")
 
 
@@ -305,11 +306,6 @@ def spread(values: Sequence[float], digits: int) -> str:
     if len(values) < len(SEEDS):
         texts.append(("(one seed)", "(two seeds)")[len(values) - 1])
     return " ".join(texts)
-
-
-def keep(name: str, content: dict[str, Any]) -> None:
-    STORED.mkdir(exist_ok=True)
-    (STORED / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 import cl_helpers as cl
+from cl_helpers.cli import whole
 from cl_helpers.data.tasks import SCENARIOS, Scenario, hold_out
 from cl_helpers.report.labels import label
 from cl_helpers.report.tables import COSTS, cost
@@ -85,6 +86,7 @@ def fill() -> None:
         model = cl.MLP((784, 400, 400, max(task.n_outputs for task in tasks)))
         methods = with_chosen_lam(rows, tasks, model)
         runs = cl.sweep(methods, tasks, model, seeds=SEEDS, folder=RESULTS, **HOW)
+        runs = whole(runs, len(methods) * len(SEEDS))
         for k, row in enumerate(rows):
             lines.append(line(row, runs[k * len(SEEDS) : (k + 1) * len(SEEDS)]))
             print(lines[-1], flush=True)
@@ -97,7 +99,7 @@ def with_chosen_lam(
     """The rows' methods, each with the λ of its grid that is best on held-out training images."""
     tried = [replace(row.method, lam=lam) for row in rows for lam in row.grid]
     held = hold_out(tasks, N_HELD_OUT)
-    runs = iter(cl.sweep(tried, held, model, folder=RESULTS / "tuning", **HOW))
+    runs = iter(whole(cl.sweep(tried, held, model, folder=RESULTS / "tuning", **HOW), len(tried)))
     methods = []
     for row in rows:
         by_lam = {lam: next(runs).average_accuracy for lam in row.grid}

@@ -11,7 +11,6 @@ more, held out. A finished run is found again, and an interrupted one goes on.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,15 @@ from typing import Annotated, Any
 import typer
 
 from cl_helpers.checks import one_of
-from cl_helpers.cli import console, main, pick_engine, pick_methods, print_tables, write_tables
+from cl_helpers.cli import (
+    console,
+    main,
+    pick_engine,
+    pick_methods,
+    print_tables,
+    whole,
+    write_tables,
+)
 from cl_helpers.data.datasets import Dataset, load
 from cl_helpers.data.tasks import Task, hold_out
 from cl_helpers.files import writable
@@ -122,9 +129,7 @@ def tune_command(
     runs: list[Run] = []
     for name in names:
         tuned = tune(name, held, folder, grid, **settings)
-        runs += tuned
-        if len(tuned) < len(seeds) * len(grid[name]):  # Ctrl-C
-            sys.exit(130)
+        runs += whole(tuned, len(seeds) * len(grid[name]))
     table = metrics_table(runs)
     print_tables(table)
     write_tables(folder / "table.md", table)

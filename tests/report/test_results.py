@@ -21,8 +21,10 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_what_is_stored_is_read(folder):
-    (folder / "one.json").write_text(json.dumps({"command": "make λ", "rows": [1]}), "utf-8")
-    assert cl.load_results("one") == {"command": "make λ", "rows": [1]}
+    content = {"command": "make λ", "rows": np.array([[1.0, np.nan], [0.5, 1.0]])}
+    stored.store_results("one", content)
+    assert cl.load_results("one") == {"command": "make λ", "rows": [[1.0, None], [0.5, 1.0]]}
+    assert [p.name for p in folder.iterdir()] == ["one.json"]
 
 
 def test_what_is_not_stored(folder):
