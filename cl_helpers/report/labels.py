@@ -7,41 +7,27 @@ from collections.abc import Sequence
 from ..formats import format_setting
 from ..methods import METHODS
 from ..training.run import Run
-from ..training.settings import Settings
-
-REGIME = (
-    *("epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay"),
-    *("schedule", "warm_up", "lr_final", "dropout", "optimizer_state", "drop_last"),
-    *("precision", "looks_back", "learned"),
-)  # runs that differ in these are different experiments; runs of several seeds are repetitions
+from ..training.settings import OUTCOME, Settings
 
 
-def label(run: Run, with_epochs: bool = False) -> str:
-    """Return the name of a setting: method, λ, and every other knob that is not at its default.
-
-    Args:
-        run: of that setting.
-        with_epochs: whether to add the number of epochs, as in "ewc lam=100 (4 epochs)".
-    """
+def label(run: Run) -> str:
+    """Return the name of a setting: method, λ, and every other knob that is not at its default."""
     name, knobs = run.config["method"], run.config["knobs"]
     default = METHODS[name]().knobs if name in METHODS else {}
     words = [format_setting(k, v) for k, v in knobs.items() if k == "lam" or default.get(k) != v]
-    if with_epochs:
-        words.append(f"({run.config['epochs']} epochs)")
     return " ".join([name, *words])
 
 
-def labels(runs: Sequence[Run], with_epochs: bool = False) -> list[str]:
+def labels(runs: Sequence[Run]) -> list[str]:
     """Return the `label` of each run, with the settings in which runs of one label differ.
 
     Args:
         runs: of any methods, settings and seeds.
-        with_epochs: as in `label`.
 
     Raises:
         ValueError: runs of one label have different models.
     """
-    names = [label(run, with_epochs) for run in runs]
+    names = [label(run) for run in runs]
     differ = {name: differing(alike) for name, alike in grouped(names, runs).items()}
     for name, unlike in differ.items():
         if "model" in unlike:
@@ -66,13 +52,15 @@ def grouped(names: Sequence[str], runs: Sequence[Run]) -> dict[str, list[Run]]:
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
-    """List the settings of REGIME in which `runs` differ, and "model" if they differ in it.
+    """List the settings of OUTCOME in which `runs` differ, and "model" if they differ in it.
+
+    They are different experiments; runs that differ in the seed alone are repetitions.
 
     "code" is one of them if the methods differ in their code, or in attributes that are no knobs,
     and "tasks" if they have other tasks: other permutations or another order of the classes, as
     with other seeds, are no others.
     """
-    names = (*REGIME, "model", "code", "tasks")
+    names = (*OUTCOME, "model", "code", "tasks")
     return [name for name in names if len({_setting(run, name) for run in runs}) > 1]
 
 

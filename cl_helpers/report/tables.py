@@ -15,21 +15,20 @@ HEADINGS = ("average accuracy %", "forgetting", "backward transfer", "seconds")
 COSTS = ("stored, MB", "passes a step", "seconds a task")
 
 
-def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
+def table(runs: Sequence[Run]) -> pd.DataFrame:
     """Compute mean and standard deviation over seeds of four metrics, one row for each setting.
 
     Columns are pairs (metric, "mean" or "sd"); accuracies are in [0, 1].
 
     Args:
         runs: of any methods, settings and seeds.
-        with_epochs: whether the row's name says the number of epochs. Default False.
 
     Raises:
         ValueError: as `labels`.
     """
     rows = [
         {"method": name} | {m: getattr(run, m) for m in METRICS}
-        for run, name in zip(runs, labels(runs, with_epochs), strict=True)
+        for run, name in zip(runs, labels(runs), strict=True)
     ]
     # With a run that diverged there is no mean: that of the others would look better than it is.
     numbers = pd.DataFrame(rows).set_index("method")
@@ -38,11 +37,11 @@ def table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
     return pd.concat({"mean": mean, "sd": sd}, axis=1).swaplevel(axis=1)
 
 
-def metrics_table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFrame:
+def metrics_table(runs: Sequence[Run]) -> pd.DataFrame:
     """Format `table` for reading: mean ± standard deviation over seeds, accuracies in per cent.
 
     Args:
-        runs, with_epochs: as in `table`.
+        runs: as in `table`.
     """
 
     def cell(row: pd.Series, metric: str) -> str:
@@ -52,10 +51,10 @@ def metrics_table(runs: Sequence[Run], with_epochs: bool = False) -> pd.DataFram
             return "–"
         return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd == sd else "")
 
-    by_name = grouped(labels(runs, with_epochs), runs)
+    by_name = grouped(labels(runs), runs)
     rows = {
         f"{name}{divergence(by_name[str(name)])}": [cell(row, m) for m in METRICS]
-        for name, row in table(runs, with_epochs).iterrows()
+        for name, row in table(runs).iterrows()
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=HEADINGS)
 

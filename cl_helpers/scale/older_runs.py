@@ -19,13 +19,10 @@ from ..data.tasks import Task
 from ..data.views import SplitView
 from ..identity import fingerprint_of, foreign, name_of
 from ..methods import METHODS, Method
-from ..training.settings import LATER, Settings
+from ..training.settings import LATER, OUTCOME, Settings
 
 # Knobs that came later, with what their method did before.
 _NEWER = {"anchors": "latest", "online": False, "n_samples": None}
-_SETTINGS = (
-    "epochs", "batch_size", "lr", "optimizer", "momentum", "lr_decay", *LATER, "precision",
-)  # fmt: skip
 
 
 def older_digests(
@@ -47,7 +44,7 @@ def older_digests(
     except ValueError:
         return lambda method: []
     weights = None if drawn else _weights(model)
-    chosen = {k: getattr(settings, k) for k in _SETTINGS}
+    chosen = {k: getattr(settings, k) for k in OUTCOME}
     chosen = {k: v for k, v in chosen.items() if k not in LATER or v != getattr(Settings, k)}
     shared = {"tasks": tasks_digest, "model": [name_of(type(model)), str(model), weights]}
 

@@ -23,12 +23,9 @@ from ..identity import fingerprint_of
 from ..methods import Method
 from ..models.seeded import Seeded
 from ..training.run import Run
-from ..training.settings import LATER, Settings
+from ..training.settings import LATER, OUTCOME, Settings
 from ..training.train import identified, identified_tasks, optimizer_name
 from .older_runs import older_digests
-
-# What does not decide the result, or is in a name by itself.
-NOT_IN_DIGEST = ("seed", "device", "cuda_graph")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +79,7 @@ class StoredRuns:
         drawn = isinstance(model, Seeded) and model.is_untouched()  # the seed fixes its weights
         # A newer setting counts only if it is not at its default: so older runs are still found.
         at_default = {k for k in LATER if getattr(settings, k) == getattr(Settings, k)}
-        without = {*NOT_IN_DIGEST, *at_default}
-        chosen = {k: v for k, v in vars(settings).items() if k not in without}
+        chosen = {k: getattr(settings, k) for k in OUTCOME if k not in at_default}
         self.shared = fingerprint(tasks), fingerprint_of(model, weights=not drawn), chosen
         self.older = older_digests(tasks, model, drawn, settings)
 
@@ -155,7 +151,7 @@ class StoredRuns:
 
     def _config(self, method: Method) -> dict[str, Any]:
         """What the config of a run will have, as far as it is known before."""
-        settings = {k: v for k, v in vars(self.settings).items() if k not in NOT_IN_DIGEST}
+        settings = {k: getattr(self.settings, k) for k in OUTCOME}
         return (
             settings
             | method.knobs

@@ -188,6 +188,12 @@ class Settings:
         return torch.optim.SGD([theta], lr=lr, momentum=self.momentum, fused=True)
 
 
+# What runs of one experiment have in common; the others do not decide it, or make repetitions.
+OUTCOME = tuple(
+    field.name for field in fields(Settings) if field.name not in ("seed", "device", "cuda_graph")
+)
+
+
 def steps_an_epoch(n_examples: int, batch_size: int, drop_last: bool) -> int:
     """Count the steps of an epoch.
 

@@ -1,6 +1,5 @@
 """Stored results come with the command that made them, and a wrong name says what there is."""
 
-import json
 from importlib import import_module
 from pathlib import Path
 
