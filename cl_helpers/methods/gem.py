@@ -1,12 +1,11 @@
 """GEM: a gradient that raises the loss of an old task is projected until it raises none."""
 
-import math
-import numbers
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from ..checks import zero_or_more
 from .memory import TaskMemory
 
 
@@ -48,8 +47,7 @@ class GEM(TaskMemory):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (isinstance(self.margin, numbers.Real) and 0 <= self.margin < math.inf):
-            raise ValueError(f"γ is {self.margin!r}: choose a number, 0 or larger")
+        zero_or_more("γ", self.margin)
 
     def reconciled(self, model: nn.Module, g: Tensor) -> Tensor:
         return projected(g, self.old_gradients(model), self.margin)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -72,11 +71,9 @@ class LoRA(Remembering):
 
     name = "lora"
     label = "LoRA"
-    kept: ClassVar[dict[str, str]] = Remembering.kept | {"tasks_ended": ""}
 
     rank: int = 8
     alpha: float = 16.0
-    tasks_ended = 0
     frozen: Sequence[nn.Parameter] = ()
 
     def __post_init__(self) -> None:
@@ -85,7 +82,7 @@ class LoRA(Remembering):
 
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
-        if self.tasks_ended:
+        if self.ended:
             self.frozen = adapt(model, self.rank, self.alpha, self.rng)
         else:
             adaptable_layers(model)  # refuses the model before the first task has been trained on
@@ -93,7 +90,6 @@ class LoRA(Remembering):
     def end_task(self, model: nn.Module, task: Task) -> None:
         self.leave_task(model)
         super().end_task(model, task)
-        self.tasks_ended += 1
 
     def leave_task(self, model: nn.Module) -> None:
         if self.frozen:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import nn
@@ -41,10 +40,8 @@ class ShrinkPerturb(Remembering):
 
     name = "shrink"
     label = "Shrink and perturb"
-    kept: ClassVar[dict[str, str]] = Remembering.kept | {"learned": ""}
 
     share: float = 0.01
-    learned = 0  # tasks
 
     def __post_init__(self) -> None:
         up_to_one("share", self.share)
@@ -52,12 +49,12 @@ class ShrinkPerturb(Remembering):
     @torch.no_grad()
     def begin_task(self, model: nn.Module, task: Task) -> None:
         super().begin_task(model, task)
-        if not isinstance(model, Seeded) or not (self.learned or model.draws_all()):
+        if not isinstance(model, Seeded) or not (self.ended or model.draws_all()):
             raise ValueError(
                 f"{type(model).__name__} cannot draw all of its weights anew: give a model such as "
                 "cl.MLP, or derive it from cl.models.Seeded, whose draw_weights draws them"
             )
-        if self.learned and self.share:
+        if self.ended and self.share:
             new = deepcopy(model)
             new.draw_weights(int(torch.randint(2**31, (), generator=self.rng)))
             flatten(model).theta.mul_(1 - self.share).add_(flatten(new).theta, alpha=self.share)
@@ -65,7 +62,3 @@ class ShrinkPerturb(Remembering):
     @property
     def traces_task_loss(self) -> bool:
         return self._leaves(ShrinkPerturb, *TRACED)
-
-    def end_task(self, model: nn.Module, task: Task) -> None:
-        super().end_task(model, task)
-        self.learned += 1
