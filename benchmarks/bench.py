@@ -208,7 +208,6 @@ SECTIONS = {
         commands,
     )
 }
-SECTIONS |= {"quiz": quiz, "commands": commands}
 if DEVICE.type == "cuda":
     SECTIONS["homework"] = homework
 

@@ -29,7 +29,7 @@ from .scale.sweep import sweep
 from .shell import run
 from .training.presets import PRESETS, STREAMS, pick_preset
 from .training.run import Run
-from .training.settings import pick_device
+from .training.settings import pick_device, steps_an_epoch
 from .training.train import train
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -130,7 +130,7 @@ def info() -> None:
     rows.add_row("digits", "embedded")
     step = seconds_a_step()
     for size in PRESETS.values():
-        steps = -(-size.n_train // size.batch_size)
+        steps = steps_an_epoch(size.n_train, size.batch_size, drop_last=False)
         seconds = size.n_tasks * size.epochs * steps * step
         of_what = (
             f"{size.n_tasks} tasks × {size.epochs} epoch{'s' * (size.epochs > 1)} × {steps} steps"
@@ -221,11 +221,11 @@ def whether_there(data: str) -> str:
         return f"damaged: {error}"
 
 
-def seconds_a_step(epochs: int = 5) -> float:
+def seconds_a_step() -> float:
     """Measured on the homework's model and batch size, with the embedded digits."""
     tasks = permuted(load("digits"), 1)
-    run = train(METHODS["baseline"](), tasks, epochs=epochs, batch_size=128, progress=False)
-    n_steps = -(-len(tasks[0].train) // 128)
+    run = train(METHODS["baseline"](), tasks, epochs=5, batch_size=128, progress=False)
+    n_steps = steps_an_epoch(len(tasks[0].train), 128, drop_last=False)
     return median(epoch["seconds"] for epoch in run.history) / n_steps
 
 

@@ -15,24 +15,26 @@ from IPython.display import Markdown
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
-from ..report.plots import LOOK, OTHER, Chart, blank, described, frame, legend_beside, note
+from ..report.plots import (
+    LOOK,
+    OTHER,
+    Chart,
+    blank,
+    described,
+    frame,
+    legend_beside,
+    method_label,
+    note,
+)
 from .seeds import difference, mean_sd
 
 Stored = Mapping[str, Any]
 
-NAMES = {
-    "baseline": "Baseline",
+NAMES = {  # of arms that are no methods; the others are called as everywhere
     "fresh": "new network each task",
-    "cbp": "CBP",
     "l2": "L2",
-    "shrink": "Shrink and perturb",
     "norm": "layer normalisation",
-    "ewc": "EWC",
     "ewc-strong": "EWC, λ = 1000",
-    "mas": "MAS",
-    "si": "SI",
-    "rwalk": "RWalk",
-    "scp": "SCP",
     "sgd": "plain SGD",
     "sgd-long": "plain SGD, 80 tasks of 2,000",
     "slow": "Adam, lr 1e-3",
@@ -53,7 +55,7 @@ TAIL = 10  # tasks at the beginning and at the end, over which accuracies are av
 
 def named(arm: str) -> str:
     """Return what `arm` is called in tables and charts."""
-    return NAMES.get(arm, arm)
+    return NAMES.get(arm) or method_label(arm)
 
 
 def first(run: Stored) -> float:

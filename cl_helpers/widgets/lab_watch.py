@@ -22,6 +22,7 @@ from ..speed.precision import products
 from ..training.evaluation import accuracies, as_of
 from ..training.events import Event
 from ..training.run import Run
+from ..training.settings import steps_an_epoch
 from .numbers import packed
 from .pixels import as_pixels, input_shape
 
@@ -199,7 +200,11 @@ class Clock:
 def ends(run: Run) -> list[int]:
     """The steps at which its tasks begin and end, 0 and on."""
     config = run.config
-    steps = (config["epochs"] * -(-n // config["batch_size"]) for n in config["n_train"])
+    drop_last = config.get("drop_last", False)  # older runs have it not
+    steps = (
+        config["epochs"] * steps_an_epoch(n, config["batch_size"], drop_last)
+        for n in config["n_train"]
+    )
     return list(accumulate(steps, initial=0))
 
 

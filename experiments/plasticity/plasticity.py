@@ -35,7 +35,6 @@ N_TRAIN, N_TEST, N_TASKS, N_TUNE, SEEDS = 600, 300, 60, 40, (0, 1, 2)
 SIZES = (784, 100, 100, 100, 10)
 HOW: dict[str, Any] = {"epochs": 1, "batch_size": 20, "lr": 3e-3, "looks_back": 0, "device": "cpu"}
 Wanted: TypeAlias = tuple[str, float, int]  # arm, value of its knob, seed
-TAIL = 10  # tasks at the end, over which the learning of the newest is averaged
 
 
 @dataclass(frozen=True)
@@ -158,8 +157,7 @@ def load(wanted: Wanted, held_out: bool = False) -> dict[str, Any]:
 
 def score(content: Mapping[str, Any], by: str) -> float:
     """Accuracy on the last tasks just after learning them, or on all tasks at the end."""
-    values = content[by]
-    return float(np.mean(values[-TAIL:] if by == "learned" else values))
+    return cl.renewal.last(content) if by == "learned" else float(np.mean(content["kept"]))
 
 
 def best(name: str) -> float:
