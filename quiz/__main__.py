@@ -285,7 +285,7 @@ def export_(course: Course = HOME, everybody: bool = False) -> None:
         everyone = quiz.roster.Roster({})
         known = everyone if everybody else quiz.roster.Roster.read(course_of(course))
         with quiz.course.gradebook(course) as book:
-            every = quiz.export.grades(book, name, bank.rulings, bank.points)
+            every = quiz.export.grades(book, name, bank)
         grades = [g for g in every if known.knows(g.student)]
         folder.mkdir(exist_ok=True)
         to = ("--to", str(folder.resolve() / "grades.csv"), f"--Csv.everybody={everybody}")

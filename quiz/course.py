@@ -220,7 +220,7 @@ def papers(folder: Path, bank: Bank) -> list[Paper]:
     key_out, name = Released.read(folder).feedback, bank.settings.assignment
     with gradebook(folder) as book:
         known = {s.student.id: s for s in book.assignment_submissions(name)}
-        booked = {g.student: g.score for g in grades(book, name, bank.rulings, bank.points)}
+        booked = {g.student: g.score for g in grades(book, name, bank)}
         found = []
         for each in handed_in(folder):
             student = each.parent.name
@@ -318,9 +318,8 @@ def scores(folder: Path) -> dict[str, dict[str, Decimal]]:
 def totals(folder: Path) -> dict[str, Decimal]:
     """Student -> points that count: after the late policy, a grader's changes included."""
     bank = bank_of(folder)
-    name, rulings, points = bank.settings.assignment, bank.rulings, bank.points
     with gradebook(folder) as book:
-        return {g.student: g.score for g in grades(book, name, rulings, points)}
+        return {g.student: g.score for g in grades(book, bank.settings.assignment, bank)}
 
 
 def remember_key(folder: Path, bank: Bank) -> None:

@@ -23,11 +23,10 @@ from nbgrader.api import Gradebook, Student, SubmittedAssignment
 from nbgrader.plugins import CsvExportPlugin
 from traitlets import Bool
 
-from .bank import NO_RULINGS, bank_of
+from .bank import Bank, bank_of
 from .grading import exact
 from .places import quizzes_of
 from .roster import Roster
-from .rulings import Rulings
 
 Cell = str | Decimal | None
 T = TypeVar("T")
@@ -80,17 +79,12 @@ class Grade:
         return self.score if self.handed_in else None
 
 
-def grades(
-    gradebook: Gradebook,
-    assignment: str,
-    rulings: Rulings = NO_RULINGS,
-    each: Decimal = Decimal(0),
-) -> list[Grade]:
+def grades(gradebook: Gradebook, assignment: str, bank: Bank | None = None) -> list[Grade]:
     """One of each student of the course, in the gradebook's order.
 
     Args:
-        rulings: by which questions may not count.
-        each: the points of a question.
+        bank: of the assignment, by whose rulings questions may not count; None if it is no quiz of
+            ours.
 
     Raises:
         nbgrader.api.MissingEntry: there is no such assignment.
@@ -101,16 +95,17 @@ def grades(
     for student in gradebook.students:
         submission = submissions.get(student.id)
         grade = _grade(student, submission, most)
-        if rulings.void:
+        if bank and (void := bank.rulings.void):
             marks = marks_of(submission) if submission else ()
-            off = sum((exact(g.score or 0) for g in marks if g.name in rulings.void), Decimal(0))
-            grade = _ruled(grade, off, rulings, each)
+            off = sum((exact(g.score or 0) for g in marks if g.name in void), Decimal(0))
+            grade = _ruled(grade, off, bank)
         found.append(grade)
     return found
 
 
-def _ruled(grade: Grade, off: Decimal, rulings: Rulings, each: Decimal) -> Grade:
+def _ruled(grade: Grade, off: Decimal, bank: Bank) -> Grade:
     """The same by points that count: without the `off` that questions gave which are void."""
+    rulings, each = bank.rulings, bank.points
     raw, most = map(exact, rulings.counts(grade.raw - off, grade.most, each))
     lost = max(grade.penalty - off, Decimal(0))
     left = max(grade.raw - off - lost, Decimal(0))
@@ -189,9 +184,7 @@ class Csv(CsvExportPlugin):
         for assignment in gradebook.assignments:
             if chosen and assignment.name not in chosen:
                 continue
-            bank = ours.get(assignment.name)
-            how = (bank.rulings, bank.points) if bank else ()
-            for g in grades(gradebook, assignment.name, *how):
+            for g in grades(gradebook, assignment.name, ours.get(assignment.name)):
                 if (students and g.student not in students) or not roster.knows(g.student):
                     continue
                 times = [assignment.duedate, g.submitted and g.submitted.replace(tzinfo=None)]

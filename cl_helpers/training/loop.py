@@ -27,8 +27,8 @@ def training_loop(
     learner: Learner,
     tasks: Sequence[Task],
     settings: Settings,
-    every: int = 10,
-    done: tuple[int, int] = (0, 0),
+    every: int,
+    done: tuple[int, int],
 ) -> Generator[Event, None, None]:
     """Train on one task after the other; yield what happens.
 
@@ -36,7 +36,7 @@ def training_loop(
         learner: the model in training, with its method and its run.
         tasks: on the learner's device.
         settings: epochs, batch size, optimiser, learning rate.
-        every: steps between two "step" events. Default 10.
+        every: steps between two "step" events.
         done: the numbers of steps and of stages that a resumed learner has behind it.
     """
     stages = learner.method.stages(tasks)  # the tasks; joint training has them all in one stage

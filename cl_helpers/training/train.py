@@ -269,8 +269,8 @@ def events_of(
     learner: Learner,
     tasks: Sequence[Task],
     settings: Settings,
-    checkpoint: str | Path | None = None,
-    every: int = 10,
+    checkpoint: str | Path | None,
+    every: int,
 ) -> Generator[Event, None, None]:
     """Run the training loop, timed, and with a checkpoint after every task.
 
