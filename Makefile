@@ -8,7 +8,7 @@ preset = $(if $(PRESET),--preset $(PRESET))
 pytest = OMP_NUM_THREADS=1 python -m pytest -n logical --dist worksteal
 preset_env = $(if $(PRESET),CL_PRESET=$(PRESET))
 
-.PHONY: lab demo course handout site slides wheel test test-full test-release compare bench front lint results clean
+.PHONY: lab demo course handout site slides wheel test test-full test-release compare bench front same-front lint results clean
 
 lab: .venv/ready
 	jupyter lab --notebook-dir=notebooks
@@ -73,6 +73,11 @@ bench: .venv/ready .avalanche/ready
 # What draws in the page, bundled from front/ into cl_helpers; only who changes it needs Node.
 front: front/node_modules
 	cd front && node build.js
+
+# Whether the bundle that is committed is that of front/.
+same-front: front
+	git diff --exit-code --stat -- cl_helpers/widgets/front site/pages || \
+		{ echo "The bundle is not that of front/: run make front and commit it."; exit 1; }
 
 front/node_modules: front/package-lock.json
 	cd front && npm ci --silent --fetch-timeout=20000

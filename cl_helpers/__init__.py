@@ -2,7 +2,7 @@
 
 The public names are listed in `__init__.pyi`; each is loaded when it is first used. Imports run
 downwards only: cli → shell → answers → widgets → lessons → report → analysis, scale → training →
-speed → methods → models → data → checks, files, formats.
+speed → methods → models → data → checks, files, formats, identity.
 """
 
 import lazy_loader
