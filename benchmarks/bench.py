@@ -3,7 +3,8 @@
     make bench                                    # everything
     .venv/bin/python benchmarks/bench.py epoch    # one section; the others keep their figures
 
-prints tables and writes them to runs/bench.json. Each figure is a median of repeats that take
+prints tables and writes them to runs/bench.json; those that README.md quotes are copied to
+benchmarks/bench.json. Each figure is a median of repeats that take
 turns. Nothing here is a test: timings are no reason to fail.
 """
 
@@ -24,6 +25,7 @@ import torch
 import waiting
 from live import gestures, in_jupyterlab, twenty_runs
 from loops import omega, our_epoch, products_alone, second_task, usual_epoch
+from playground import playground
 from rich.console import Console
 from rich.table import Table
 from timing import in_turns, machine, timed
@@ -181,6 +183,11 @@ def pictures() -> Figures:
     return gestures()
 
 
+def page() -> Figures:
+    """The playground: until it is there by Fast 3G, and a run on one core and on a quarter."""
+    return playground()
+
+
 def quiz() -> Figures:
     """Grading the quiz, in seconds a submission; then for 1,000 what is the grader's own."""
     return grading.per_submission()
@@ -191,23 +198,8 @@ def commands() -> Figures:
     return grading.starting()
 
 
-SECTIONS = {
-    f.__name__: f
-    for f in (
-        epoch,
-        step,
-        importance,
-        avalanche,
-        sweeping,
-        growing,
-        many,
-        wait,
-        lab,
-        pictures,
-        quiz,
-        commands,
-    )
-}
+LEARNING = (epoch, step, importance, avalanche, sweeping, growing, many)
+SECTIONS = {f.__name__: f for f in (*LEARNING, wait, lab, pictures, page, quiz, commands)}
 if DEVICE.type == "cuda":
     SECTIONS["homework"] = homework
 

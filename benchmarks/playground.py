@@ -1,12 +1,11 @@
 """The playground in Chromium: until it is there, how it runs on a core and on a quarter of one.
 
-.venv/bin/python benchmarks/playground.py    # as JSON; the quarter needs root and cgroups v1
+make bench SECTION=page    # the quarter needs root and cgroups v1
 """
 
 from __future__ import annotations
 
 import gzip
-import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -121,9 +120,10 @@ def a_run(browser: Any, url: str, quota: float | None) -> dict[str, float]:
     }
 
 
-def playground() -> dict[str, dict[str, float]]:
+def playground() -> dict[str, float]:
+    """All of it; each figure is named by where the page runs and what was measured."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    figures = {}
+    figures: dict[str, float] = {}
     with served() as url, sync_playwright() as play:
         for cores in ([0], None, [0]):
             browser = play.chromium.launch(executable_path=chromium)
@@ -131,15 +131,14 @@ def playground() -> dict[str, dict[str, float]]:
                 for process in psutil.Process().children(recursive=True):
                     process.cpu_affinity(cores)
             if not figures:
-                figures["there"] = there(browser, url)
-                figures["one core"] = a_run(browser, url, None)
+                figures |= there(browser, url)
+                where, quota = "one core", None
             elif cores is None:
-                figures["all cores"] = a_run(browser, url, None)
-            elif GROUP.parent.exists():
-                figures["a quarter of a core"] = a_run(browser, url, 0.25)
+                where, quota = "all cores", None
+            else:
+                where, quota = "a quarter of a core", 0.25
+            if quota is None or GROUP.parent.exists():
+                found = a_run(browser, url, quota)
+                figures |= {f"{where}: {what}": value for what, value in found.items()}
             browser.close()
     return figures
-
-
-if __name__ == "__main__":
-    print(json.dumps(playground(), indent=1))
