@@ -137,6 +137,7 @@ def with_knob(knob, value, last_row=(0.7, 0.8), **others):
     """A run of a method of one's own that has that knob."""
     run = a_run("my_own", 0, ((0.9, 0.1), last_row))
     run.config["knobs"] = {knob: value} | others
+    run.history[0]["lam"] = run.config["knobs"].get("lam")
     return run
 
 

@@ -4,22 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..formats import format_setting
+from ..formats import format_setting, format_value
 from ..methods import METHODS
 from ..training.run import Run
 from ..training.settings import OUTCOME, Settings
 
+# Where runs of other methods differ in these, they have not learned the same.
+PROBLEM = ("tasks", "scenario", "n_train", "judged_by", "epochs", "learned")
+
 
 def label(run: Run) -> str:
-    """Return the name of a setting: method, λ, and every other knob that is not at its default."""
+    """Return the name of a setting: method, λ, and every other knob that is not at its default.
+
+    Where λ was moved in training, it says how: "ewc lam=1→100".
+    """
     name, knobs = run.config["method"], run.config["knobs"]
     default = METHODS[name]().knobs if name in METHODS else {}
     words = [format_setting(k, v) for k, v in knobs.items() if k == "lam" or default.get(k) != v]
+    if "lam" in knobs and len(moved := _values_of_lam(run)) > 1:
+        places = moved if len(moved) < 4 else [moved[0], "…", moved[-1]]
+        at = words.index(format_setting("lam", knobs["lam"]))
+        words[at] = format_setting("lam", "→".join(map(format_value, places)))
     return " ".join([name, *words])
 
 
+def _values_of_lam(run: Run) -> list[object]:
+    """λ as it was set, and each value that it was moved to."""
+    values = [run.config["knobs"]["lam"]]
+    for epoch in run.history:
+        if epoch.get("lam", values[-1]) != values[-1]:
+            values.append(epoch["lam"])
+    return values
+
+
 def labels(runs: Sequence[Run]) -> list[str]:
-    """Return the `label` of each run, with the settings in which runs of one label differ.
+    """Return the `label` of each run, with the settings in which it is unlike others.
+
+    These are the ones in which runs of one label differ, and where all runs have not learned the
+    same (PROBLEM), what each of them has learned.
 
     Args:
         runs: of any methods, settings and seeds.
@@ -27,8 +49,11 @@ def labels(runs: Sequence[Run]) -> list[str]:
     Raises:
         ValueError: runs of one label have different models.
     """
-    names = [label(run) for run in runs]
-    differ = {name: differing(alike) for name, alike in grouped(names, runs).items()}
+    names, apart = [label(run) for run in runs], differing(runs, PROBLEM)
+    differ = {
+        name: [*dict.fromkeys([*differing(alike), *apart])]
+        for name, alike in grouped(names, runs).items()
+    }
     for name, unlike in differ.items():
         if "model" in unlike:
             raise ValueError(f"the runs of {name} have different models: compare those of one")
@@ -51,17 +76,26 @@ def grouped(names: Sequence[str], runs: Sequence[Run]) -> dict[str, list[Run]]:
     return groups
 
 
-def differing(runs: Sequence[Run]) -> list[str]:
-    """List the settings of OUTCOME in which `runs` differ, and "model" if they differ in it.
+def differing(
+    runs: Sequence[Run], names: Sequence[str] = (*OUTCOME, "model", "code", *PROBLEM)
+) -> list[str]:
+    """List those of `names` in which `runs` differ; what a run does not tell is no difference.
 
     They are different experiments; runs that differ in the seed alone are repetitions.
 
     "code" is one of them if the methods differ in their code, or in attributes that are no knobs,
     and "tasks" if they have other tasks: other permutations or another order of the classes, as
-    with other seeds, are no others.
+    with other seeds, are no others. "n_train" counts the examples of all tasks together, and
+    "judged_by" says whether accuracies are of test or of held-out examples.
     """
-    names = (*OUTCOME, "model", "code", "tasks")
-    return [name for name in names if len({_setting(run, name) for run in runs}) > 1]
+    return [
+        name
+        for name in dict.fromkeys(names)
+        if len({found for run in runs if (found := _setting(run, name)) is not _UNTOLD}) > 1
+    ]
+
+
+_UNTOLD = object()
 
 
 def _setting(run: Run, name: str) -> object:
@@ -73,4 +107,6 @@ def _setting(run: Run, name: str) -> object:
     if name == "tasks":
         words = sorted({*" ".join(run.config.get("tasks", ())).split()})
         return f"{len(run.accuracy)} of {run.config.get('data')}: {' '.join(words)}"
-    return run.config.get(name, getattr(Settings, name, None))
+    if name == "n_train":
+        return sum(run.config[name]) if name in run.config else _UNTOLD
+    return run.config.get(name, getattr(Settings, name, _UNTOLD))

@@ -30,7 +30,7 @@ from ..data.tasks import Task
 from ..methods import METHODS
 from ..training import metrics
 from ..training.run import Run
-from .labels import differing, label
+from .labels import PROBLEM, differing, label
 
 # A name of Matplotlib's, or (points, 1, angle): a star.
 Marker: TypeAlias = str | tuple[int, int, int]
@@ -154,36 +154,49 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
         runs: those of a method differ only in the seed; incomplete runs are left out.
 
     Raises:
-        ValueError: no run is complete, or the runs of a method differ in more than the seed.
+        ValueError: no run is complete, the runs of a method differ in more than the seed, or those
+            of two methods have not learned the same (`labels.PROBLEM`).
     """
     figure = blank(7.4, 4.2)
     ax = figure.subplots()
     ends, groups = {}, _by_method(runs)
+    every = np.array([run.accuracy for group in groups.values() for run in group])
+    unlimited = bool((every < 0).any() or (every > 1).any())  # a score of one's own
+
+    def written(value: float) -> str:
+        return f"{value:.3g}" if unlimited else f"{value:.1%}"
+
     for name, group in groups.items():
         curves = np.array([metrics.average_accuracies(r.accuracy) for r in group])
         n_tasks, ends[name] = curves.shape[1], curves.mean(0)[-1]
-        draw_mean(ax, curves, name, f"{method_label(name)}  {ends[name]:.1%}", markersize=6)
+        draw_mean(ax, curves, name, f"{method_label(name)}  {written(ends[name])}", markersize=6)
     ax.set(xticks=range(1, n_tasks + 1))
-    ax.set(xlabel="tasks learned", ylabel="average accuracy on them")
-    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    what = "score" if unlimited else "accuracy"
+    ax.set(xlabel="tasks learned", ylabel=f"average {what} on them")
     frame(ax)
     begins = _begin_accuracy(ax)
     best_first = sorted(ends, key=lambda n: -ends[n])
     handles = dict(zip(ends, ax.get_legend_handles_labels()[0], strict=True))
     legend_beside(ax, handles=[handles[n] for n in best_first], title=f"after {n_tasks} tasks")
-    ranking = ", ".join(f"{n} {ends[n]:.1%}" for n in best_first)
+    ranking = ", ".join(f"{n} {written(ends[n])}" for n in best_first)
     n_seeds = max(map(len, groups.values()))
     left_out = _say_what_is_left_out(ax, runs)
     return described(
         figure,
-        f"Average accuracy on the tasks learned so far against their number, 1 to {n_tasks}, a "
+        f"Average {what} on the tasks learned so far against their number, 1 to {n_tasks}, a "
         f"line a method, mean of {n_seeds} seed{'s' * (n_seeds > 1)}. At the end: {ranking}."
         f"{begins}{left_out}",
     )
 
 
 def _begin_accuracy(ax: Axes) -> str:
-    """Let the axis of accuracy end at 100 % and begin at 0, or higher, broken; say which."""
+    """Let the axis of accuracy end at 100 % and begin at 0, or higher, broken; say which.
+
+    Where there are values beyond, of a score of one's own, it is as long as they need.
+    """
+    if ax.dataLim.y0 < 0 or ax.dataLim.y1 > 1:
+        return ""
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
     low = math.floor(10 * ax.dataLim.y0) / 10
     if low < 0.5:
         ax.set_ylim(0, 1)
@@ -209,9 +222,11 @@ def draw_mean(ax: Axes, curves: NDArray, method: str, text: str, **look: Any) ->
     """
     colour, marker, dash = LOOK.get(method, OTHER)
     mean, x = curves.mean(0), np.arange(1, curves.shape[1] + 1)
-    if np.isnan(mean[:-1]).any():
+    if len(x) > 1 and np.isnan(mean[:-1]).all():
         ax.axhline(mean[-1], color=colour, linestyle=dash, label=text)
         return
+    known = ~np.isnan(mean)  # a run that looks back at few tasks has no mean over all of them
+    x, mean, curves = x[known], mean[known], curves[:, known]
     ax.plot(x, mean, color=colour, marker=marker, linestyle=dash, label=text, **look)
     ax.fill_between(x, curves.min(0), curves.max(0), color=colour, alpha=0.15, linewidth=0)
 
@@ -336,6 +351,11 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
                 f"the runs of {name} differ in more than the seed, in {', '.join(unlike)}: "
                 "draw those of one setting"
             )
+    if apart := differing([run for group in groups.values() for run in group], PROBLEM):
+        raise ValueError(
+            f"the methods have not learned the same, they differ in {', '.join(apart)}: draw those "
+            "that have"
+        )
     return groups
 
 

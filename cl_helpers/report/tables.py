@@ -53,16 +53,18 @@ def metrics_table(runs: Sequence[Run]) -> pd.DataFrame:
 
     by_name = grouped(labels(runs), runs)
     rows = {
-        f"{name}{divergence(by_name[str(name)])}": [cell(row, m) for m in METRICS]
+        f"{name}{unfinished(by_name[str(name)])}": [cell(row, m) for m in METRICS]
         for name, row in table(runs).iterrows()
     }
     return pd.DataFrame.from_dict(rows, orient="index", columns=HEADINGS)
 
 
-def divergence(runs: Sequence[Run]) -> str:
-    """Say how many of `runs` diverged, as in " (1 of 3 diverged)"; "" if none did."""
-    n = sum(run.diverged is not None for run in runs)
-    return f" ({n} of {len(runs)} diverged)" if n else ""
+def unfinished(runs: Sequence[Run]) -> str:
+    """Say how many of `runs` did not come to their end, as in " (1 of 3 diverged)"; or ""."""
+    diverged = sum(run.diverged is not None for run in runs)
+    stopped = sum(not run.complete and run.diverged is None for run in runs)
+    counts = {"diverged": diverged, "stopped early": stopped}
+    return "".join(f" ({n} of {len(runs)} {how})" for how, n in counts.items() if n)
 
 
 def costs(runs: Sequence[Run]) -> pd.DataFrame:

@@ -198,6 +198,8 @@ def new_learner(
         "tasks": [task.name for task in tasks],
         "tasks_digest": tasks_digest,
         "n_train": [len(stage.train) for stage in method.stages(tasks)],
+        "scenario": tasks[0].scenario,
+        "judged_by": "held out" if getattr(tasks[0].test, "half", "") == "train" else "test",
         "model": str(model),
         "model_digest": model_digest,
         "initial_weights_digest": identified(model.state_dict() | dict(model.named_buffers())),

@@ -11,6 +11,7 @@ from ..report.labels import differing, label
 from ..report.plots import method_label
 from ..training import metrics
 from ..training.run import Run
+from ..training.settings import OUTCOME
 from .numbers import number, numbers
 
 
@@ -34,19 +35,25 @@ def describe_run(run: Run) -> str:
     moved = run.config.get("lab", {}).get("lam_at")
     words = [method_label(name)]
     for knob in knobs:
-        words.append(f"λ {format_lam(run.config['knobs']['lam'])}" if knob[:4] == "lam=" else knob)
+        if knob[:4] == "lam=" and "→" in knob and not moved:  # by no Lab
+            words.append(f"λ {knob[4:]}")
+        elif knob[:4] == "lam=":
+            words.append(f"λ {format_lam(run.config['knobs']['lam'])}")
+        else:
+            words.append(knob)
     return " ".join(words) + (f" → {format_lam(moved[-1][1])}" if moved else "")
 
 
 def differs(run: Run, beside: Run) -> list[str]:
     """In what two runs are different experiments, with the values of `run`."""
     a, b = run.config, beside.config
+    unlike = differing([run, beside], (*OUTCOME, "model", "code", "tasks"))
     found = [
         "model" if name == "model" else f"{name} {a.get(name)}"  # it is written over many lines
-        for name in differing([run, beside])
+        for name in unlike
         if name in a
     ]
-    found += [name for name in differing([run, beside]) if name not in a]
+    found += [name for name in unlike if name not in a]
     if a.get("data") != b.get("data"):
         found.insert(0, f"data {a.get('data')}")
     if a.get("n_train") != b.get("n_train"):

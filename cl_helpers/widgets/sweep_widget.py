@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 
 from ..formats import format_knob
-from ..report.labels import label
+from ..report.labels import PROBLEM, differing, label
 from ..report.plots import method_label
 from ..training.run import Run
 from .numbers import number, numbers
@@ -26,6 +26,7 @@ SYMBOLS = {
     "temperature": "T",
 }
 UNITS = {"memory": "images stored"}
+IMAGES = {"held out": "held-out training images", "test": "test images"}
 
 
 class Sweep(View):
@@ -33,11 +34,13 @@ class Sweep(View):
 
     Args:
         runs: of `cl.sweep`, which differ in the knob; one or several methods, any number of seeds.
-        on: which images the accuracies are of; the best value is the best on them.
+        on: which images the accuracies are of; the best value is the best on them. "", the default,
+            is what the runs say: "held-out training images" or "test images".
         knob: of the methods, what is swept: "lam", "memory", …
 
     Raises:
-        ValueError: no run is complete and has that knob.
+        ValueError: no run is complete and has that knob, or the runs differ in more than method,
+            knobs and seed, or one is given twice.
 
     Attributes:
         by: method -> value -> its runs, one a seed.
@@ -53,9 +56,7 @@ class Sweep(View):
     method = traitlets.Unicode().tag(sync=True)
     value = traitlets.Any().tag(sync=True)
 
-    def __init__(
-        self, runs: Sequence[Run], on: str = "held-out training images", knob: str = "lam"
-    ):
+    def __init__(self, runs: Sequence[Run], on: str = "", knob: str = "lam"):
         self.by: dict[str, dict[Any, list[Run]]] = {}
         diverged: Counter[tuple[str, Any]] = Counter()
         for run in runs:
@@ -66,6 +67,7 @@ class Sweep(View):
                 elif run.diverged:
                     diverged[name, value] += 1
         symbol, unit = SYMBOLS.get(knob, knob), UNITS.get(knob, "")
+        _check_alike(self.by)
         if not self.by:
             raise ValueError(
                 f"there is no complete run with a {symbol}: make some with cl.sweep, of "
@@ -77,7 +79,7 @@ class Sweep(View):
             return f"{text} {unit}" if unit else f"{symbol} {text}"
 
         super().__init__(
-            on=on,
+            on=on or IMAGES.get(runs[0].config.get("judged_by", ""), ""),
             symbol=symbol,
             unit=unit,
             methods=[
@@ -117,6 +119,21 @@ class Sweep(View):
     def _suit_the_method(self, _: object) -> None:
         if self.value not in self.by[self.method]:
             self.value = self.best()
+
+
+def _check_alike(by: dict[str, dict[Any, list[Run]]]) -> None:
+    groups = [group for values in by.values() for group in values.values()]
+    unlike = [name for group in groups for name in differing(group)]
+    unlike += differing([run for group in groups for run in group], PROBLEM)
+    if unlike:
+        raise ValueError(
+            f"the runs differ in {', '.join(dict.fromkeys(unlike))} too: give those of one sweep"
+        )
+    for group in groups:
+        if any("→" in label(run) for run in group):
+            raise ValueError(f"λ of {label(group[0])} was moved in training: leave that run out")
+        if len({id(run) for run in group}) < len(group):
+            raise ValueError(f"a run of {label(group[0])} is given twice: give each once")
 
 
 def _without(knob: str, run: Run) -> str:

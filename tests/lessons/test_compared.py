@@ -37,6 +37,17 @@ def test_what_is_missing_was_not_learned_or_lost():
     assert table.loc["EWC", "one"].tolist() == ["1", "95.5", "1.0", "1.5"]
 
 
+def test_unequal_runs_are_not_compared():
+    ewc, mas = of_seeds("ewc", [0.9, 0.8]), of_seeds("mas", [0.7, 0.7])
+    for run in mas:
+        run.config |= {"epochs": 4}
+    with pytest.raises(ValueError, match="not learned the same, they differ in epochs: compare"):
+        cl.compared.verdict([*ewc, *mas])
+    ewc[0].config |= {"knobs": {"lam": 1000.0}}
+    with pytest.raises(ValueError, match="the runs of ewc differ in knobs: give those of one"):
+        cl.compared.table({"one": ewc})
+
+
 def test_groups_are_beside_each_other_and_gaps_are_dashes():
     both = {"stored": of_seeds("ewc", (0.9, 0.94)), "live": of_seeds("mas", (0.9,))}
     table = cl.compared.table(both)

@@ -136,6 +136,36 @@ def test_a_knob_that_a_run_is_too_old_to_have_is_at_its_default():
     assert "mean of 2 seeds" in plots.alt_text(plots.average_accuracy([old, new]))
 
 
+def test_methods_that_have_not_learned_the_same_are_refused():
+    runs = [a_run("ewc"), a_run("mas")]
+    for run, scenario in zip(runs, ("task", "class"), strict=True):
+        run.config |= {"scenario": scenario, "epochs": 3}
+    for draw in (plots.average_accuracy, plots.forgetting):
+        with pytest.raises(ValueError, match="not learned the same, they differ in scenario: draw"):
+            draw(runs)
+    more = a_run("mas", accuracy=((0.9, 0.1, 0.1), (0.8, 0.8, 0.1), (0.7, 0.8, 0.9)))
+    with pytest.raises(ValueError, match="differ in tasks"):
+        plots.average_accuracy([a_run("ewc"), more])
+
+
+def test_what_was_not_evaluated_is_left_out_of_a_line():
+    nan = np.nan
+    run = a_run(accuracy=((0.8, 0.1, 0.1), (nan, 0.9, 0.1), (0.6, 0.7, 0.8)))
+    [line] = plots.average_accuracy([run]).axes[0].lines[:1]
+    assert line.get_xdata().tolist() == [1, 3]
+    assert line.get_ydata().tolist() == pytest.approx([0.8, 0.7])
+
+
+def test_a_score_that_is_no_share_is_drawn_where_it_is():
+    figure = plots.average_accuracy([a_run(accuracy=((-5.0, -9.0), (-6.0, -7.0)))])
+    axes = figure.axes[0]
+    low, high = axes.get_ylim()
+    assert low < -6.5 < -5.0 < high
+    assert "score" in axes.get_ylabel()
+    assert "ewc -6.5." in plots.alt_text(figure)
+    assert "%" not in plots.alt_text(figure)
+
+
 def test_nothing_to_draw_is_said():
     with pytest.raises(ValueError, match="nothing to forget"):
         plots.forgetting(RUNS[3:])

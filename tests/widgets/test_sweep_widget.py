@@ -52,6 +52,36 @@ def test_variants_of_a_method_are_apart_and_seeds_are_not():
     assert [m["label"] for m in widget.methods] == ["EWC", "MAS", "EWC fisher=true", "my_own"]
 
 
+@pytest.mark.parametrize(
+    ("config", "on"),
+    [
+        ({"judged_by": "held out"}, "held-out training images"),
+        ({"judged_by": "test"}, "test images"),
+        ({}, ""),
+    ],
+)
+def test_it_says_which_images_the_runs_were_judged_by(config, on):
+    runs = a_sweep()
+    for run in runs:
+        run.config |= config
+    assert Sweep(runs).on == on
+    assert Sweep(runs, on="digits of mine").on == "digits of mine"
+
+
+def test_runs_of_several_sweeps_are_refused():
+    runs = a_sweep()
+    runs[0].config |= {"judged_by": "held out"}
+    runs[1].config |= {"judged_by": "test"}
+    with pytest.raises(ValueError, match="differ in judged_by too: give those of one sweep"):
+        Sweep(runs)
+    again = a_sweep()
+    with pytest.raises(ValueError, match="a run of ewc lam=10 is given twice: give each once"):
+        Sweep([*again, again[2]])
+    again[2].history = [{"lam": 10.0}, {"lam": 20.0}]
+    with pytest.raises(ValueError, match="λ of ewc lam=10→20 was moved in training: leave"):
+        Sweep(again)
+
+
 def test_runs_that_diverged_are_named():
     gone = [a_run("ewc", seed, ((0.9, 0.1), (np.nan, np.nan)), 1e6) for seed in (0, 1)]
     for run in gone:
