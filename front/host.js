@@ -5,7 +5,7 @@ import { Stored } from "./lib/stored.js";
 import views from "./views.js";
 
 /** Puts a living view in the place of a stored one. */
-export function mount(copy) {
+function mount(copy) {
   const model = new Stored({ ...JSON.parse(copy.dataset.state), stored: true });
   const el = document.createElement("div");
   el.addEventListener("keydown", (event) => event.stopPropagation()); // slides would turn on them
@@ -14,7 +14,7 @@ export function mount(copy) {
   return { model, el };
 }
 
-export function mountAll(root = document) {
+function mountAll(root = document) {
   return [...root.querySelectorAll(".cl-still[data-state]")].flatMap((copy) => {
     try {
       return [mount(copy)];

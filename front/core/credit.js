@@ -1,6 +1,6 @@
 // The path integral of SI along gradient descent on a bowl of two weights.
 
-import { hessian, loss, minus, plus } from "./quadratic.js";
+import { hessian, loss, minus, plus, times } from "./quadratic.js";
 
 /**
  * Steps of gradient descent from `start` until `time` is over, n of them.
@@ -8,11 +8,7 @@ import { hessian, loss, minus, plus } from "./quadratic.js";
  *   before each step; ω exactly, with the mean gradient of before and after; the fall of the loss.
  */
 export function descent(bowl, start, lr, time) {
-  const [a, b, c] = hessian(bowl);
-  const gradient = (theta) => {
-    const [x, y] = minus(theta, bowl.at);
-    return [a * x + b * y, b * x + c * y];
-  };
+  const h = hessian(bowl), gradient = (theta) => times(h, minus(theta, bowl.at));
   const rows = [{ theta: start, credit: [0, 0], exact: [0, 0], fall: 0 }];
   for (let i = Math.round(time / lr); i > 0; i--) {
     const { theta, credit, exact } = rows.at(-1), g = gradient(theta);

@@ -1,15 +1,13 @@
 // What GEM and A-GEM make of a gradient in the plane: cl_helpers/methods/gem.py, agem.py.
 
-import { dot, plus } from "./quadratic.js";
+import { dot, plus, unit } from "./quadratic.js";
 
 const TINY = 1e-9;
 
 /** The old gradients g₁ and g₂, `angle` degrees apart. */
 export function oldGradients(angle) {
-  return [[1.9, 90 + angle / 2], [1.3, 90 - angle / 2]].map(([length, degrees]) => {
-    const turn = (degrees * Math.PI) / 180;
-    return [length * Math.cos(turn), length * Math.sin(turn)];
-  });
+  return [[1.9, 90 + angle / 2], [1.3, 90 - angle / 2]]
+    .map(([length, degrees]) => unit(degrees).map((v) => length * v));
 }
 
 export const mean = ([p, q]) => plus(p, q).map((v) => v / 2);

@@ -5,8 +5,7 @@ export const PENALTIES = ["none", "L2", "diagonal", "exact"];
 
 /** H of a bowl: 1/√c along its flat direction, √c across; its determinant is 1. */
 export function hessian({ curvature, degrees }) {
-  const turn = (degrees * Math.PI) / 180, root = Math.sqrt(curvature);
-  const [x, y] = [Math.cos(turn), Math.sin(turn)];
+  const [x, y] = unit(degrees), root = Math.sqrt(curvature);
   return [x * x / root + y * y * root, x * y * (1 / root - root), y * y / root + x * x * root];
 }
 
@@ -70,10 +69,11 @@ export function eigen([a, b, c]) {
   return { values: [middle - radius, middle + radius], vectors: [low, high] };
 }
 
+export const unit = (degrees) => [Math.cos, Math.sin].map((f) => f((degrees * Math.PI) / 180));
 export const plus = (p, q) => p.map((v, i) => v + q[i]);
 export const minus = (p, q) => p.map((v, i) => v - q[i]);
 export const dot = (p, q) => p[0] * q[0] + p[1] * q[1];
-const times = ([a, b, c], [x, y]) => [a * x + b * y, b * x + c * y];
+export const times = ([a, b, c], [x, y]) => [a * x + b * y, b * x + c * y];
 const solve = ([a, b, c], [x, y]) => {
   const det = a * c - b * b;
   return [(c * x - b * y) / det, (a * y - b * x) / det];

@@ -1,7 +1,7 @@
 // The learning rate within a task, as in cl_helpers/training/schedules.py: a factor of lr at each step.
 
 export const SCHEDULES = ["constant", "step", "exponential", "cosine", "one-cycle"];
-export const FINAL = 0.01; // lr_final where it has no part, `Settings.lr_final`
+const FINAL = 0.01; // lr_final where it has no part, `Settings.lr_final`
 const [PLATEAUS, CLIMB, BOTTOM] = [3, 0.3, 1 / 25];
 
 const cosine = (u, final) => final + ((1 - final) * (1 + Math.cos(Math.PI * u))) / 2;

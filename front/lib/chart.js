@@ -1,7 +1,7 @@
 // What charts share: a picture of several, a title, whole per cents, a legend.
 
 import * as Plot from "@observablehq/plot";
-import { make } from "./make.js";
+import { make, set } from "./make.js";
 
 const [ABOVE, RIGHT, BELOW, LEFT] = [56, 16, 42, 56]; // around the frame, in pixels
 
@@ -21,7 +21,7 @@ export function places(room, shares, tall) {
 export function picture() {
   const drawn = make("g"), svg = make("svg", { class: "cl-picture", role: "group" }, drawn);
   const put = ({ width, height }, label, parts) => {
-    for (const [name, value] of Object.entries({ width, height, "aria-label": label })) svg.setAttribute(name, value);
+    set(svg, { width, height, "aria-label": label });
     drawn.replaceChildren(...parts);
   };
   return { el: make("div", { class: "cl-figure" }, svg), svg, put };
@@ -48,9 +48,7 @@ export function chart({ x, y, width, height }, { title, x: across, y: up, below 
       ...marks,
     ],
   });
-  el.setAttribute("aria-hidden", "true"); // what it says, the picture's sentence and readers do
-  el.setAttribute("x", x);
-  el.setAttribute("y", y);
+  set(el, { x, y, "aria-hidden": "true" }); // what it says, the picture's sentence and readers do
   const [toX, toY] = ["x", "y"].map((axis) => el.scale(axis).apply);
   return {
     el, at: (a, b) => ({ x: x + toX(a), y: y + toY(b) }),

@@ -3,8 +3,9 @@
 
 import { change, make } from "./make.js";
 
-/** The controls side by side; their `sync` in one. */
-export function row(...controls) {
+/** The controls side by side, but for what is false; their `sync` in one. */
+export function row(...parts) {
+  const controls = parts.filter(Boolean);
   const el = make("div", { class: "cl-row" }, controls.map((control) => control.el ?? control));
   return { el, sync: () => controls.forEach((control) => control.sync?.()) };
 }
@@ -34,6 +35,9 @@ export function slider(model, name, { label, stops, write = String, unit = "", u
   };
   return { el: make("label", { class: "cl-slider" }, make("span", {}, label), input, output), sync, move };
 }
+
+/** Options that say what they are. */
+export const named = (values) => values.map((value) => [String(value), value]);
 
 /** One of `options` [[text, value], …] in a list. */
 export function choice(model, name, { label, options, then = () => ({}), usable = () => true }) {

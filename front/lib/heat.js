@@ -8,13 +8,13 @@ import { heat, paint } from "./pixels.js";
 const [GAP, BAR] = [10, 12]; // between map and legend, and of its bar, in pixels
 
 /** From values to 0 … 1: in proportion, or as the logarithm over so many decades below `top`. */
-export function part(top, decades = 0) {
+function part(top, decades = 0) {
   if (!(top > 0)) return () => 0;
   return (v) => (decades ? Math.max(0, 1 + Math.log10(Math.max(v, 1e-300) / top) / decades) : Math.max(0, v / top));
 }
 
 /** Cells, row by row, `colour` of each; as an image, which stays sharp. */
-export function cells({ x, y, width, height, rows, columns }, values, colour) {
+function cells({ x, y, width, height, rows, columns }, values, colour) {
   const canvas = make("canvas", { width: columns, height: rows });
   paint(canvas, values, colour);
   return make("image", {

@@ -17,6 +17,15 @@ export function make(name, attributes = {}, ...children) {
   return element;
 }
 
+export function set(el, attributes) {
+  for (const [name, value] of Object.entries(attributes)) el.setAttribute(name, value);
+}
+
+/** Points [[x, y], …] as a polygon has them. */
+export const outline = (points) => points.map((p) => p.map((v) => v.toFixed(1)).join()).join(" ");
+export const trace = (points, attributes) =>
+  make("polyline", { points: outline(points), fill: "none", ...attributes });
+
 /** Have `el` say `text`. What is set costs a layout, though it is the same. */
 export function put(el, text) {
   if (el.textContent !== text) el.textContent = text;
@@ -42,9 +51,11 @@ export function placeIn(el, { clientX, clientY }) {
   return [(clientX - left) / scale, (clientY - top) / scale];
 }
 
+export const valuesOf = (model, names) => Object.fromEntries(names.map((name) => [name, model.get(name)]));
+
 /** Have the kernel do something, with these parts of the state as they are in the page. */
 export function ask(model, what, names = []) {
-  model.send({ do: what, with: Object.fromEntries(names.map((name) => [name, model.get(name)])) });
+  model.send({ do: what, with: valuesOf(model, names) });
 }
 
 const EVERY = 100; // ms from message to message of what is dragged

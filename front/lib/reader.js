@@ -1,6 +1,6 @@
 // A picture's numbers: beside the pointer, and by the arrow keys.
 
-import { make, placeIn } from "./make.js";
+import { make, placeIn, set } from "./make.js";
 
 const STEPS = {
   ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
@@ -39,8 +39,7 @@ export function reader(svg, { label, at, step, show, count, choose }) {
     box.textContent = text;
     svg.after(box);
     el.after(ring);
-    ring.setAttribute("cx", x);
-    ring.setAttribute("cy", y);
+    set(ring, { cx: x, cy: y });
     box.style.left = `${Math.max(0, Math.min(x + 12, room - box.offsetWidth))}px`;
     box.style.top = `${y < box.offsetHeight + 14 ? y + 14 : y - box.offsetHeight - 10}px`;
   };
@@ -66,7 +65,7 @@ export function reader(svg, { label, at, step, show, count, choose }) {
     event.preventDefault();
   });
   const put = ([x, y, width, height]) => {
-    for (const [name, value] of Object.entries({ x, y, width, height })) el.setAttribute(name, value);
+    set(el, { x, y, width, height });
     read(key);
   };
   return { put };

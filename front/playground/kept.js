@@ -1,10 +1,7 @@
 // What finished runs leave behind, in the form of the Lab's kept runs.
 
-import { general, lam as write, whole } from "../lib/numbers.js";
+import { general, lam as write, mean, whole } from "../lib/numbers.js";
 import { nameOf, TUNED, USUAL } from "./settings.js";
-
-const STREAM = { permuted: "shuffled pixels", split: "new digits" };
-export const mean = (values) => values.reduce((s, v) => s + v, 0) / values.length;
 
 /** Whether a setting was changed while it trained; `moved` has [step, value, name]. */
 export const movedTo = (moved, name) => moved.some(([, , what]) => what === name);
@@ -28,7 +25,7 @@ export function summary({ matrix, moved, of: { method, lam, seed, stored, stream
 /** `runs` as they compare with the one that is chosen now: those of other tasks are set apart. */
 export function apart(runs, { stream, tasks, seed }) {
   return runs.map((run) => ({ ...run, differs: [
-    ...(run.stream === stream ? [] : [STREAM[run.stream]]),
+    ...(run.stream === stream ? [] : [nameOf(run.stream)]),
     ...(run.tasks === tasks ? [] : [`${run.tasks} tasks`]),
     ...(run.seed === seed ? [] : [`seed ${run.seed}`]),
   ] }));

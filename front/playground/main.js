@@ -2,7 +2,7 @@
 
 import look from "../lib/look.css";
 import { among, button, number, row, slider } from "../lib/controls.js";
-import { change, make, put } from "../lib/make.js";
+import { change, make, put, valuesOf } from "../lib/make.js";
 import { lam as write } from "../lib/numbers.js";
 import { Stored } from "../lib/stored.js";
 import { trains } from "../lib/training.js";
@@ -15,7 +15,7 @@ import own from "./playground.css";
 import { runner } from "./runner.js";
 import { SCENES } from "./scenes.js";
 import { sentence } from "./sentence.js";
-import { aboutOf, CHOICES, fromAddress, lamStops, METHODS, most, nameOf, tunedLam } from "./settings.js";
+import { aboutOf, CHOICES, fromAddress, lamStops, METHODS, most, nameOf, STREAMS, tunedLam } from "./settings.js";
 import { share } from "./share.js";
 
 // What was visited once is there without a network too; not where files are opened from a folder.
@@ -41,14 +41,12 @@ function begin(el) {
   }), button("Reset", runs.reset));
   const lam = slider(model, "lam", { label: "λ", stops: () => lamStops(model.get("method"), model.get("lam")), write });
   const memory = slider(model, "memory", { label: "old digits kept, in all", stops: CHOICES.memory });
-  const named = (values) => values.map((value) => [String(value), value]);
   const choices = row(
     among(model, "method", { label: "Method", options: METHODS }),
-    among(model, "tasks", { label: "Tasks", options: [...named(CHOICES.tasks).slice(0, -1),
-      ["6", 6, "with shuffled pixels only: ten digits make five tasks of two"]],
+    among(model, "tasks", { label: "Tasks", options: CHOICES.tasks.map((n) => [String(n), n,
+      n > most("split") && "with shuffled pixels only: ten digits make five tasks of two"]),
       usable: (n) => n <= most(model.get("stream")) }),
-    among(model, "stream", { label: "A new task has", options: [["shuffled pixels", "permuted",
-      "the same digits, their pixels in another order"], ["new digits", "split", "two of them; all so far compete"]] }),
+    among(model, "stream", { label: "A new task has", options: STREAMS }),
   );
   const more = row(
     slider(model, "lr", { label: "learning rate", stops: CHOICES.lr }),
@@ -86,7 +84,7 @@ function begin(el) {
   let frame = 0, spoken = "";
   function draw() {
     frame = 0;
-    const { news, doing, method } = Object.fromEntries(["news", "doing", "method"].map((n) => [n, model.get(n)]));
+    const { news, doing, method } = valuesOf(model, ["news", "doing", "method"]);
     for (const each of [bar, choices, more, lam, memory, theatre, link]) each.sync();
     for (const each of [chart, digits, first, table]) each.draw();
     put(main.el, { running: "Pause", done: "Run again" }[doing] ?? "Run");

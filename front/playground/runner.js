@@ -1,20 +1,21 @@
 // Runs: the worker and the address follow what is chosen, and the page follows the worker. A scene plays its
 // runs one after the other.
 
-import { change } from "../lib/make.js";
+import { change, valuesOf } from "../lib/make.js";
 import { apart, summary, withRun } from "./kept.js";
 import { SCENES } from "./scenes.js";
 import { most, toAddress, tunedLam, USUAL } from "./settings.js";
 
 /* global WORKER */ // its text, put here by build.js
-const ANEW = ["method", "stream", "tasks", "seed"], LIVE = ["lam", "lr", "memory"]; // a change of ANEW begins anew
+const TASKS = ["stream", "tasks", "seed"], ANEW = ["method", ...TASKS]; // a change of ANEW begins anew
+const LIVE = ["lam", "lr", "memory"];
 
 /**
  * `model` has what is chosen, of which `asked` names the settings; `staged` says whether scenes are on, and `forget`
  * is called when a run is over.
  */
 export function runner(model, asked, staged, forget) {
-  const settings = () => Object.fromEntries(Object.keys(asked).map((name) => [name, model.get(name)]));
+  const settings = () => valuesOf(model, Object.keys(asked));
   const worker = new Worker(URL.createObjectURL(new Blob([WORKER], { type: "text/javascript" })));
   const set = (values) => Object.entries(values).forEach(([name, value]) => model.set(name, value));
   let last = asked, latest = 0; // number of the run: of one before, the worker may still tell
@@ -61,7 +62,7 @@ export function runner(model, asked, staged, forget) {
     const now = settings(), changed = (name) => now[name] !== last[name];
     if (changed("method") && !changed("lam")) set({ lam: now.lam = tunedLam(now.method) });
     if (now.tasks > most(now.stream)) set({ tasks: now.tasks = most(now.stream) });
-    if (["stream", "tasks", "seed"].some(changed)) set({ runs: apart(model.get("runs"), now) });
+    if (TASKS.some(changed)) set({ runs: apart(model.get("runs"), now) });
     if (LIVE.some(changed)) worker.postMessage({ set: Object.fromEntries(LIVE.map((name) => [name, now[name]])) });
     if ([...ANEW, ...LIVE].some(changed)) history.replaceState(null, "", toAddress(now));
     const anew = ANEW.some(changed);

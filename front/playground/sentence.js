@@ -1,7 +1,7 @@
 // What just happened, in a sentence or two.
 
-import { general, lam as write, percent, whole } from "../lib/numbers.js";
-import { mean, movedTo } from "./kept.js";
+import { general, lam as write, mean, percent, whole } from "../lib/numbers.js";
+import { movedTo } from "./kept.js";
 import { nameOf, tunedLam } from "./settings.js";
 
 /** `news` of a run, and the guess that was made before it. */

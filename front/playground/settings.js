@@ -13,9 +13,13 @@ export const METHODS = [
     "Needs the labels of a task while it trains."],
   ["replay", "er", "Holds no weight: keeps some old digits, with their labels, and trains on them again."],
 ];
+export const STREAMS = [
+  ["shuffled pixels", "permuted", "the same digits, their pixels in another order"],
+  ["new digits", "split", "two of them; all so far compete"],
+];
 export const TUNED = { l2: 0.02, ewc: 50, mas: 0.1, si: 0.5 }; // the best of a few, of two to four tasks
 export const CHOICES = {
-  method: METHODS.map(([, name]) => name), stream: ["permuted", "split"], tasks: [2, 3, 4, 5, 6],
+  method: METHODS.map(([, name]) => name), stream: STREAMS.map(([, name]) => name), tasks: [2, 3, 4, 5, 6],
   lr: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05], memory: [10, 20, 50, 100, 200, 500],
 };
 export const USUAL = { method: "none", stream: "permuted", tasks: 2, lr: 0.005, memory: 100 };
@@ -27,7 +31,7 @@ export const tunedLam = (method) => TUNED[method] ?? 0;
 export const lamStops = (method, lam) => strengths(lam).filter((value) =>
   value === 0 || value === lam || Math.abs(Math.log10(value / tunedLam(method))) <= 3);
 export const aboutOf = (method) => METHODS.find(([, name]) => name === method)[2];
-export const nameOf = (method) => METHODS.find(([, name]) => name === method)[0];
+export const nameOf = (it) => [...METHODS, ...STREAMS].find(([, name]) => name === it)[0];
 
 /** The settings of an address; what makes no sense there is left out. */
 export function fromAddress(hash) {

@@ -3,7 +3,7 @@
 import { generate } from "lean-qr/nano";
 import { toSvg } from "lean-qr/extras/svg";
 import { button } from "../lib/controls.js";
-import { make, put } from "../lib/make.js";
+import { make, put, set } from "../lib/make.js";
 
 export function share() {
   const link = make("input", { type: "text", readonly: true, "aria-label": "link to this" });
@@ -22,8 +22,7 @@ export function share() {
       return;
     }
     const svg = toSvg(generate(location.href), document, { on: "#000000", off: "#ffffff", scale: 6 });
-    svg.setAttribute("role", "img");
-    svg.setAttribute("aria-label", `QR code of ${location.href}`);
+    set(svg, { role: "img", "aria-label": `QR code of ${location.href}` });
     code.replaceChildren(svg);
   }
   return { el, sync };

@@ -2,14 +2,14 @@
 // many outputs compete.
 
 import { permutation } from "../core/learn/random.js";
+import { bytes } from "../lib/pixels.js";
 import { LABELS, PIXELS } from "./digits.js";
 
 const TRAIN = 1437;
 
 /** All 1,797 digits, [x from 0 to 1, label]. */
-export function digits() {
-  const bytes = Uint8Array.from(atob(PIXELS), (c) => c.charCodeAt(0));
-  const pixel = (i) => (i % 2 ? bytes[i >> 1] & 15 : bytes[i >> 1] >> 4) / 15;
+function digits() {
+  const pairs = bytes(PIXELS), pixel = (i) => (i % 2 ? pairs[i >> 1] & 15 : pairs[i >> 1] >> 4) / 15;
   return Array.from(LABELS, (label, n) => [
     Float64Array.from({ length: 64 }, (_, i) => pixel(64 * n + i)), Number(label),
   ]);

@@ -1,14 +1,15 @@
 // The geometry of forgetting: two tasks as bowls over two weights, and where a penalty lets θ go.
 
 import {
-  PENALTIES, end, hessian, importance, joint, loss, lowestOfBoth, minus, path,
+  PENALTIES, end, hessian, importance, joint, loss, lowestOfBoth, minus, path, plus, unit,
 } from "../core/quadratic.js";
-import { among, button, choice, row, slider } from "../lib/controls.js";
+import { among, choice, row, slider } from "../lib/controls.js";
 import { ellipse } from "../lib/ellipse.js";
 import { handle } from "../lib/handle.js";
-import { change, make } from "../lib/make.js";
-import { fixed, lam as write, strengths } from "../lib/numbers.js";
-import { walk } from "../lib/walk.js";
+import { change, make, outline, set, trace } from "../lib/make.js";
+import { every, fixed, lam as write, percent, strengths } from "../lib/numbers.js";
+import { plane, within } from "../lib/plane.js";
+import { walking } from "../lib/walk.js";
 
 const GOOD = 1; // a task counts as solved where its loss is below
 const LEVELS = [GOOD, 3, 6, 10];
@@ -25,11 +26,7 @@ const TITLES = ["train on B alone", "every weight alike", "each weight by A's cu
   "A's whole curvature"];
 
 export default function bowls(model, el) {
-  let scale = 1; // pixels a unit
-  const pixels = {
-    to: ([x, y]) => [(x + WIDE) * scale, (HIGH - y) * scale],
-    from: ([x, y]) => [x / scale - WIDE, HIGH - y / scale],
-  };
+  const pixels = plane(WIDE, HIGH);
   const bowl = (name) => {
     const [at, curvature, degrees] = [name, `curvature_${name}`, `degrees_${name}`].map((n) => model.get(n));
     return { at, curvature, degrees };
@@ -47,14 +44,8 @@ export default function bowls(model, el) {
     }),
     among(model, "penalty", { label: "Penalty", options: PENALTIES.map((p, i) => [p, p, TITLES[i]]) }),
     slider(model, "lam", { label: "λ", stops: () => strengths(model.get("lam")), write }),
-    slider(model, "degrees_a", {
-      label: "Rotation of A", stops: Array.from({ length: 37 }, (_, i) => 5 * i - 90), unit: "°",
-    }),
-    button("▶ Walk", () => walk(model), { title: "from A's minimum, as training goes" }),
-    slider(model, "walked", {
-      label: "Way", stops: Array.from({ length: 101 }, (_, i) => i / 100),
-      write: (part) => `${Math.round(100 * part)}%`,
-    }),
+    slider(model, "degrees_a", { label: "Rotation of A", stops: every(-90, 90, 5), unit: "°" }),
+    ...walking(model, "Way", "from A's minimum, as training goes"),
   );
   const svg = make("svg", { class: "cl-picture cl-drawn", role: "group" });
   const still = make("g"), handles = make("g");
@@ -62,12 +53,8 @@ export default function bowls(model, el) {
   el.append(controls.el, svg);
 
   const bottoms = ["a", "b"].map((name) => handle(svg, {
-    label: `minimum of task ${name.toUpperCase()}`, pixels,
-    move: (at) => change(model, { [name]: at.map(within), walked: 1 }),
-    key: ([dx, dy], far) => {
-      const [x, y] = model.get(name), size = far ? 0.5 : 0.1;
-      change(model, { [name]: [x + size * dx, y + size * dy].map(within), walked: 1 });
-    },
+    label: `minimum of task ${name.toUpperCase()}`, pixels, at: () => model.get(name),
+    move: (to) => change(model, { [name]: to.map(within(WIDE, HIGH)), walked: 1 }),
   }));
   const axes = ["a", "b"].map((name) => handle(svg, {
     label: `flat direction of task ${name.toUpperCase()}: turn it, stretch it`, pixels,
@@ -101,22 +88,19 @@ export default function bowls(model, el) {
     const [a, b] = [bowl("a"), bowl("b")], lam = model.get("lam");
     const penalty = model.get("penalty");
     const parts = penalty === "none" ? FIGURES[model.get("figure") - 1][1] : "AB&>";
-    scale = Math.min(width, 960) / (2 * WIDE);
     const inB = parts.includes("B"), trains = parts.includes(">");
-    svg.setAttribute("width", 2 * WIDE * scale);
-    svg.setAttribute("height", 2 * HIGH * scale);
+    set(svg, pixels.fit(Math.min(width, 960)));
     const label = (text, at, [dx, dy]) => {
       const [x, y] = pixels.to(at);
       return make("text", { x: x + dx, y: y + dy, class: "cl-label" }, text);
     };
-    const curve = (points, look) => make("polyline",
-      { points: points.map((p) => pixels.to(p).map((v) => v.toFixed(1)).join()).join(" "), fill: "none", ...look });
+    const curve = (points, look) => trace(points.map(pixels.to), look);
 
     const drawn = [];
     for (const [name, each] of inB ? [["a", a], ["b", b]] : [["a", a]]) {
       const colour = `var(--cl-${name})`;
       for (const level of LEVELS) {
-        drawn.push(ellipse(each.at, hessian(each), level, pixels, scale, {
+        drawn.push(ellipse(each.at, hessian(each), level, pixels, {
           stroke: colour, "stroke-width": level === GOOD ? 1.8 : 1, fill: level === GOOD ? colour : "none",
           "fill-opacity": 0.2, "stroke-dasharray": name === "a" ? null : "6 4",
         }));
@@ -126,8 +110,8 @@ export default function bowls(model, el) {
     if (parts.includes("&") && both) {
       const id = `cl-in-a-${model.get("name")}`;
       drawn.push(
-        make("clipPath", { id }, ellipse(a.at, hessian(a), GOOD, pixels, scale, {})),
-        make("g", { "clip-path": `url(#${id})` }, ellipse(b.at, hessian(b), GOOD, pixels, scale,
+        make("clipPath", { id }, ellipse(a.at, hessian(a), GOOD, pixels, {})),
+        make("g", { "clip-path": `url(#${id})` }, ellipse(b.at, hessian(b), GOOD, pixels,
           { fill: "var(--cl-good)", "fill-opacity": 0.6 })));
     }
     let words = inB ? "Shaded: where each task is solved." :
@@ -138,7 +122,7 @@ export default function bowls(model, el) {
     if (trains) {
       if (lam && penalty !== "none") {
         for (const level of [0.25, 1]) {
-          drawn.push(ellipse(a.at, importance(a, penalty), level, pixels, scale,
+          drawn.push(ellipse(a.at, importance(a, penalty), level, pixels,
             { stroke: "var(--cl-soft)", "stroke-dasharray": "2 4", "stroke-width": 1.6, fill: "none" }));
         }
       }
@@ -165,10 +149,9 @@ export default function bowls(model, el) {
       "loss of task A"} over two weights.`);
 
     [a, b].forEach((each, i) => {
-      const [x, y] = each.at, turn = (each.degrees * Math.PI) / 180;
       const reach = Math.sqrt(2 * Math.sqrt(each.curvature));
-      bottoms[i].put([x, y], `${fixed(x)} to the right, ${fixed(y)} up`);
-      axes[i].put([x + reach * Math.cos(turn), y + reach * Math.sin(turn)],
+      bottoms[i].put(each.at);
+      axes[i].put(plus(each.at, unit(each.degrees).map((v) => reach * v)),
         `at ${fixed(each.degrees, 0)}°, ${fixed(each.curvature, 0)} times as steep across`);
     });
     star.put(stop, `λ ${write(lam)}`);
@@ -185,7 +168,7 @@ function say(a, b, theta, best, walked) {
     : lb < GOOD ? "B is learned, A is forgotten" : "neither is solved";
   const where = `(${fixed(theta[0])}, ${fixed(theta[1])})`;
   const place = walked < 1
-    ? `After ${Math.round(100 * walked)}% of the way θ is at ${where}`
+    ? `After ${percent(walked, 0)} of the way θ is at ${where}`
     : `From A's minimum training ends at ${where}, the star`;
   return `${place}: loss on A ${fixed(la)}, on B ${fixed(lb)}, together ${fixed(la + lb)} (at best ` +
     `${fixed(loss(a, best) + loss(b, best))}); ${fate}.`;
@@ -214,12 +197,11 @@ function mark([x, y], kind) {
     ? Array.from({ length: 10 }, (_, i) => corner(i)).map(([r, t]) => [r * Math.cos(t), r * Math.sin(t)])
     : [[-3, -8], [3, -8], [3, -3], [8, -3], [8, 3], [3, 3], [3, 8], [-3, 8], [-3, 3], [-8, 3], [-8, -3], [-3, -3]];
   return make("polygon", {
-    points: corners.map(([dx, dy]) => `${(x + dx).toFixed(1)},${(y + dy).toFixed(1)}`).join(" "),
+    points: outline(corners.map((corner) => plus([x, y], corner))),
     fill: kind === "star" ? "currentColor" : "var(--cl-good)", stroke: "var(--cl-paper)",
   });
 }
 
-const within = (v, i) => Math.round(100 * Math.min([WIDE, HIGH][i], Math.max(-[WIDE, HIGH][i], v))) / 100;
 /** To the nearest degree, from −90 to 90: a direction has no sign. */
 const direction = (degrees) => {
   const d = Math.round(degrees);

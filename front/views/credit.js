@@ -2,12 +2,13 @@
 
 import { descent } from "../core/credit.js";
 import { hessian, loss } from "../core/quadratic.js";
-import { button, row, slider } from "../lib/controls.js";
+import { row, slider } from "../lib/controls.js";
 import { ellipse } from "../lib/ellipse.js";
 import { handle } from "../lib/handle.js";
-import { change, make } from "../lib/make.js";
+import { change, make, set, trace } from "../lib/make.js";
 import { fixed } from "../lib/numbers.js";
-import { walk } from "../lib/walk.js";
+import { plane, within } from "../lib/plane.js";
+import { walking } from "../lib/walk.js";
 
 const [WIDE, HIGH] = [2.6, 1.3]; // the plane reaches from −WIDE to WIDE
 const LEVELS = [0.05, 0.2, 0.5, 1, 2, 3.5, 5.5, 8];
@@ -16,28 +17,16 @@ const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5];
 const [BAR, ROOM] = [24, 34]; // height of a bar and its line, beside the plane
 
 export default function credit(model, el) {
-  let wide = 0, scale = 1; // in pixels; pixels a unit
-  const pixels = {
-    to: ([x, y]) => [(x + WIDE) * scale, (HIGH - y) * scale],
-    from: ([x, y]) => [x / scale - WIDE, HIGH - y / scale],
-  };
-  const begin = (to) => change(model, { start: to.map((v, i) => {
-    const most = 0.95 * [WIDE, HIGH][i];
-    return Math.round(100 * Math.min(most, Math.max(-most, v))) / 100;
-  }) });
+  const pixels = plane(WIDE, HIGH);
   const controls = row(
     slider(model, "lr", { label: "Learning rate η", stops: RATES }),
-    button("▶ Walk", () => walk(model), { title: "along the path, as training goes" }),
-    slider(model, "walked", {
-      label: "Path", stops: Array.from({ length: 101 }, (_, i) => i / 100),
-      write: (part) => `${Math.round(100 * part)}%`,
-    }),
+    ...walking(model, "Path", "along the path, as training goes"),
   );
   const svg = make("svg", { class: "cl-picture cl-drawn", role: "group" });
   const still = make("g");
   const start = handle(svg, {
-    label: "where training begins", pixels, move: begin,
-    key: (step, far) => begin(model.get("start").map((v, i) => v + step[i] * (far ? 0.5 : 0.1))),
+    label: "where training begins", pixels, at: () => model.get("start"),
+    move: (to) => change(model, { start: to.map(within(0.95 * WIDE, 0.95 * HIGH)) }),
   });
   svg.append(still, start.el);
   el.append(controls.el, svg);
@@ -47,19 +36,14 @@ export default function credit(model, el) {
     const bowl = { at: [0, 0], curvature: model.get("curvature"), degrees: model.get("degrees") };
     const from = model.get("start"), path = descent(bowl, from, model.get("lr"), TIME);
     const steps = Math.round(model.get("walked") * (path.length - 1)), now = path[steps];
-    wide = Math.min(width, 760);
-    scale = wide / (2 * WIDE);
-    const below = 2 * HIGH * scale + 12;
-    svg.setAttribute("width", wide);
-    svg.setAttribute("height", below + 4 * ROOM);
-    svg.setAttribute("aria-label", "A path over the contours of a loss of two weights, and bars: the " +
-      "credit of each weight, their sum, and the fall of the loss.");
-    const line = (points, look) => make("polyline",
-      { points: points.map(({ theta }) => pixels.to(theta).map((v) => v.toFixed(1)).join()).join(" "), fill: "none", ...look });
+    const { width: wide, height: high } = pixels.fit(Math.min(width, 760)), below = high + 12;
+    set(svg, { width: wide, height: below + 4 * ROOM, "aria-label": "A path over the contours of a loss of two " +
+      "weights, and bars: the credit of each weight, their sum, and the fall of the loss." });
+    const line = (points, look) => trace(points.map(({ theta }) => pixels.to(theta)), look);
     const dots = path.length > 60 ? [] : path.slice(0, steps + 1);
     const [x, y] = pixels.to(now.theta);
     const plane = make("g", { "clip-path": `url(#cl-plane-${model.get("name")})` },
-      LEVELS.map((level) => ellipse([0, 0], hessian(bowl), level, pixels, scale,
+      LEVELS.map((level) => ellipse([0, 0], hessian(bowl), level, pixels,
         { stroke: "var(--cl-soft)", "stroke-opacity": 0.55, fill: "none" })),
       line(path, { stroke: "var(--cl-soft)", "stroke-dasharray": "3 4" }),
       line(path.slice(0, steps + 1), { stroke: "currentColor", "stroke-width": 2.5 }),
@@ -70,13 +54,13 @@ export default function credit(model, el) {
       make("circle", { cx: x, cy: y, r: 7, fill: "var(--cl-2)", stroke: "var(--cl-paper)" }));
     still.replaceChildren(
       make("clipPath", { id: `cl-plane-${model.get("name")}` },
-        make("rect", { width: wide, height: 2 * HIGH * scale })),
-      make("rect", { x: 0.5, y: 0.5, width: wide - 1, height: 2 * HIGH * scale - 1, fill: "none", stroke: "var(--cl-line)" }),
+        make("rect", { width: wide, height: high })),
+      make("rect", { x: 0.5, y: 0.5, width: wide - 1, height: high - 1, fill: "none", stroke: "var(--cl-line)" }),
       plane,
-      make("text", { x: wide - 8, y: 2 * HIGH * scale - 8, "text-anchor": "end" }, "θ₁ →"),
+      make("text", { x: wide - 8, y: high - 8, "text-anchor": "end" }, "θ₁ →"),
       make("text", { x: 8, y: 18 }, "↑ θ₂"),
       ...bars(now, Math.max(2 * loss(bowl, from), ...path.at(-1).credit, sum(path.at(-1).credit)), wide, below));
-    start.put(from, `${fixed(from[0])} to the right, ${fixed(from[1])} up`);
+    start.put(from);
     return say(now, steps, path.length - 1);
   };
 }

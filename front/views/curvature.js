@@ -5,7 +5,7 @@ import { spearman } from "../core/ranks.js";
 import { chart, picture, places } from "../lib/chart.js";
 import { choice, row, slider } from "../lib/controls.js";
 import { make } from "../lib/make.js";
-import { fixed, general, including, percent } from "../lib/numbers.js";
+import { decades, fixed, general, including, percent } from "../lib/numbers.js";
 import { among, reader } from "../lib/reader.js";
 import { asks, note, trains } from "../lib/training.js";
 
@@ -93,10 +93,8 @@ function drawFactors(place, points) {
   const x = reach(points.length ? regimes.map((p) => p.x) : [1, 10]);
   const y = reach(points.length ? regimes.map((p) => p.y) : [1, 30]);
   const bound = (i) => (y[i] * x[i] ** 2) / 2;
-  const all = []; // but for the corner, where a line has no room for its number
-  for (let e = Math.floor(Math.log10(bound(0))); e <= Math.log10(bound(1)); e++) {
-    all.push(...[Number(`1e${e}`), Number(`3e${e}`)].filter((b) => b > bound(0) && b < bound(1) / 3));
-  }
+  const all = decades(Math.floor(Math.log10(bound(0))), Math.ceil(Math.log10(bound(1))), [1, 3])
+    .filter((b) => b > bound(0) && b < bound(1) / 3); // but for the corner, where a line has no room for its number
   const shown = all.filter((_, i) => i % Math.ceil(all.length / 6) === 0);
   const clip = (b) => { // where the line of a bound enters and leaves the frame
     const ends = [Math.max(x[0], Math.sqrt((2 * b) / y[1])), Math.min(x[1], Math.sqrt((2 * b) / y[0]))];

@@ -1,10 +1,10 @@
 // Ω as heat maps: which weights a method holds on to, and whether methods agree.
 
 import { picture, places } from "../lib/chart.js";
-import { choice, row } from "../lib/controls.js";
+import { choice, named, row } from "../lib/controls.js";
 import { correlationMatrix, heatMap } from "../lib/heat.js";
 import { make } from "../lib/make.js";
-import { fixed, percent, significant } from "../lib/numbers.js";
+import { fixed, percent, significant, whole } from "../lib/numbers.js";
 import { floats } from "../lib/pixels.js";
 import { grid, reader } from "../lib/reader.js";
 
@@ -16,12 +16,12 @@ export default function importance(model, el) {
   const names = layers.map(({ name }) => name), several = methods.length > 1;
   const layer = () => layers[names.indexOf(model.get("layer"))];
   const one = (name, label, options, more) => options.length > 1 &&
-    choice(model, name, { label, options: options.map((text) => [text, text]), ...more });
-  const controls = row(...[
+    choice(model, name, { label, options: named(options), ...more });
+  const controls = row(
     one("method", "Method", methods),
     one("layer", "Layer", names),
     one("seen_by", "Pixels as seen by", viewers, { usable: () => layer().pixels }),
-  ].filter(Boolean));
+  );
 
   const maps = picture();
   let map = {}; // the heat map as it is now: its frame, its cells
@@ -49,7 +49,7 @@ export default function importance(model, el) {
       ] : []),
     ]);
     reading.put([map.x, map.y, map.width, map.height]);
-    const weights = (now.weights[0] * now.weights[1]).toLocaleString("en-US");
+    const weights = whole(now.weights[0] * now.weights[1]);
     const held = of.top_share == null ? `Ω of the ${weights} weights is zero.`
       : `the most important 1 % of the ${weights} weights hold ${percent(of.top_share, 0)} of Ω.`;
     return `${methods[m]}, ${now.name}: ${held}${several ? ` ${correlations(now.agreement, short)}` : ""}`;

@@ -1,9 +1,9 @@
 // The Lab. Its first line is always true: it names what is training. λ acts on that; everything else
 // acts on the next run, and stands under these words.
 
-import { button, choice, number, row, slider } from "../lib/controls.js";
+import { button, choice, named, number, row, slider } from "../lib/controls.js";
 import { ask, make, put } from "../lib/make.js";
-import { duration, fixed, lam as write, percent, strengths, whole } from "../lib/numbers.js";
+import { duration, inPoints, lam as write, percent, strengths, whole } from "../lib/numbers.js";
 import { trains } from "../lib/training.js";
 import { curves } from "./lab/curves.js";
 import { forget } from "./lab/forget.js";
@@ -17,7 +17,6 @@ const SETTINGS = ["method", "preset", "stream", "scenario", "seed", "epochs", "l
   "lam", "scene"];
 const STREAMS = ["permuted", "rotated", "split"];
 const SCENARIOS = [["Domain-IL", "domain"], ["Task-IL", "task"], ["Class-IL", "class"]];
-const named = (texts) => texts.map((text) => [String(text), text]);
 
 export default function lab(model, el) {
   const does = (what) => () => ask(model, what, SETTINGS);
@@ -114,7 +113,7 @@ function line(model) {
   if (!n.label) return "Nothing has been trained yet. Press Run; λ can be moved while it trains.";
   const usual = n.stream === "permuted" && n.scenario === "domain";
   const what = [n.label, n.lam == null ? "" : `λ ${write(n.lam)}`, n.preset,
-    usual ? "" : `${n.stream}, ${n.scenario === "domain" ? "Domain" : n.scenario === "task" ? "Task" : "Class"}-IL`,
+    usual ? "" : `${n.stream}, ${SCENARIOS.find(([, scenario]) => scenario === n.scenario)[0]}`,
     `seed ${n.seed}`].filter(Boolean).join(" · ");
   const place = n.step === undefined ? ""
     : `task ${n.task + 1} of ${n.n_tasks}, step ${whole(n.step)} of ${whole(n.n_steps)}`;
@@ -137,6 +136,6 @@ function say(n) {
   const on = latest.map((a) => percent(a, 0)).join(", ");
   const tasks = latest.length > 1 ? `tasks 1 to ${latest.length}` : "task 1";
   const metrics = n.average == null ? "" : ` After the last finished task: average ` +
-    `${percent(n.average)}${n.forgetting == null ? "" : `, forgetting ${fixed(100 * n.forgetting, 1)} points`}.`;
+    `${percent(n.average)}${n.forgetting == null ? "" : `, forgetting ${inPoints(n.forgetting)}`}.`;
   return `Accuracy on ${tasks} now: ${on}.${metrics}`;
 }

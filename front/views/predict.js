@@ -2,7 +2,8 @@
 
 import * as Plot from "@observablehq/plot";
 import { button, row, slider } from "../lib/controls.js";
-import { change, make } from "../lib/make.js";
+import { change, make, set } from "../lib/make.js";
+import { general } from "../lib/numbers.js";
 
 const MISSING = { // as in cl_helpers/widgets/predict_widget.py
   number: "Move the slider first.",
@@ -14,7 +15,7 @@ const RECORDED = "Recorded. Now run on and see.";
 export default function predict(model, el) {
   const [options, unit] = [model.get("options"), model.get("unit")];
   const kind = !options ? "number" : model.get("order") ? "order" : "option";
-  const write = (value) => (kind === "number" ? `${Number(value.toPrecision(3))} ${unit}`.trim()
+  const write = (value) => (kind === "number" ? `${general(value, 3)} ${unit}`.trim()
     : kind === "order" ? value.join(", then ") : value);
   const choose = (answer) => change(model, { answer, note: "" });
   const complete = (answer) => answer !== null && (kind !== "order" || answer.length === options.length);
@@ -155,7 +156,6 @@ function numberLine(model, write, width) {
   const figure = Plot.plot({
     width: Math.min(width, 620), height: 110, marginLeft: 16, marginRight: 16, marginBottom: 30,
     x: { domain: [least, most], label: null, ticks: 5 }, y: { domain: [-1, 1], axis: null },
-    className: "cl-plot",
     marks: [
       Plot.ruleY([0], { stroke: "var(--cl-soft)" }),
       ...marks.flatMap(([name, value, symbol, colour, dy]) => [
@@ -167,8 +167,7 @@ function numberLine(model, write, width) {
     ],
   });
   figure.classList.add("cl-picture");
-  figure.setAttribute("role", "img");
-  figure.setAttribute("aria-label", marks.map(([name, value]) => `${name} ${write(value)}`).join(", "));
+  set(figure, { role: "img", "aria-label": marks.map(([name, value]) => `${name} ${write(value)}`).join(", ") });
   return figure;
 }
 

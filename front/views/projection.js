@@ -4,8 +4,9 @@ import { agem, binding, gem, mean, oldGradients, raised } from "../core/projecti
 import { plus } from "../core/quadratic.js";
 import { row, slider } from "../lib/controls.js";
 import { handle } from "../lib/handle.js";
-import { change, make } from "../lib/make.js";
-import { fixed } from "../lib/numbers.js";
+import { change, make, outline, set } from "../lib/make.js";
+import { every, fixed } from "../lib/numbers.js";
+import { plane, within } from "../lib/plane.js";
 
 const [WIDE, HIGH] = [3, 2.2]; // how far g may go to each side of the origin
 const ROOM = 0.35; // around it, for names
@@ -13,16 +14,7 @@ const FAR = 9; // beyond all that is seen
 const DOT = 0.02; // shorter arrows are dots
 
 export default function projection(model, el) {
-  let scale = 1; // pixels a unit
-  const pixels = {
-    to: ([x, y]) => [(x + WIDE + ROOM) * scale, (HIGH + ROOM - y) * scale],
-    from: ([x, y]) => [x / scale - WIDE - ROOM, HIGH + ROOM - y / scale],
-  };
-  const move = (to) => change(model, { g: to.map((v, i) => {
-    const most = [WIDE, HIGH][i];
-    return Math.round(100 * Math.min(most, Math.max(-most, v))) / 100;
-  }) });
-
+  const pixels = plane(WIDE + ROOM, HIGH + ROOM);
   const controls = row(
     slider(model, "margin", { label: "Margin γ", stops: every(0, 1, 0.05), write: fixed }),
     slider(model, "angle", { label: "Angle of g₁ and g₂", stops: every(10, 170, 5), unit: "°" }),
@@ -30,24 +22,21 @@ export default function projection(model, el) {
   const svg = make("svg", { class: "cl-picture cl-drawn cl-framed", role: "group" });
   const still = make("g");
   const tip = handle(svg, {
-    label: "gradient g", pixels, move,
-    key: (step, far) => move(plus(model.get("g"), step.map((v) => v * (far ? 0.5 : 0.1)))),
+    label: "gradient g", pixels, at: () => model.get("g"),
+    move: (to) => change(model, { g: to.map(within(WIDE, HIGH)) }),
   });
   svg.append(still, tip.el);
   el.append(controls.el, svg);
 
   return function draw(width) {
-    scale = Math.min(width, 720) / (2 * (WIDE + ROOM));
     controls.sync();
     const g = model.get("g"), old = oldGradients(model.get("angle")), r = mean(old);
     const [byGem, byAgem] = [gem(g, old, model.get("margin")), agem(g, r)];
-    svg.setAttribute("width", 2 * (WIDE + ROOM) * scale);
-    svg.setAttribute("height", 2 * (HIGH + ROOM) * scale);
-    svg.setAttribute("aria-label", "Arrows from one point: the gradients g₁ and g₂ of two old tasks, " +
-      "each with the half-plane in which its loss does not rise, and the gradient g of the new task.");
+    set(svg, { ...pixels.fit(Math.min(width, 720)), "aria-label": "Arrows from one point: the gradients g₁ and g₂ of " +
+      "two old tasks, each with the half-plane in which its loss does not rise, and the gradient g of the new task." });
     still.replaceChildren(
       ...regions(old).map(([corners, colour]) => make("polygon", {
-        points: corners.map((p) => pixels.to(p).map((v) => v.toFixed(1)).join()).join(" "),
+        points: outline(corners.map(pixels.to)),
         style: `fill: ${colour}; stroke: ${colour}`, "fill-opacity": 0.13, "stroke-opacity": 0.6,
         "stroke-dasharray": "2 5",
       })),
@@ -56,7 +45,7 @@ export default function projection(model, el) {
         ["g₂", old[1], "var(--cl-b)", 2.2],
         ["r", r, "var(--cl-soft)", 1.4, "8 5"],
       ]).map((each) => arrow(each, pixels)));
-    tip.put(g, `${fixed(g[0])} to the right, ${fixed(g[1])} up`);
+    tip.put(g);
     return say(g, old, byGem, byAgem);
   };
 }
@@ -125,7 +114,5 @@ function say(g, old, byGem, byAgem) {
 }
 
 const tasks = (numbers) => `task ${numbers.join(" and of task ")}`;
-const point = (v) => `(${v.map((c) => fixed(c).replace("-", "−")).join(", ")})`;
+const point = (v) => `(${v.map((c) => fixed(c)).join(", ")})`;
 const same = (p, q) => Math.hypot(p[0] - q[0], p[1] - q[1]) < 1e-6;
-const every = (least, most, step) => Array.from({ length: Math.round((most - least) / step) + 1 },
-  (_, i) => Number((least + i * step).toFixed(6)));

@@ -3,14 +3,14 @@
 import * as Plot from "@observablehq/plot";
 import { SCHEDULES, factors, suited } from "../core/schedules.js";
 import { chart, legend, picture } from "../lib/chart.js";
-import { choice, number, row, slider } from "../lib/controls.js";
-import { general, including, percent } from "../lib/numbers.js";
+import { choice, named, number, row, slider } from "../lib/controls.js";
+import { valuesOf } from "../lib/make.js";
+import { decades, every, general, including, percent } from "../lib/numbers.js";
 import { mark } from "../lib/palette.js";
 import { among, reader } from "../lib/reader.js";
 import { asks, note, trains } from "../lib/training.js";
 
-const RATES = including([1], ...[-4, -3, -2, -1].flatMap((e) => [1, 2, 3, 5].map((m) => Number(`${m}e${e}`))));
-const PARTS = Array.from({ length: 11 }, (_, i) => i / 20);
+const RATES = decades(-4, 0, [1, 2, 3, 5]), PARTS = every(0, 0.5, 0.05);
 const HOW = ["schedule", "lr", "lr_final", "warm_up", "start_from", "seed"];
 const NOW = { stroke: "var(--cl-1)", width: 2.4, ...mark("o") };
 const KEPT = [ // in turn
@@ -22,14 +22,14 @@ const [ABOVE, BELOW] = [210, 330]; // the charts' heights, in pixels
 
 export default function schedule(model, el) {
   const target = model.get("target"), n = model.get("n_steps");
-  const asked = () => suited(Object.fromEntries(HOW.map((name) => [name, model.get(name)])));
+  const asked = () => suited(valuesOf(model, HOW));
   const used = (name) => () => suited({ [name]: -1, schedule: model.get("schedule") })[name] === -1;
   const rates = (name) => ({
     label: name, stops: () => including(RATES, model.get(name)), write: general,
   });
   const controls = [
     row(
-      choice(model, "schedule", { label: "Schedule", options: SCHEDULES.map((name) => [name, name]) }),
+      choice(model, "schedule", { label: "Schedule", options: named(SCHEDULES) }),
       slider(model, "lr", rates("lr")),
       slider(model, "lr_final", { ...rates("lr_final"), usable: used("lr_final") }),
       slider(model, "warm_up", {
@@ -38,7 +38,7 @@ export default function schedule(model, el) {
       }),
     ),
     ...(model.get("stored") ? [] : [row(
-      choice(model, "start_from", { label: "Start", options: model.get("starts_from").map((name) => [name, name]) }),
+      choice(model, "start_from", { label: "Start", options: named(model.get("starts_from")) }),
       number(model, "seed", { label: "Seed", whole: true }),
       asks(model, "Run", "start", { settings: HOW, main: true }),
       asks(model, "Stop", "stop", { usable: () => trains(model) }),

@@ -5,7 +5,7 @@ import * as Plot from "@observablehq/plot";
 import { chart, legend, perCent, percents, picture, places } from "../lib/chart.js";
 import { choice, row, slider } from "../lib/controls.js";
 import { change, make } from "../lib/make.js";
-import { fixed, percent } from "../lib/numbers.js";
+import { inPoints, mean, percent } from "../lib/numbers.js";
 import { look } from "../lib/palette.js";
 import { among, reader } from "../lib/reader.js";
 import { shade } from "../lib/shade.js";
@@ -19,7 +19,7 @@ export default function sweep(model, el) {
   const run = (method, value) => method.values.find((each) => each.value === value);
   const shown = () => run(mine(), model.get("value")) ?? run(mine(), mine().best);
 
-  const controls = row(...[
+  const controls = row(
     methods.length > 1 && choice(model, "method", {
       label: "Method", options: methods.map(({ label, name }) => [label, name]),
       then: (name) => ({ value: named(name).best }),
@@ -27,7 +27,7 @@ export default function sweep(model, el) {
     slider(model, "value", {
       label: called, stops: () => mine().values.map(({ value }) => value), write: () => shown().text,
     }),
-  ].filter(Boolean));
+  );
 
   const charts = picture();
   let curves = {}, fronts = {}; // the two charts as they are now
@@ -57,20 +57,19 @@ export default function sweep(model, el) {
       `plasticity for ${mine().values.length} values of ${called}.`,
     [curves.el, fronts.el, now.y == null ? "" : ring]);
     [curves, fronts].forEach((each, i) => readers[i].put(each.area));
-    const diverged = model.get("diverged").join(", ");
+    const diverged = model.get("diverged").join(", "), on = model.get("on");
     return `${now.words}: average accuracy ${percent(now.average)}, forgetting ${pointsOf(now.forgetting)}. ` +
-      `Best of the sweep: ${best.words} with ${percent(best.average)}, on ${model.get("on")}.` +
+      `Best of the sweep: ${best.words} with ${percent(best.average)}${on ? `, on ${on}` : ""}.` +
       (diverged && ` Diverged: ${diverged}.`);
   };
 }
 
 /** Each value of a method with its place in per cent: x is plasticity, y is stability. */
 function placed(method) {
-  const mean = (values) => (values.length && values.every((v) => v != null)
-    ? values.reduce((sum, v) => sum + v, 0) / values.length : null);
+  const known = (values) => (values.length && values.every((v) => v != null) ? mean(values) : null);
   const values = method.values.map((run) => {
-    const averages = run.accuracy.map(mean), diagonal = run.accuracy.map((row, t) => row[t]);
-    const [x, y] = [mean(diagonal), mean(run.accuracy.at(-1).slice(0, -1))];
+    const averages = run.accuracy.map(known), diagonal = run.accuracy.map((row, t) => row[t]);
+    const [x, y] = [known(diagonal), known(run.accuracy.at(-1).slice(0, -1))];
     return { ...run, averages, x: x && 100 * x, y: y && 100 * y };
   });
   return { ...method, values };
@@ -159,4 +158,4 @@ function texts(points, best, { x, width }) {
   });
 }
 
-const pointsOf = (forgetting) => (forgetting == null ? "–" : `${fixed(100 * forgetting, 1)} points`);
+const pointsOf = (forgetting) => (forgetting == null ? "–" : inPoints(forgetting));

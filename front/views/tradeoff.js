@@ -3,13 +3,13 @@
 import * as Plot from "@observablehq/plot";
 import { chart, legend, picture } from "../lib/chart.js";
 import { row, slider } from "../lib/controls.js";
-import { fixed, lam as write } from "../lib/numbers.js";
+import { decades, every, fixed, lam as write } from "../lib/numbers.js";
 import { among, reader } from "../lib/reader.js";
 
 const [A, B] = [-1, 1]; // θ*_A and θ*_B
 const [LEAST, MOST, HIGH] = [-2.2, 2.2, 4];
-const THETA = Array.from({ length: 221 }, (_, i) => LEAST + (i * (MOST - LEAST)) / 220);
-const STRENGTHS = [0, ...[-2, -1, 0, 1].flatMap((e) => [1, 2, 5].map((m) => Number(`${m}e${e}`))), 100];
+const THETA = every(LEAST, MOST, 0.02);
+const STRENGTHS = [0, ...decades(-2, 2)];
 const CURVATURES = [0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 6, 8];
 
 export default function tradeoff(model, el) {

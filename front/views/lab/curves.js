@@ -3,8 +3,8 @@
 // only what has changed is drawn anew.
 
 import { look } from "../../lib/palette.js";
-import { layer, make, placeIn, put } from "../../lib/make.js";
-import { lam as write, percent, whole } from "../../lib/numbers.js";
+import { layer, make, placeIn, put, set, trace } from "../../lib/make.js";
+import { lam as write, mean as meanOf, percent, whole } from "../../lib/numbers.js";
 
 const [RIGHT, TOP, BOTTOM] = [26, 14, 30];
 let LEFT = 46; // room for the numbers, which are larger on the stage
@@ -43,9 +43,7 @@ export function curves(model) {
     const moved = n.moved ?? [], lengths = series.map(length).join();
 
     ground.draw(frame, () => {
-      for (const [key, value] of [["viewBox", `0 0 ${w} ${h}`], ["width", w], ["height", h]]) {
-        svg.setAttribute(key, value);
-      }
+      set(svg, { viewBox: `0 0 ${w} ${h}`, width: w, height: h });
       return [bands(count, x, h), grid(w, y)];
     });
     const runs = keptRuns(model);
@@ -105,21 +103,19 @@ function bands(count, x, h) {
 function grid(w, y) {
   return [0, 0.2, 0.4, 0.6, 0.8, 1].flatMap((a) => [
     make("line", { x1: LEFT, x2: w - RIGHT, y1: y(a), y2: y(a), stroke: "var(--cl-line)" }),
-    text(LEFT - 6, y(a) + 4, `${Math.round(100 * a)}%`, { "text-anchor": "end", fill: "var(--cl-soft)" }),
+    text(LEFT - 6, y(a) + 4, percent(a, 0), { "text-anchor": "end", fill: "var(--cl-soft)" }),
   ]);
 }
 
-const trace = (points, attributes) => make("polyline",
-  { points: points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" "), fill: "none", ...attributes });
+const colour = (j) => `var(--cl-${(j % 8) + 1})`;
 
 function task(points, j, place, x, y) {
   if (!points.length) return [];
-  const colour = `var(--cl-${(j % 8) + 1})`, dash = j % 2 ? "7 3" : null;
   const drawn = points.map(([step, a]) => [x(place(step)), y(a)]);
   const exact = points.flatMap(([, , sure], i) => (sure ? [drawn[i]] : []));
   return [
-    trace(drawn, { stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }),
-    ...exact.map(([cx, cy]) => make("circle", { cx, cy, r: 3, fill: colour })),
+    trace(drawn, { stroke: colour(j), "stroke-width": 2, "stroke-dasharray": j % 2 ? "7 3" : null }),
+    ...exact.map(([cx, cy]) => make("circle", { cx, cy, r: 3, fill: colour(j) })),
   ];
 }
 
@@ -133,7 +129,7 @@ function numbers(series, place, x, y) {
   ends.forEach((end, i) => { if (i) end.y = Math.max(end.y, ends[i - 1].y + 12); });
   ends.forEach((end, i) => { end.y = Math.min(end.y, y(0) - 12 * (ends.length - 1 - i)); });
   return ends.map(({ j, at, y }) => text(at + 5, y + 4, String(j + 1),
-    { class: "cl-number", style: `fill: var(--cl-${(j % 8) + 1})` }));
+    { class: "cl-number", style: `fill: ${colour(j)}` }));
 }
 
 /** The mean over the tasks so far, of the latest that is known of each. */
@@ -143,8 +139,7 @@ function average(series, place, x, y) {
   const latest = [], drawn = [];
   for (const [step, j, a] of all) {
     latest[j] = a;
-    const known = latest.filter((v) => v !== undefined);
-    drawn.push([x(place(step)), y(known.reduce((s, v) => s + v, 0) / known.length)]);
+    drawn.push([x(place(step)), y(meanOf(latest.filter((v) => v !== undefined)))]);
   }
   return [trace(drawn, { stroke: "currentColor", "stroke-width": 4, "stroke-opacity": 0.85 })];
 }

@@ -15,7 +15,7 @@ export function keepFiles(model, el) {
 }
 
 /** One line for each accuracy of each run. */
-export function table(runs) {
+function table(runs) {
   const lines = runs.flatMap((run) => run.matrix.flatMap((row, t) => row.flatMap((a, j) =>
     (a === null ? [] : [[run.label, run.method, run.seed, t + 1, j + 1, a].map(quoted).join(",")]))));
   return ["run,method,seed,after_task,task,accuracy", ...lines].join("\r\n") + "\r\n";

@@ -2,7 +2,7 @@
 
 import { look } from "../../lib/palette.js";
 import { change, make } from "../../lib/make.js";
-import { fixed, percent } from "../../lib/numbers.js";
+import { inPoints, percent } from "../../lib/numbers.js";
 
 export function runs(model) {
   const el = make("div", { class: "cl-runs" });
@@ -32,14 +32,14 @@ export function runs(model) {
       const box = make("input", { type: "checkbox", checked: !off, "aria-label": `show ${run.label}`,
         disabled: Boolean(run.latest), onchange: () => change(model, {
           hidden: off ? hidden.filter((id) => id !== run.id) : [...hidden, run.id] }) });
-      const sign = make("svg", { width: 18, height: 18, "aria-hidden": "true" }, 
+      const sign = make("svg", { width: 18, height: 18, "aria-hidden": "true" },
         make("polygon", { points: corners(6), fill: stroke, transform: "translate(9 9)" }));
       const bar = make("span", { class: "cl-bar" }, make("span", {
         style: `width: ${100 * (run.average ?? 0)}%; background: ${stroke}` }));
       return make("li", { class: off ? "cl-off" : "" }, make("label", {}, ranked ? box : "", sign,
         make("span", { class: "cl-name" }, `${run.label}${run.seed ? `, seed ${run.seed}` : ""}${run.latest ? " (latest)" : ""}`)),
       bar, make("span", { class: "cl-value" }, run.diverged ? run.outcome : run.average === null ? "not finished"
-        : `${percent(run.average)}${run.forgetting === null ? "" : `, forgetting ${fixed(100 * run.forgetting, 1)} points`}`),
+        : `${percent(run.average)}${run.forgetting === null ? "" : `, forgetting ${inPoints(run.forgetting)}`}`),
       ...(run.differs.length ? [make("span", { class: "cl-soft" }, `differs: ${run.differs.join(", ")}`)] : []));
     }));
   }

@@ -1,7 +1,7 @@
 // The stage: the Lab in full screen for a hall, stepped through by a presenter's remote.
 
 import { change, make, put } from "../../lib/make.js";
-import { fixed, percent } from "../../lib/numbers.js";
+import { inPoints, percent } from "../../lib/numbers.js";
 import { trains } from "../../lib/training.js";
 
 const keysOf = (scenes) => "Space: run, pause · ← →: λ · Page down, up: next scene, the one before · " +
@@ -11,13 +11,13 @@ const keysOf = (scenes) => "Space: run, pause · ← →: λ · Page down, up: n
  * scene is on the screen, before it is played. */
 export function stage(model, el, does, lam, show = () => {}) {
   const open = make("button", { type: "button", onclick: () => enter(), title: "full screen, for a hall (key F)" }, "Stage");
-  const title = make("h2"), says = make("p"), question = make("p", { class: "cl-ask" });
+  const title = make("h2"), says = make("p"), question = make("p");
   const guess = make("input", { type: "number", min: 0, max: 100, "aria-label": "the hall's guess, in %" });
   const hands = make("span", { class: "cl-hands", role: "group", "aria-label": "raised hands" });
   const record = make("button", { type: "button", onclick: () => note() }, "Record the guess");
   const answer = make("span", { role: "status" }), then = make("p", { role: "status" });
   const form = make("div", { class: "cl-row" }, question, guess, hands, record, answer);
-  const help = make("p", { class: "cl-soft cl-keys" });
+  const help = make("p", { class: "cl-soft" });
   const section = make("div", { class: "cl-scene" }, title, says, form, then);
   const scene = () => model.get("scenes")[model.get("scene")];
   const playable = () => !model.get("stored") && model.get("scenes").length > 0;
@@ -124,7 +124,7 @@ function compare(scene, guess, model) {
   const outcome = {
     average: () => percent(summary.average),
     first: () => percent(last[0]),
-    forgetting: () => `${fixed(100 * summary.forgetting, 1)} points`,
+    forgetting: () => inPoints(summary.forgetting),
     best: () => {
       const runs = model.get("runs").filter((run) => run.scenes.includes(at)).sort((p, q) => q.average - p.average);
       return runs.map((run) => `${run.label}, ${percent(run.average)}`).join("; ");
