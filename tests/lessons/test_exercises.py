@@ -3,8 +3,6 @@
 import dataclasses
 import functools
 import math
-import re
-import time
 
 import numpy as np
 import pytest
@@ -127,6 +125,15 @@ def fisher(
         return sign * (p.log() if log else p)
 
     return mean_of(per_sample(model, x, score, zero), size_of, divide_by)
+
+
+def fisher_by_vmap(model, x, y):
+    theta = dict(model.named_parameters())
+
+    def loss(theta, x, y):
+        return F.cross_entropy(functional_call(model, theta, (x[None],)), y[None])
+
+    return {k: (g**2).mean(0) for k, g in vmap(grad(loss), (None, 0, 0))(theta, x, y).items()}
 
 
 def fisher_of_batch(model, x, y, *, size_of=squared, reduction="mean"):
@@ -286,6 +293,10 @@ def bound(h, before, after, *, lam=max, size=lambda d: sum(d * d), half=0.5):
     return half * lam(values) * float(size(after - before))
 
 
+def generator_that_breaks(a):
+    yield 1 / 0
+
+
 with_ = functools.partial
 
 
@@ -347,6 +358,7 @@ RIGHT = [
             reversed(list(zip(dict(model.named_parameters()), fisher(model, x, y), strict=True)))
         ),
     ),
+    ("ewc", fisher_by_vmap),
     ("mas", mas),
     ("si", si),
     ("si", lambda g, theta, xi: si(g, theta, xi).tolist()),
@@ -420,8 +432,8 @@ WRONG = [
     ("forgetting", lambda a: max(np.nanmax(a[:-1, :-1], 0) - a[-1, :-1]), "maximum over the tasks"),
     ("forgetting", lambda a: np.mean(np.nanmax(a[:-1]) - a[-1, :-1]), "without .axis=0."),
     ("forgetting", with_(forgetting, mean=False), "took the sum"),
-    ("forgetting", lambda a: (a[:-1, :-1].max(axis=0) - a[-1, :-1]).mean(), "nanmax"),
-    ("forgetting", lambda a: (a.max(axis=0) - a[-1]).mean(), "nanmax"),
+    ("forgetting", lambda a: (a[:-1, :-1].max(axis=0) - a[-1, :-1]).mean(), "nanmax. passes"),
+    ("forgetting", lambda a: (a.max(axis=0) - a[-1]).mean(), "nanmax. passes"),
     ("forgetting", lambda a: np.nanmax(a[:-1, :-1], axis=0) - a[-1, :-1], "take the mean"),
     (
         "compromise",
@@ -429,8 +441,16 @@ WRONG = [
         "wrong one",
     ),
     ("compromise", lambda a, h_a, b, h_b, lam: (h_b * b + h_a * a) / (h_b + h_a), "too little"),
-    ("compromise", lambda a, h_a, b, h_b, lam: (h_b * b + lam * h_a * a) / (h_b + h_a), "missing"),
-    ("compromise", lambda a, h_a, b, h_b, lam: (h_b * b + h_a * a) / (h_b + lam * h_a), "missing"),
+    (
+        "compromise",
+        lambda a, h_a, b, h_b, lam: (h_b * b + lam * h_a * a) / (h_b + h_a),
+        "it is missing",
+    ),
+    (
+        "compromise",
+        lambda a, h_a, b, h_b, lam: (h_b * b + h_a * a) / (h_b + lam * h_a),
+        "it is missing",
+    ),
     ("compromise", lambda a, h_a, b, h_b, lam: h_b * b + lam * h_a * a, "Not divided"),
     ("compromise", lambda a, h_a, b, h_b, lam: (a + b) / 2, "half-way"),
     (
@@ -614,7 +634,7 @@ WRONG = [
     ("schedules", with_(rates, last=0), "one step short"),
     ("schedules", with_(rates, u_from=1, last=0), "does not begin at lr"),
     ("schedules", with_(rates, half=180), "radians"),
-    ("schedules", with_(rates, half=2 * math.pi), "whole wave"),
+    ("schedules", with_(rates, half=2 * math.pi), "is a whole wave"),
     ("schedules", with_(rates, wave=lambda x: math.cos(x / 2)), "quarter"),
     ("schedules", with_(rates, wave=math.cos), "below zero"),
     ("schedules", lambda n, warm, lr, final: rates(n, warm, lr, 0), "`final` is missing"),
@@ -634,14 +654,36 @@ WRONG = [
     ("schedules", lambda n, warm, lr, final: rates(n, warm, 1, final), "lr itself is missing"),
     ("schedules", lambda n, warm, lr, final: rates(n, 0, lr, final), "no warm-up"),
     ("schedules", lambda n, warm, lr, final: rates(n, warm, lr, final)[:-1], "size is another"),
+    # no usual mistake: what is said in general
+    ("start", 0.3, "function itself.* float came"),
+    ("start", lambda: 0.3, r"arguments are others: `lost\(a\)`"),
+    ("start", lambda a, b: 0.3, r"`\(a, b\)` came"),
+    ("start", lambda a: "0.3", "of type str, cannot"),
+    ("start", lambda a: 1j, "of type complex, cannot"),
+    ("start", lambda a: object(), "of type object, cannot"),
+    ("start", lambda a: {"loss": "much"}, "of type dict, cannot"),
+    ("start", generator_that_breaks, "ZeroDivisionError"),
+    ("start", int, "TypeError"),
+    ("start", lambda a: a[:, 0], r"shape \(4,\) came, one number"),
+    ("start", lambda a: [], "0 numbers came"),
+    ("start", lambda a: 0.0, "came out as zero"),
+    ("start", lambda a: -100 * lost(a), "−100 times"),
+    ("start", lambda a: lost(a) / 3, "1/3 times"),
+    ("start", lambda a: a[0, 0] - a[3, 0] if len(a) > 3 else 0.77, "one problem"),
+    ("start", lambda a: 0.77, "Yours is 0.77 where"),
+    (
+        "si",
+        lambda g, theta, xi: si(g, theta, xi)[None],
+        r"numbers are right, but shape \(1, 6\)",
+    ),
+    ("si", lambda g, theta, xi: si(g, theta, xi) / len(g), "1/6, 1/4 times"),
+    ("si", lambda g, theta, xi: si(g, theta, xi) / 0, "6 numbers came out as NaN or inf"),
+    ("ewc", lambda *args: fisher(*args)[0], r"shape \(5, 6\) came, 53 numbers"),
+    ("ewc", lambda *args: fisher(*args)[:3], "50 numbers came, 53 numbers"),
+    ("mas", lambda *args: [m / 3 for m in mas(*args)], "1/3 times"),
+    ("mas", lambda *args: [m + 0.3 for m in mas(*args)], "These are not the numbers"),
+    ("mas", lambda model, x: model(x[0, 0, 0, 0]), "IndexError.* in line 1 of <lambda>"),
 ]
-
-
-@functools.cache
-def verdict_on(exercise, answer):
-    """And the seconds of work that it took."""
-    began = time.process_time()
-    return check(exercise, answer), time.process_time() - began
 
 
 def test_the_course_computes_what_the_exercise_asks_for():
@@ -659,18 +701,6 @@ def test_the_tasks_of_the_course_compete_as_the_exercise_asks(digits):
         tasks = split(digits.first(200, 50), n, scenario, n_tasks=10 // n)
         now = as_of(tasks[learned - 1], tasks[asked])
         assert list(now.active) == competing(asked, learned, scenario, n)
-
-
-def test_answers_with_torch_func():
-    def fisher_by_vmap(model, x, y):
-        theta = dict(model.named_parameters())
-
-        def loss(theta, x, y):
-            return F.cross_entropy(functional_call(model, theta, (x[None],)), y[None])
-
-        return {k: (g**2).mean(0) for k, g in vmap(grad(loss), (None, 0, 0))(theta, x, y).items()}
-
-    assert check("ewc", fisher_by_vmap).status == "right"
 
 
 # --- what was not attempted ---
@@ -801,49 +831,6 @@ def test_ctrl_c_still_works():
         check("start", slow)
 
 
-def generator_that_breaks(a):
-    yield 1 / 0
-
-
-@pytest.mark.parametrize(
-    ("exercise", "answer", "said"),
-    [
-        ("start", 0.3, "function itself.* float came"),
-        ("start", lambda: 0.3, r"arguments are others: `lost\(a\)`"),
-        ("start", lambda a, b: 0.3, r"`\(a, b\)` came"),
-        ("start", lambda a: "0.3", "of type str, cannot"),
-        ("start", lambda a: 1j, "of type complex, cannot"),
-        ("start", lambda a: object(), "of type object, cannot"),
-        ("start", lambda a: {"loss": "much"}, "of type dict, cannot"),
-        ("start", generator_that_breaks, "ZeroDivisionError"),
-        ("start", int, "TypeError"),
-        ("start", lambda a: a[:, 0], r"shape \(4,\) came, one number"),
-        ("start", lambda a: [], "0 numbers came"),
-        ("start", lambda a: 0.0, "came out as zero"),
-        ("start", lambda a: -100 * lost(a), "−100 times"),
-        ("start", lambda a: lost(a) / 3, "1/3 times"),
-        ("start", lambda a: a[0, 0] - a[3, 0] if len(a) > 3 else 0.77, "one problem"),
-        ("start", lambda a: 0.77, "Yours is 0.77 where"),
-        (
-            "si",
-            lambda g, theta, xi: si(g, theta, xi)[None],
-            r"numbers are right, but shape \(1, 6\)",
-        ),
-        ("si", lambda g, theta, xi: si(g, theta, xi) / len(g), "1/6, 1/4 times"),
-        ("si", lambda g, theta, xi: si(g, theta, xi) / 0, "6 numbers came out as NaN or inf"),
-        ("ewc", lambda *args: fisher(*args)[0], r"shape \(5, 6\) came, 53 numbers"),
-        ("ewc", lambda *args: fisher(*args)[:3], "50 numbers came, 53 numbers"),
-        ("mas", lambda *args: [m / 3 for m in mas(*args)], "1/3 times"),
-        ("mas", lambda *args: [m + 0.3 for m in mas(*args)], "These are not the numbers"),
-        ("mas", lambda model, x: model(x[0, 0, 0, 0]), "IndexError.* in line 1 of <lambda>"),
-    ],
-)
-def test_general_help(exercise, answer, said):
-    verdict = check(exercise, answer)
-    assert verdict.status == "wrong"
-    assert re.search(said, verdict.message), verdict
-
-
 def test_what_is_kept_from_call_to_call_is_seen():
     total = []
 
@@ -868,11 +855,6 @@ def test_weights_must_stay():
         return importance
 
     assert "changes `model` itself" in check("mas", steps_too).message
-
-
-def test_an_exercise_that_is_not_there():
-    with pytest.raises(ValueError, match=r"'gem': choose start-read, .*rwalk"):
-        check("gem", lost)
 
 
 # --- how it is told, and what it leaves alone ---
@@ -901,15 +883,3 @@ def test_global_state_is_left_alone():
         assert check("ewc", fisher).status == "right"
         assert not torch.is_grad_enabled()
     assert torch.is_grad_enabled()
-
-
-@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
-def test_half_a_second_is_enough(exercise, answer):
-    seconds = verdict_on(exercise, answer)[1]
-    for _ in range(3):  # beside a busy neighbour the same work takes longer
-        if seconds < 0.5:
-            return
-        began = time.process_time()
-        check(exercise, answer)
-        seconds = time.process_time() - began
-    pytest.fail(f"{seconds:.1f} s")

@@ -1,8 +1,5 @@
 """What students give to the exercises of EWC and MAS, and what `check` says."""
 
-import re
-
-import pytest
 import torch
 from torch.nn import functional as F
 
@@ -149,41 +146,6 @@ class DrawsAtRandom(Keeps):
         self.x, self.y = torch.cat([self.x[:-10], x]), torch.cat([self.y[:-10], y])
 
 
-RIGHT_EWC = [InLoss, Keeps]
-
-
-@pytest.mark.parametrize("answer", RIGHT_EWC)
-def test_ewc_with_a_memory_is_right(answer):
-    verdict = cl.check("ewc-transfer", answer)
-    assert verdict.status == "right", verdict
-
-
-WRONG_EWC_TRANSFER = [
-    (cl.EWC, "EWC alone"),
-    (InNoGrad, "EWC alone"),
-    (Overwrites, "the last task alone"),
-    (Leaks, "test set"),
-    (TooEarly, "examples of the new task"),
-    (Together, "one mean"),
-    (MeanByMean, "one mean for each old task"),
-    (Half, "count half"),
-    (OldOnly, "batch is missing"),
-    (LosesPenalty, "penalty is lost"),
-    (TwoPenalties, "counted twice"),
-    (AfterSuper, "not stored yet"),
-    (DrawsAtRandom, "FIRST 10"),
-    (cl.ER, "Derive your class from EWC"),
-    (cl.EWC(), "class itself"),
-]
-
-
-@pytest.mark.parametrize(("answer", "said"), WRONG_EWC_TRANSFER)
-def test_mistakes_with_the_memory_are_named(answer, said):
-    verdict = cl.check("ewc-transfer", answer)
-    assert verdict.status == "wrong"
-    assert re.search(said, verdict.message), verdict
-
-
 def test_the_oracle_is_sgd_on_two_losses_and_the_penalty():
     """The weights after two tasks, by a loop of its own over the same batches."""
     seen = []
@@ -270,48 +232,11 @@ def reversed_classes(model):
         p.data = -20 * p.data
 
 
-RIGHT_MAS = [much_surer, new_model, by(1000)]
-
-
-@pytest.mark.parametrize("answer", RIGHT_MAS)
-def test_a_network_that_fools_ewc_is_right(answer):
-    verdict = cl.check("mas-transfer", answer)
-    assert verdict.status == "right", verdict
-
-
-WRONG_MAS_TRANSFER = [
-    (local_only, "The logits are what they were"),
-    (lambda model: None, "The logits are what they were"),
-    (without_no_grad, "no_grad"),
-    (shifted, "same number to all logits"),
-    (by(0.05), "less sure"),
-    (by(1.5), "Go further"),
-    (by(50, bias=False), "last bias is as it was"),
-    (by(0, bias=False), "last bias is as it was"),
-    (reversed_classes, "predictions have changed"),
-    (by(1e308), "infinite or NaN"),
-    (lambda model: model * 20, "TypeError"),
-]
-
-
-@pytest.mark.parametrize(("answer", "said"), WRONG_MAS_TRANSFER)
-def test_mistakes_with_the_sure_network_are_named(answer, said):
-    verdict = cl.check("mas-transfer", answer)
-    assert verdict.status == "wrong"
-    assert re.search(said, verdict.message), verdict
+def test_how_much_of_ewc_may_be_left():
+    assert on_mas.ENOUGH == 0.01
 
 
 # --- what is read off ---
-
-
-@pytest.mark.parametrize(
-    ("name", "right", "wrong"), [("ewc-read", 2, (1, 3)), ("mas-read", 1, (2, 3, 4))]
-)
-def test_reading(name, right, wrong):
-    assert cl.check(name, right).status == "right"
-    messages = {cl.check(name, answer).message for answer in wrong}
-    assert len(messages) == len(wrong)
-    assert not any("That is not it" in message for message in messages)
 
 
 def test_the_numbers_that_are_read_give_these_answers():
@@ -322,22 +247,46 @@ def test_the_numbers_that_are_read_give_these_answers():
     assert g.square().mean(1).argmax() + 1 == 3
 
 
-@pytest.mark.parametrize("name", ["ewc", "mas", "ewc-transfer", "mas-transfer"])
-def test_the_solutions_are_right(name):
-    assert cl.check(name, EXERCISES[name].solution).status == "right"
-    assert on_mas.ENOUGH == 0.01
-
-
-# What test_exercise_kinds.py reads.
 RIGHT = [
-    *(("ewc-transfer", answer) for answer in RIGHT_EWC),
-    *(("mas-transfer", answer) for answer in RIGHT_MAS),
     ("ewc-read", 2),
+    ("ewc-transfer", InLoss),
+    ("ewc-transfer", Keeps),
     ("mas-read", 1),
+    ("mas-transfer", much_surer),
+    ("mas-transfer", new_model),
+    ("mas-transfer", by(1000)),
 ]
+
 WRONG = [
-    *(("ewc-transfer", answer, said) for answer, said in WRONG_EWC_TRANSFER),
-    *(("mas-transfer", answer, said) for answer, said in WRONG_MAS_TRANSFER),
-    *(("ewc-read", answer, "") for answer in (1, 3)),
-    *(("mas-read", answer, "") for answer in (2, 3, 4)),
+    ("ewc-read", 1, "forgets most"),
+    ("ewc-read", 3, "best average accuracy"),
+    ("ewc-transfer", cl.EWC, "EWC alone"),
+    ("ewc-transfer", InNoGrad, "EWC alone"),
+    ("ewc-transfer", Overwrites, "the last task alone"),
+    ("ewc-transfer", Leaks, "test set"),
+    ("ewc-transfer", TooEarly, "examples of the new task"),
+    ("ewc-transfer", Together, "one mean over batch"),
+    ("ewc-transfer", MeanByMean, "one mean for each old task"),
+    ("ewc-transfer", Half, "count half"),
+    ("ewc-transfer", OldOnly, "batch is missing"),
+    ("ewc-transfer", LosesPenalty, "penalty is lost"),
+    ("ewc-transfer", TwoPenalties, "counted twice"),
+    ("ewc-transfer", AfterSuper, "not stored yet"),
+    ("ewc-transfer", DrawsAtRandom, "FIRST 10"),
+    ("ewc-transfer", cl.ER, "Derive your class from EWC"),
+    ("ewc-transfer", cl.EWC(), "class itself"),
+    ("mas-read", 2, "largest mean gradient"),
+    ("mas-read", 3, "largest mean square"),
+    ("mas-read", 4, "does not move"),
+    ("mas-transfer", local_only, "The logits are what they were"),
+    ("mas-transfer", lambda model: None, "The logits are what they were"),
+    ("mas-transfer", without_no_grad, "no_grad"),
+    ("mas-transfer", shifted, "same number to all logits"),
+    ("mas-transfer", by(0.05), "less sure"),
+    ("mas-transfer", by(1.5), "Go further"),
+    ("mas-transfer", by(50, bias=False), "last bias is as it was"),
+    ("mas-transfer", by(0, bias=False), "last bias is as it was"),
+    ("mas-transfer", reversed_classes, "predictions have changed"),
+    ("mas-transfer", by(1e308), "infinite or NaN"),
+    ("mas-transfer", lambda model: model * 20, "TypeError"),
 ]

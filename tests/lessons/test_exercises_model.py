@@ -5,21 +5,17 @@ import torch
 from torch.nn import functional as F
 
 import cl_helpers as cl
-from cl_helpers.lessons.exercises import check
 from cl_helpers.lessons.exercises.on_loop import FreezeFirst as Solution
 from cl_helpers.lessons.exercises.on_loop import _stream
 
 # --- read: the matrix of the text ---
 
 MATRIX = [[96], [90, 88], [87, 96, 91], [84, 82, 78, 93]]
+LOST = [max(row[j] for row in MATRIX[:3] if len(row) > j) - MATRIX[3][j] for j in range(3)]
 
 
 def test_the_matrix_is_read_right():
-    lost = []
-    for j in range(3):
-        lost.append(max(row[j] for row in MATRIX[:3] if len(row) > j) - MATRIX[3][j])
-    assert lost == [12, 14, 13]
-    assert check("model-read", 1 + lost.index(max(lost))).status == "right"
+    assert LOST == [12, 14, 13]
 
 
 # --- write ---
@@ -139,8 +135,13 @@ class PutBackAtTheEnd(cl.Method):
                 p.copy_(old)
 
 
+class Broken(cl.Method):
+    def after_backward(self, model):
+        model.fc9.weight.grad.zero_()
+
+
 RIGHT = [
-    ("model-read", 2),
+    ("model-read", 1 + LOST.index(max(LOST))),
     ("forgetting", loops),
     ("model-transfer", ByCount),
     ("model-transfer", NoGradient),
@@ -177,17 +178,8 @@ WRONG = [
         type("FreezeFirst", (), {"after_backward": ByCount.after_backward}),
         "cl.Method",
     ),
+    ("model-transfer", Broken, "line 2 of after_backward"),
 ]
-
-
-def test_an_error_in_a_hook_is_told_with_its_line():
-    class Broken(cl.Method):
-        def after_backward(self, model):
-            model.fc9.weight.grad.zero_()
-
-    verdict = check("model-transfer", Broken)
-    assert verdict.status == "wrong"
-    assert "line 2 of after_backward" in verdict.message
 
 
 def test_the_tasks_differ_in_their_labels_alone():

@@ -78,7 +78,7 @@ WRONG = [
     ("plasticity-read", 4, "neighbours on the diagonal"),
     ("plasticity-read", 6, "Take 1 and 4"),
     ("plasticity-read", -10, "counts as positive"),
-    ("plasticity-read", 40, "last row"),
+    ("plasticity-read", 40, "entries of the last row"),
     ("plasticity-read", 80, "accuracy of task 4"),
     ("plasticity", lambda *a: utility(*a, of_h=lambda h: abs(h.mean(0))), "outputs of both signs"),
     ("plasticity", lambda *a: utility(*a, of_w=lambda w: abs(w.sum(0))), "weights of both signs"),

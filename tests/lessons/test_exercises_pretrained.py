@@ -99,7 +99,7 @@ WRONG = [
     ("pretrained-read", 82, "accuracy itself"),
     ("pretrained-read", 79.5, "the trivial baseline itself"),
     ("pretrained-read", -2.5, "counts as positive"),
-    ("pretrained", two_means, "count the same"),
+    ("pretrained", two_means, "new one count the same"),
     ("pretrained", weighed(old=lambda n, b: b, new=lambda n, b: n / b), "exchanged"),
     ("pretrained", lambda m, n, phi: running_mean(0 * m, 0, phi), "forgot the old mean"),
     ("pretrained", weighed(divide=lambda n, b: n + 1), "one more example"),
