@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -122,9 +122,12 @@ class Dataset:
             name: of the data, for tables. Default "mine".
             class_names: K names, by label. None, the default, numbers them.
 
+        A warning says which classes no training example has: between the smallest and the largest
+        label, or with `class_names` those that only the test labels have.
+
         Raises:
-            ValueError: an input is not finite, a label is no whole number or has no name, or the
-                two halves do not fit each other.
+            ValueError: an input is not finite, images have their channels last, a label is no whole
+                number or has no name, or the two halves do not fit each other.
         """
         x, y = checked("train", train_inputs, train_labels)
         x_test, y_test = checked("test", test_inputs, test_labels)
@@ -135,6 +138,7 @@ class Dataset:
             )
         if class_names is None:
             _check_labels(torch.cat([y, y_test]).unique())
+        _check_classes(y, y_test, named=class_names is not None)
         names = map(str, range(1 + int(max(y.max(), y_test.max()))))
         names = names if class_names is None else map(str, class_names)
         if x.dtype == torch.uint8:
@@ -186,7 +190,23 @@ class Dataset:
         return replace(self, mean=torch.zeros_like(self.mean), std=torch.ones_like(self.std))
 
     def first(self, n_train: int, n_test: int) -> Dataset:
-        """Return the first `n_train` training and `n_test` test images, without copying them."""
+        """Return the first `n_train` training and `n_test` test images, without copying them.
+
+        A warning says which classes have no training image any more.
+
+        Raises:
+            ValueError: a number is no whole number.
+        """
+        part = self._first(n_train, n_test)
+        if lost := {*self.train_labels.unique().tolist()} - {*part.train_labels.unique().tolist()}:
+            warn(
+                f"the first {len(part.train_labels):,} training images of {self.name} have none of "
+                f"class {_listed([self.class_names[c] for c in sorted(lost)])}: take more, or "
+                "shuffle the data before"
+            )
+        return part
+
+    def _first(self, n_train: int, n_test: int) -> Dataset:
         for name, n in {"n_train": n_train, "n_test": n_test}.items():
             if n is not None and not hasattr(n, "__index__"):
                 raise ValueError(f"{name} is {n!r}: choose a whole number")
@@ -286,6 +306,26 @@ def _check_labels(labels: Tensor) -> None:
         warn("no example has the label 0; the first is 1: labels count from 0")
 
 
+def _check_classes(y: Tensor, y_test: Tensor, named: bool) -> None:
+    """Warn where training labels `y` lack classes, between others or that the test labels have."""
+    trained, tested = {*y.unique().tolist()}, {*y_test.unique().tolist()}
+    expected = tested if named else range(min(trained | tested), 1 + max(trained | tested))
+    if missing := sorted({*expected} - trained):
+        only_tested = tested - trained
+        warn(
+            f"no training example has the label {_listed(missing)}"
+            + (f", but test examples have {_listed(sorted(only_tested))}" if only_tested else "")
+            + ": give examples of all classes"
+            + ("" if named else ", number the labels without gaps, or give class_names")
+        )
+
+
+def _listed(values: Sequence[object]) -> str:
+    """Write `values`, the first eight of more than ten: 1, 2 or 3."""
+    *some, last = values if len(values) <= 10 else [*values[:8], f"{len(values) - 8} more"]
+    return f"{', '.join(map(str, some))} or {last}" if some else str(last)
+
+
 def load(name: str = "auto", root: str | os.PathLike | None = None) -> Dataset:
     """Load a data set: from disk, else by download, else (for "auto") the embedded digits.
 
@@ -342,7 +382,7 @@ def _checksum(data: Dataset) -> int:
 def _once(name: str, folder: str | None, n_train: int, n_test: int) -> Dataset:
     """The data set from that source, loaded once in a process, from where this machine has it."""
     there = folder if folder is not None and Path(folder).exists() else None
-    return load(name, there).first(n_train, n_test)
+    return load(name, there)._first(n_train, n_test)
 
 
 def data_folder(root: str | os.PathLike | None = None) -> Path:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import warn
 from ..formats import format_error, format_tensor
 
 Pair = tuple[Any, Any]  # inputs and labels
@@ -28,7 +29,7 @@ def checked(half: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
         labels (N,) long.
 
     Raises:
-        ValueError: they are something else.
+        ValueError: they are something else, or images with their channels last.
     """
     x, y = _tensor(f"{half} inputs", inputs), _tensor(f"{half} labels", labels)
     if y.ndim == 2 and y.shape[1] == 1:
@@ -47,11 +48,19 @@ def checked(half: str, inputs: Any, labels: Any) -> tuple[Tensor, Tensor]:
 
 def _inputs(half: str, x: Tensor) -> Tensor:
     """Inputs as a data set takes them: images as bytes, float32, or long."""
-    bytes_or_square = x.dtype == torch.uint8 or (x.shape[1:2] == x.shape[2:3] and x.shape[-1] == 3)
-    if x.ndim == 4 and bytes_or_square and x.shape[3] <= 4 < min(x.shape[1:3]):
-        raise ValueError(
-            f"the {half} images are {format_tensor(x)}: give the channels before height and width"
-        )
+    if x.ndim == 4 and x.shape[3] <= 4 < min(x.shape[1:3]):
+        _, n_channels, height, width = x.shape
+        if x.dtype == torch.uint8 or n_channels == height or width > 2:
+            raise ValueError(
+                f"the {half} images are {format_tensor(x)}: give the channels before height and "
+                "width"
+            )
+        if half == "train":  # may be series, a column each
+            warn(
+                f"the inputs are {format_tensor(x)}, taken for {n_channels} channels of height "
+                f"{height} and width {width}: if these are images, give the channels before height "
+                "and width"
+            )
     if x.is_floating_point():
         x = x.float()
         if not x.isfinite().all():
@@ -88,14 +97,15 @@ def read(half: str, data: Any) -> Pair:
     Args:
         half: "train" or "test", for the messages.
         data: a `TensorDataset`, any other `torch.utils.data.Dataset` with a length, whose items are
-            pairs (tensor, array or PIL image; label), or the pair (inputs, labels).
+            pairs (tensor, array or PIL image; label), or the pair (inputs, labels). Of a class of
+            one's own the items are read, whatever it derives from.
 
     Raises:
         ValueError: it is none of these, or the inputs differ in shape.
     """
     if isinstance(data, tuple | list) and len(data) == 2:
         return data[0], data[1]
-    if isinstance(data, torch.utils.data.TensorDataset) and len(data.tensors) == 2:
+    if type(data) is torch.utils.data.TensorDataset and len(data.tensors) == 2:
         return data.tensors
     if hasattr(data, "to_numpy"):
         raise ValueError(
@@ -127,9 +137,12 @@ def read(half: str, data: Any) -> Pair:
 
 
 def _one(x: Any) -> Tensor:
-    """An input; of a PIL image the bytes, channels first."""
+    """An input; of a PIL image the bytes, channels first, and not the places in a palette."""
     if isinstance(x, Tensor):
         return x
-    array = np.asarray(x)
-    is_image = hasattr(x, "getbands") and array.ndim == 3
-    return torch.as_tensor(array.transpose(2, 0, 1).copy() if is_image else array)
+    if not hasattr(x, "getbands"):
+        return torch.as_tensor(np.asarray(x))
+    if x.mode in ("P", "PA", "1"):
+        x = x.convert("L" if x.mode == "1" else "RGB")
+    array = np.array(x)
+    return torch.as_tensor(array.transpose(2, 0, 1).copy() if array.ndim == 3 else array)

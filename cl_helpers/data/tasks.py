@@ -11,7 +11,7 @@ import numbers
 from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy, deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from ..checks import at_least_one, one_of, seeded, shortened, warn
 from ..formats import format_tensor
-from ..identity import fingerprint_of
+from ..identity import Unidentifiable, fingerprint_of
 from .views import DatasetView, JoinedView, Permute, Rotate, SplitView
 
 if TYPE_CHECKING:
@@ -160,6 +160,8 @@ class Task:
             computed = isinstance(getattr(type(self), name, None), cached_property)
             if name in changes or (name not in vars(twin) and not computed):
                 object.__setattr__(twin, name, value)
+            elif computed:
+                vars(twin).pop(name, None)  # of the old values
         return twin
 
 
@@ -315,6 +317,11 @@ def split(
             return SplitView(dataset, which, rows=rows, relabel=relabel)
 
         name = " ".join(dataset.class_names[c] for c in own)
+        if lost := [dataset.class_names[c] for c in own if not (dataset.train_labels == c).any()]:
+            warn(
+                f"{name} has no training example of class {' or '.join(lost)}: give data with all "
+                "classes, or choose them with dataset.only"
+            )
         classes = active if scenario == "domain" else own
         views = half("train"), half("test")
         tasks.append(Task(name, dataset.name, *views, classes, active, scenario))
@@ -322,19 +329,51 @@ def split(
 
 
 def joined(tasks: Sequence[Task]) -> Task:
-    """Join `tasks` into one that has all their data: what joint training trains on."""
+    """Join `tasks` into one that has all their data: what joint training trains on.
+
+    Raises:
+        ValueError: there are none, or they differ in their class or in what is set on them, which
+            decides the loss.
+    """
     if not tasks:
         raise ValueError("there are no tasks to join: give one or more")
+    for task in tasks[1:]:
+        _check_alike(tasks[0], task)
     everything = any(t.active is None for t in tasks)
     active = set() if everything else {c for t in tasks for c in t.active or ()}
-    return replace(
-        tasks[0],  # its loss and its metric, if they are its own
+    return tasks[0].with_(  # its loss and its metric, if they are its own
         name=" + ".join(t.name for t in tasks),
         train=JoinedView(tuple(t.train for t in tasks)),
         test=JoinedView(tuple(t.test for t in tasks)),
         classes=tuple(sorted({c for t in tasks for c in t.classes})),
         active=tuple(sorted(active)) or None,
     )
+
+
+def _check_alike(one: Task, other: Task) -> None:
+    """Raise ValueError unless the loss of `one` is that of `other`."""
+    cure = "but joint training has one loss for all: give tasks of one kind, or another method"
+    if type(one) is not type(other):
+        raise ValueError(
+            f"{one.name} is a {type(one).__name__} and {other.name} a {type(other).__name__}, "
+            f"{cure}"
+        )
+    usual = {f.name for f in fields(Task)}
+    for name in sorted((vars(one).keys() | vars(other).keys()) - usual):
+        if isinstance(getattr(type(one), name, None), cached_property):
+            continue
+        values = [getattr(task, name, None) for task in (one, other)]
+        if not _same(*values):
+            its, others = map(shortened, values)
+            raise ValueError(f"{name} of {one.name} is {its}, of {other.name} {others}, {cure}")
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two values are known to act alike."""
+    try:
+        return one is other or fingerprint_of(one) == fingerprint_of(other)
+    except Unidentifiable:
+        return False
 
 
 def hold_out(tasks: Sequence[Task], n: int, seed: int = 0) -> list[Task]:

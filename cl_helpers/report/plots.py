@@ -127,21 +127,32 @@ def images(images: Sequence[torch.Tensor], titles: Sequence[str]) -> Chart:
 
 
 def tasks(tasks: Sequence[Task]) -> Chart:
-    """Show the first test image of each class, as each of `tasks` shows it, one row for each."""
-    n_shown = len(tasks[0].classes)
+    """Show the first test image of each class, as each of `tasks` shows it, one row for each.
+
+    A place stays blank where a task has fewer classes than others, or no test image of the class.
+    """
+    n_shown = max(len(task.classes) for task in tasks)
+    some_blank = False
     figure = blank(0.72 * n_shown + 1.6, 0.78 * len(tasks) + 0.4)
     axes = figure.subplots(len(tasks), n_shown, squeeze=False)
     for row, task in zip(axes, tasks, strict=True):
         y = task.test.y
-        images, _ = task.test.batch(torch.stack([(y == c).int().argmax() for c in task.classes]))
-        for ax, image in zip(row, images, strict=True):
-            _show(ax, image)
+        there = {i: (y == c).int().argmax() for i, c in enumerate(task.classes) if (y == c).any()}
+        for i, ax in enumerate(row):
+            if i in there:
+                _show(ax, task.test.batch(there[i][None])[0][0])
+            else:
+                some_blank = True
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set_visible(False)
         name = task.name.replace(" ", "\n")
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     return described(
         figure,
         f"Images of {tasks[0].data}, the first of each of {n_shown} classes, as each of "
-        f"{len(tasks)} tasks shows them, a row a task: {', '.join(t.name for t in tasks)}.",
+        f"{len(tasks)} tasks shows them, a row a task: {', '.join(t.name for t in tasks)}."
+        + " A place is blank where a task has no such class or no test image of it."
+        * some_blank,
     )
 
 

@@ -109,6 +109,45 @@ def test_every_kind_of_torchs_data_sets():
     assert ours.class_names == ("a", "b", "c", "d")
 
 
+class Scaled(TensorDataset):
+    def __getitem__(self, i):
+        x, y = super().__getitem__(i)
+        return x / 255, y % 2
+
+
+def test_what_a_data_set_of_ones_own_does_to_an_item_is_done():
+    theirs = Scaled(torch.from_numpy(X), torch.from_numpy(Y))
+    ours = cl.Dataset.from_dataset(theirs, theirs)
+    np.testing.assert_array_equal(ours.train_images, X / 255)
+    np.testing.assert_array_equal(ours.test_labels, Y % 2)
+
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+@pytest.mark.parametrize("mode", ["P", "transparent", "PA"])
+def test_images_with_a_palette_become_their_colours(mode):
+    images = [Image.new("RGB", (5, 6), c).quantize(2) for c in (RED, BLUE)]
+    if mode == "transparent":
+        for image in images:
+            image.info["transparency"] = 1
+    if mode == "PA":
+        images = [image.convert("PA") for image in images]
+    pairs = [(images[i % 2], i % 2) for i in range(4)]
+    ours = cl.Dataset.from_dataset(pairs, pairs).train_images
+    assert ours.shape == (4, 3, 6, 5)
+    assert [tuple(x[:, 2, 2].tolist()) for x in ours] == [RED, BLUE, RED, BLUE]
+
+
+@pytest.mark.filterwarnings("error")  # such as PyTorch's about arrays that are read-only
+@pytest.mark.parametrize("mode", ["1", "L"])
+def test_black_and_white_images_are_bytes(mode):
+    pairs = [(Image.new("L", (5, 6), 255 * (i % 2)).convert(mode), i % 2) for i in range(4)]
+    ours = cl.Dataset.from_dataset(pairs, pairs).train_images
+    assert (ours.dtype, ours.shape) == (torch.uint8, (4, 1, 6, 5))
+    assert ours[:, 0, 0, 0].tolist() == [0, 255, 0, 255]
+
+
 class Endless(IterableDataset):
     def __iter__(self):
         return iter(())
@@ -137,6 +176,12 @@ class Uneven:
         (lambda: made(np.array([["a"] * 2] * 40)), "train inputs are no numbers"),
         (lambda: made([[1, 2], [3]] * 20), "train inputs are no numbers"),
         (lambda: made(np.zeros((40, 8, 8, 3), "u1")), "give the channels before height and width"),
+        (
+            lambda: made(np.zeros((40, 28, 28, 1), "f")),
+            r"float32 .*give the channels before height",
+        ),
+        (lambda: made(np.zeros((40, 20, 30, 3))), "give the channels before height and width"),
+        (lambda: made(np.zeros((40, 20, 30, 4), int)), "torch.int64 .*give the channels before"),
         (lambda: cl.Dataset.from_tensors(X, Y, X[:, :4], Y), "those to test with .*: give both"),
         (lambda: cl.Dataset.from_tensors(X[:0], Y[:0], X, Y), "train labels are .*give 0 whole"),
         (lambda: cl.Dataset.from_dataset(Endless(), (X, Y)), "a Endless, which has no length"),
@@ -189,3 +234,70 @@ def test_a_channel_that_is_the_same_everywhere_stays_finite():
 def test_what_numpy_gives_is_taken():
     assert torch.equal(made(X[:, ::-1]).train_images, torch.from_numpy(X[:30, ::-1].copy()))
     assert made(class_names=np.array(list("abcd"))).class_names == ("a", "b", "c", "d")
+
+
+def test_what_may_be_images_with_their_channels_last_is_said_once():
+    with pytest.warns(UserWarning, match="taken for 20 channels of height 30 and width 1") as said:
+        made(np.zeros((40, 20, 30, 1), "f"))
+    assert len(said) == 1
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3, 20, 30), (8, 4, 4), (3, 4, 4)])
+def test_channels_first_are_taken_without_a_word(shape):
+    assert made(np.zeros((40, *shape), "f")).train_images.shape == (30, *shape)
+
+
+GAP = np.array([0, 1, 2, 4, 5] * 8)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: made(y=GAP), "^no training example has the label 3: give examples of all classes"),
+        (
+            lambda: cl.Dataset.from_tensors(X, Y % 2, X, Y % 2 + 2),
+            "has the label 2 or 3, but test examples have 2 or 3: give",
+        ),
+        (
+            lambda: cl.Dataset.from_tensors(X, Y % 2, X, Y, class_names="abcd"),
+            "has the label 2 or 3, but test examples have 2 or 3: give examples of all classes$",
+        ),
+        (lambda: made(y=Y * 20), "has the label 1, 2, 3, 4, 5, 6, 7, 8 or 49 more: give"),
+        (
+            lambda: made(y=np.sort(Y)).first(15, 10),
+            "the first 15 training images of mine have none of class 2: take more, or shuffle",
+        ),
+    ],
+)
+def test_classes_that_nothing_can_learn_are_named(make, words):
+    with pytest.warns(UserWarning, match=words) as said:
+        make()
+    assert str(said[-1].message).count("\n") == 0
+    assert len({str(each.message) for each in said if re.search(words, str(each.message))}) == 1
+    assert said[-1].filename == __file__
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("y", "options"),
+    [(Y, {}), (Y % 2 + 2, {}), (GAP, {"class_names": "abcdef"})],
+    ids=["all", "those of a later task", "named"],
+)
+def test_classes_that_are_meant_to_be_missing_cost_no_word(y, options):
+    made(y=y, **options).first(20, 5).only([2])
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_known_data_lack_no_class(digits, mnist):
+    for data in (digits, mnist):
+        few = data.first(600, 200)
+        cl.tasks.hold_out(cl.split(few), 20)
+        cl.permuted(few, 2)
+
+
+def test_a_task_with_fewer_classes_than_asked_is_named():
+    data = made(y=GAP, class_names="abcdef")
+    with pytest.warns(UserWarning, match="^c d has no training example of class d: ") as said:
+        cl.split(data)
+    assert len(said) == 1

@@ -1,4 +1,6 @@
 import gc
+from dataclasses import dataclass
+from functools import cached_property
 
 import pytest
 import torch
@@ -151,6 +153,69 @@ def test_joined_holds_all_examples_of_all_tasks(few):
     assert len(union.train) == 900
     assert torch.equal(union.train.x[300:600], tasks[1].train.x)
     assert torch.equal(union.test.y, torch.cat([t.test.y for t in tasks]))
+
+
+class Weighted(cl.Task):
+    weight = 1.0
+
+    def loss(self, logits, y):
+        return self.weight * super().loss(logits, y)
+
+
+def weighted(few, *weights):
+    tasks = [Weighted(**vars(task)) for task in cl.permuted(few, len(weights))]
+    for task, weight in zip(tasks, weights, strict=True):
+        object.__setattr__(task, "weight", weight)
+    return tasks
+
+
+def test_joined_has_what_is_set_on_its_tasks(few):
+    """Equal, and not the same: a copy of a tensor says the same."""
+    union = joined(weighted(few, torch.tensor([3.0, 1.0]), torch.tensor([3.0, 1.0])))
+    assert union.weight.tolist() == [3, 1]
+
+
+@dataclass(frozen=True)
+class Field(cl.Task):
+    weight: float = 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda few: weighted(few, 1.0, 5.0), "^weight of permutation 1 is 1.0, of perm.* 2 5.0, "),
+        (
+            lambda few: [Field(**vars(t), weight=w) for w, t in enumerate(cl.permuted(few, 2), 2)],
+            "^weight of permutation 1 is 2, of permutation 2 3, ",
+        ),
+        (
+            lambda few: [cl.permuted(few, 1)[0], *weighted(few, 1.0)],
+            "^permutation 1 is a Task and permutation 1 a Weighted, ",
+        ),
+        (lambda few: [*weighted(few, 1.0), cl.permuted(few, 2)[1]], "a Weighted and .* a Task, "),
+    ],
+)
+def test_joint_training_takes_no_loss_for_that_of_all(few, make, words):
+    with pytest.raises(ValueError, match=words + "but joint training has one loss for all: give"):
+        cl.train(cl.Joint(), make(few), cl.MLP((784, 4, 10)), epochs=1, progress=False)
+    assert cl.train(
+        cl.Baseline(), make(few), cl.MLP((784, 4, 10)), epochs=1, progress=False
+    ).complete
+
+
+class Counted(cl.Task):
+    def __init__(self, *args):
+        super().__init__(*args)
+
+    @cached_property
+    def n(self):
+        return len(self.train)
+
+
+def test_what_is_computed_is_computed_anew(few):
+    tasks = [Counted(*vars(task).values()) for task in cl.permuted(few, 2)]
+    assert tasks[0].n == 300  # and the other's is not computed yet
+    assert joined(tasks).n == 600
 
 
 def test_held_out_images_are_taken_from_training_and_never_trained_on(few):

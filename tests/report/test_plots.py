@@ -1,5 +1,7 @@
 """The figures show the numbers of the runs they are given."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
@@ -118,6 +120,34 @@ def test_split_tasks_show_their_own_classes(few):
     first = (few.test_labels == 5).nonzero()[0, 0]
     x = few.normalise(few.test_images[first : first + 1])[0, 0]
     np.testing.assert_allclose(shown, (x - x.min()) / (x.max() - x.min()), atol=1e-6)
+
+
+def shown_in(figure):
+    """For each place whether it has an image."""
+    return [bool(ax.images) for ax in figure.axes]
+
+
+def test_a_class_without_a_test_image_stays_blank(few):
+    kept = few.test_labels != 3
+    data = replace(few, test_images=few.test_images[kept], test_labels=few.test_labels[kept])
+    figure = plots.tasks(cl.permuted(data, 2))
+    assert shown_in(figure) == [c != 3 for c in range(10)] * 2
+    shown = np.asarray(figure.axes[4].images[0].get_array()).squeeze()
+    x = data.test_images[(data.test_labels == 4).nonzero()[0, 0], 0].double()
+    np.testing.assert_allclose(shown, (x - x.min()) / (x.max() - x.min()), atol=1e-6)
+    assert "blank where a task has no such class" in plots.alt_text(figure)
+    assert "blank" not in plots.alt_text(plots.tasks(cl.permuted(few, 2)))
+
+
+def test_tasks_with_different_numbers_of_classes(few):
+    two, three = (cl.split(few, n)[0] for n in (2, 3))
+    for tasks, places in (((two, three), [1, 1, 0, 1, 1, 1]), ((three, two), [1, 1, 1, 1, 1, 0])):
+        figure = plots.tasks(tasks)
+        assert shown_in(figure) == places
+        assert [figure.axes[i].get_ylabel() for i in (0, 3)] == [
+            task.name.replace(" ", "\n") for task in tasks
+        ]
+        assert "the first of each of 3 classes" in plots.alt_text(figure)
 
 
 @pytest.mark.parametrize("draw", [plots.average_accuracy, plots.forgetting])
