@@ -20,7 +20,7 @@ from rich.table import Table
 
 from .data.datasets import DataError, data_folder, load
 from .data.tasks import as_scenario, permuted
-from .files import writable
+from .files import replacing, writable
 from .formats import format_duration
 from .methods import METHODS, Method, serving
 from .report import plots
@@ -34,6 +34,8 @@ from .training.train import train
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False)
+
+CHARTS = ("average_accuracy", "forgetting")
 
 Data = Annotated[str, typer.Option(help="mnist, digits, cifar100 or auto (MNIST, else digits).")]
 PresetName = Annotated[str | None, typer.Option("--preset", help="quick, class or full.")]
@@ -73,6 +75,7 @@ def compare_command(
     """Train methods on the same tasks; write two tables, two charts and every run to OUT.
 
     A finished run that is in OUT already is not trained again; one that was interrupted goes on.
+    Table and charts of another experiment that are in OUT are kept under other names.
     """
     asked = as_scenario(scenario)
     size = pick_preset(preset)
@@ -87,21 +90,25 @@ def compare_command(
         settings["epochs"] = whole_number(epochs, "epochs")
     tasks = size.tasks(dataset, stream, asked)
     n_images = max(len(task.train) for task in tasks)
-    console.print(
+    of_what = (
         f'{dataset.name}, {stream}, scenario="{asked}": {len(tasks)} tasks of up to '
-        f"{n_images:,} images, {settings['epochs']} epochs each, on {settings['device']}"
+        f"{n_images:,} images, {settings['epochs']} epochs each, preset {size.name}, "
+        f"seeds {', '.join(map(str, seed_list))}"
     )
+    console.print(f"{of_what}, on {settings['device']}")
     settings |= {"seeds": seed_list, "folder": folder, "engine": pick_engine(engine)}
     runs = sweep([make() for make in makers.values()], tasks, **settings)
     if not runs:
         sys.exit(130)
     tables = metrics_table(runs), costs(runs)
     print_tables(*tables)
-    write_tables(folder / "table.md", *tables)
-    drawn = {"average_accuracy": plots.average_accuracy(runs)}
+    if kept := keep_others(folder, of_what):
+        console.print(f"table.md was of another experiment: it is kept as {kept}")
+    write_tables(folder / "table.md", *tables, of_what=of_what)
+    drawn = [plots.average_accuracy(runs)]
     if any(run.forgetting == run.forgetting for run in runs):  # joint training has none
-        drawn["forgetting"] = plots.forgetting(runs)
-    for name, figure in drawn.items():
+        drawn.append(plots.forgetting(runs))
+    for name, figure in zip(CHARTS, drawn, strict=False):
         plots.save(figure, folder / f"{name}.png")
         console.print(f"{folder / name}.png: {plots.alt_text(figure)}")
     console.print(f"{folder / 'table.md'} and {len(runs)} runs (JSON) beside it")
@@ -197,16 +204,40 @@ def print_tables(*tables: DataFrame) -> None:
         console.print(rich_table)
 
 
-def write_tables(path: Path, *tables: DataFrame) -> None:
-    """As Markdown."""
-    lines = []
+def keep_others(folder: Path, of_what: str) -> str:
+    """Rename table.md and the charts in `folder` unless they are `of_what`; say under which names.
+
+    A table of earlier versions does not say what it is of: it is left where it is.
+    """
+    table = folder / "table.md"
+    if not table.is_file():
+        return ""
+    first = table.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+    if first == of_what or first.startswith("| "):
+        return ""
+    there = [table, *filter(Path.exists, (folder / f"{name}.png" for name in CHARTS))]
+    numbers = range(1, len(os.listdir(folder)) + 2)  # one of them is free
+    n = next(n for n in numbers if not any(_numbered(path, n).exists() for path in there))
+    for path in there:
+        path.rename(_numbered(path, n))
+    return ", ".join(_numbered(path, n).name for path in there)
+
+
+def _numbered(path: Path, n: int) -> Path:
+    return path.with_name(f"{path.stem}-{n}{path.suffix}")
+
+
+def write_tables(path: Path, *tables: DataFrame, of_what: str = "") -> None:
+    """Write `tables` as Markdown to `path`, completely or not at all; a line says `of_what`."""
+    lines = [of_what, ""] if of_what else []
     for frame in tables:
         lines += [
             f"| {frame.index.name or 'method'} | {' | '.join(frame.columns)} |",
             "| --- |" + " ---: |" * len(frame.columns),
         ]
         lines += [f"| {' | '.join(row)} |" for row in frame.itertuples()] + [""]
-    path.write_text("\n".join(lines[:-1]) + "\n")
+    with replacing(path) as file:
+        file.write(("\n".join(lines[:-1]) + "\n").encode())
 
 
 def whether_there(data: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,18 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename the file `path` to a name that is free, with another ending, and return that one.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    now = datetime.now().strftime("%Y%m%d-%H%M%S-%f")
+    aside = path.with_name(f"{path.name}.aside-{now}")
+    os.replace(path, aside)
+    return aside
 
 
 def writable(folder: Path) -> Path:

@@ -73,6 +73,92 @@ def fingerprint_of_code(thing: object) -> str:
     return _Digests(values=False).of_all(thing)[:8].hex()
 
 
+def values_of(thing: object) -> dict[str, str]:
+    """Compute digests of the values that `thing` finds in modules of one's own, by their names.
+
+    These are attributes of classes and globals of functions, which another process that imports the
+    modules does not have if a program has set them since. What is defined in `__main__` travels
+    with its values. What has no fingerprint is left out.
+    """
+    values: dict[str, str] = {}
+    seen: dict[int, Any] = {}
+    left = [thing]
+    while left:
+        each: Any = left.pop()
+        if type(each) in (list, tuple):
+            left += each
+        elif isinstance(each, partial):
+            left += [each.func, each.args, [*each.keywords.values()]]
+        elif not isinstance(each, type | FunctionType):
+            left += _written(each, True) or ([] if type(each) in _ATOMS else [type(each)])
+        elif id(each) not in seen and not is_installed(each):
+            seen[id(each)] = each
+            travels = vars(each) if isinstance(each, type) else each.__globals__
+            travels = travels if each.__module__ == "__main__" else {}
+            for name, value in _found_in(each):
+                if isinstance(value, type) or name in travels or _written(value, True):
+                    left.append(value)
+                else:
+                    with suppress(Unidentifiable):
+                        values[f"{name_of(each)}: {name}"] = fingerprint_of(value)
+            left += each.__bases__ if isinstance(each, type) else closed_over(each)
+    return values
+
+
+def _found_in(thing: Any) -> list[tuple[str, Any]]:
+    """Attributes of a class, or attributes and globals of a function."""
+    if isinstance(thing, type):
+        own = vars(thing).items()
+        return [(k, v) for k, v in own if k not in _ADDED and not _is_slot(v)]
+    return [*_reached(thing), *vars(thing).items()]
+
+
+@cache
+def fingerprint_of_package(kind: type) -> str:
+    """Compute a digest of what this package's modules of `kind` and its bases hold, once.
+
+    Docstrings, comments and formatting do not count. It depends on Python's minor version.
+    """
+    modules = [m for m in dict.fromkeys(k.__module__ for k in kind.__mro__) if _is_ours(m)]
+    return _hashed("modules", *(_of_module(sys.modules[m]) for m in modules))[:8].hex()
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == _PACKAGE
+
+
+def _of_module(held: Any) -> bytes:
+    """A digest of the functions, classes and plain values of a module, or of a class in it."""
+    home = held.__name__ if isinstance(held, ModuleType) else held.__module__
+    parts = []
+    for name, value in sorted(vars(held).items()):
+        for each in (value,) if isinstance(value, FunctionType) else _written(value, True) or ():
+            if isinstance(each, FunctionType) and each.__module__ == home:
+                parts.append(_hashed(name, _of_code(each.__code__)))
+                defaults = each.__defaults__, each.__kwdefaults__
+                if any(defaults):
+                    with suppress(Unidentifiable):
+                        parts.append(_Digests().of_all(defaults))
+        if isinstance(value, type) and value.__module__ == home and value is not held:
+            parts.append(_hashed(name, _of_module(value)))
+        if type(value) in _ATOMS and name[:2] != "__":
+            parts.append(_hashed(name, _Digests().of(value)))
+    return _hashed("module", *parts)
+
+
+@cache
+def _of_code(code: CodeType) -> bytes:
+    """A digest of what is done, by its instructions: no docstring is among them, nor a line."""
+    parts = []
+    for each in dis.get_instructions(code):
+        value = each.argval
+        done = _of_code(value) if isinstance(value, CodeType) else _Digests().of(value)
+        parts.append(_hashed(each.opname, done))
+    arguments = code.co_argcount, code.co_kwonlyargcount, code.co_flags
+    jumps = getattr(code, "co_exceptiontable", b"")
+    return _hashed("code", _Digests().of((arguments, code.co_varnames, jumps)), *parts)
+
+
 def name_of(kind: Any) -> str:
     """Return module and name of a class or function.
 

@@ -75,8 +75,14 @@ def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path, here):
     assert (tmp_path / "average_accuracy.png").read_bytes().startswith(b"\x89PNG")
     assert not list(tmp_path.glob("*.checkpoint"))
     markdown = (tmp_path / "table.md").read_text()
-    assert [line[:10] for line in markdown.splitlines()] == [
-        "| method |", "| --- | --", "| baseline", "| ewc lam=", "| joint | ", "",
+    first_line, *others = markdown.splitlines()
+    assert first_line == (
+        'digits, permuted, scenario="domain": 3 tasks of up to 600 images, 1 epochs each, '
+        "preset quick, seeds 0, 1"
+    )
+    assert first_line in " ".join(first.stdout.split())
+    assert [line[:10] for line in others] == [
+        "", "| method |", "| --- | --", "| baseline", "| ewc lam=", "| joint | ", "",
         "| method |", "| --- | --", "| baseline", "| ewc lam=", "| joint | ",
     ]  # fmt: skip
 
@@ -88,8 +94,15 @@ def test_compare_leaves_a_table_a_figure_and_the_runs(tmp_path, here):
     assert (tmp_path / "table.md").read_text() == markdown
 
     changed = ("--methods", "ewc", "--lam", "3", "--epochs", "2", "--engine", "1")
+    charts = {name: (tmp_path / f"{name}.png").read_bytes() for name in cli.CHARTS}
     other = here(*QUICK, *changed, "--out", tmp_path)
     assert other.returncode == 0
+    kept = "it is kept as table-1.md, average_accuracy-1.png, forgetting-1.png"
+    assert f"table.md was of another experiment: {kept}" in " ".join(other.stdout.split())
+    assert (tmp_path / "table-1.md").read_text() == markdown
+    assert {name: (tmp_path / f"{name}-1.png").read_bytes() for name in charts} == charts
+    now = (tmp_path / "table.md").read_text()
+    assert "2 epochs each, preset quick, seeds 0\n\n| method |" in now
     assert set(times) < set(tmp_path.glob("*.json"))  # other settings, another file
     assert "lam=3" in other.stdout
 
@@ -233,6 +246,27 @@ def test_table_is_mean_and_deviation_over_seeds():
     assert row["average_accuracy", "mean"] == pytest.approx(0.70)
     assert row["average_accuracy", "sd"] == pytest.approx(pd.Series([0.75, 0.65]).std())
     assert row["forgetting", "mean"] == pytest.approx(0.3)
+
+
+def test_a_table_of_another_experiment_is_kept_under_a_free_name(tmp_path):
+    table = tmp_path / "table.md"
+    assert cli.keep_others(tmp_path, "mnist") == ""  # nothing is there
+    for old in ("mnist\n\n| a |\n", "| method | of an earlier version |\n"):
+        table.write_text(old)
+        assert cli.keep_others(tmp_path, "mnist") == ""
+        assert [*tmp_path.iterdir()] == [table]
+    mine = {"table.md": "my notes", "average_accuracy.png": "a", "forgetting-1.png": "f"}
+    for name, text in mine.items():
+        (tmp_path / name).write_text(text)
+    assert cli.keep_others(tmp_path, "mnist") == "table-1.md, average_accuracy-1.png"
+    table.write_bytes(b"\xff\xfe")
+    assert cli.keep_others(tmp_path, "mnist") == "table-2.md"
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
+        "table-1.md": b"my notes",
+        "average_accuracy-1.png": b"a",
+        "forgetting-1.png": b"f",
+        "table-2.md": b"\xff\xfe",
+    }
 
 
 def test_a_table_is_headed_by_what_its_rows_are(tmp_path, capsys):

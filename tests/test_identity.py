@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import decimal
 import functools
+import inspect
 import re
 import subprocess
 import sys
@@ -21,7 +22,8 @@ import torch
 from torch import nn
 
 import cl_helpers as cl
-from cl_helpers.identity import Unidentifiable, fingerprint_of
+from cl_helpers.identity import Unidentifiable, fingerprint_of, fingerprint_of_package
+from cl_helpers.methods import ewc
 
 ROOT = Path(__file__).parents[1]
 
@@ -427,3 +429,30 @@ def test_what_is_edited_in_a_file_of_ones_own_is_another(tmp_path, uses):
         )
         printed.append(done.stdout)
     assert printed[0] == printed[1] != printed[2]
+
+
+class Documented(cl.EWC):
+    """One of somebody's own, whose bases are in the package."""
+
+
+def test_the_packages_code_counts_without_its_docstrings(monkeypatch):
+    def digest():
+        return fingerprint_of_package(Documented)
+
+    def edited(before, after):
+        source = inspect.getsource(ewc).replace(before, after)
+        assert source != inspect.getsource(ewc)
+        there = types.ModuleType(ewc.__name__)
+        there.__package__ = ewc.__package__
+        there.__file__ = ewc.__file__
+        monkeypatch.setitem(sys.modules, ewc.__name__, there)
+        exec(compile(source, "ewc.py", "exec"), vars(there))
+
+    first = digest()
+    assert first == digest() != fingerprint_of_package(cl.SI)
+    edited("\n    def ", "\n    # a remark\n\n    def ")
+    assert digest() == first
+    edited('"""\n', ' And more."""\n')
+    assert digest() == first
+    edited("return ", "return 2 * ")
+    assert digest() != first

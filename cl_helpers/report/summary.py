@@ -6,7 +6,6 @@ The table grows from notebook to notebook: its rows are in a small file in the w
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from copy import copy
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,24 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ..checks import warn
 from ..data.datasets import Dataset
 from ..data.tasks import Task, permuted
-from ..files import replacing
+from ..files import replacing, set_aside
 from ..methods import Method
 from ..methods.base import nbytes
 from ..models.flat import flatten
 from ..models.small import MLP
 from ..training.run import Run
-from .labels import label
+from ..training.settings import Settings
+from .labels import differing, label
 from .tables import keeps_data, passes
 
 FILE = Path("course_table.json")
+
+# What decides how much is computed, and where. Two runs may differ in other settings, as notebook
+# 11's do in batch_size and lr: the ratio of their times is then part of what is compared.
+WORK = ("scenario", "judged_by", "epochs", "precision", "looks_back", "learned", "device")
 
 Row = dict[str, str]
 
@@ -38,16 +43,22 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
         run: just trained, with its model and method.
         baseline: a run with the same tasks and settings on the same machine; times are relative to
             it.
-        file: has the rows of earlier notebooks; it is written to if possible. Default
-            course_table.json in the working folder.
+        file: has the rows of earlier notebooks; it is written to if possible, else a warning says
+            why not. A damaged file is kept under another name. Default course_table.json in the
+            working folder.
+
+    Returns:
+        A row for each run; "–" in the columns that an earlier version's row does not have.
 
     Raises:
-        ValueError: one of the two runs was not completed, or `run` was read from a file.
+        ValueError: one of the two runs was not completed, the baseline is of other tasks, epochs or
+            another device, or `run` was read from a file.
     """
     for each in (run, baseline):
         if not each.complete:
             why = each.outcome if each.diverged else "was stopped early"
             raise ValueError(f"{label(each)} {why}: train it to the end first")
+    _check_alike(run, baseline)
     model, method = run.learner
     needs = needs_labels(method)
     kept = nbytes(method.state())
@@ -60,11 +71,26 @@ def summary(run: Run, baseline: Run, file: Path | str = FILE) -> pd.DataFrame:
         "time": f"{run.seconds / baseline.seconds:.1f} × baseline",
         "share between tasks": f"{run.end_task_seconds / run.seconds:.0%}",
     }
-    earlier = {name: r for name, r in _read(Path(file)).items() if list(r) == list(row)}
-    rows = earlier | {label(run): row}
-    with suppress(OSError), replacing(file) as out:  # where nothing can be written, only show it
-        out.write(json.dumps(rows, indent=1, ensure_ascii=False).encode())
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("method")
+    rows = _with_earlier(label(run), row, Path(file))
+    columns = list(dict.fromkeys(name for each in (row, *rows.values()) for name in each))
+    table = pd.DataFrame.from_dict(rows, orient="index").reindex(list(rows), columns=columns)
+    return table.fillna("–").rename_axis("method")
+
+
+def _check_alike(run: Run, baseline: Run) -> None:
+    """Raise ValueError if the times of the two runs are those of other tasks or work."""
+    there, asked = baseline.config, run.config
+    wrong = [
+        f"{name} {there.get(name, before)!r}, not {asked.get(name, before)!r}"
+        for name in differing([run, baseline], WORK)
+        for before in [getattr(Settings, name, None)]  # in a run that is too old to tell
+    ]
+    if other := differing([run, baseline], ("tasks", "n_train", "tasks_digest")):
+        wrong.append(f"other tasks or data ({', '.join(other)})")
+    if wrong:
+        raise ValueError(
+            f"the baseline of {label(run)} has {'; '.join(wrong)}: train one as this run was"
+        )
 
 
 def needs_labels(method: Method) -> bool | None:
@@ -129,10 +155,33 @@ def _in_thetas(nbytes: int, model: torch.nn.Module) -> str:
     return f"{round(nbytes / flatten(model).theta.nbytes, 1):g} × θ"
 
 
-def _read(file: Path) -> dict[str, Row]:
-    """The rows of earlier notebooks; {} if there is no such file, or it has other content."""
+def _with_earlier(name: str, row: Row, file: Path) -> dict[str, Row]:
+    """The rows of `file` and the new `row`, which is written to it; say in a line what is wrong."""
+    rows = {}
     try:
-        rows = json.loads(file.read_bytes())
-        return {name: {k: str(v) for k, v in row.items()} for name, row in rows.items()}
-    except (OSError, ValueError, AttributeError):
+        try:
+            rows = _read(file)
+        except (ValueError, AttributeError, RecursionError):
+            warn(f"{file} is damaged: it is kept as {set_aside(file).name}, and a new one begins")
+        rows[name] = row
+        with replacing(file) as out:
+            out.write(json.dumps(rows, indent=1, ensure_ascii=False).encode())
+    except OSError as error:
+        warn(
+            f"{file} cannot be written to ({error.strerror or error}): the row of {name} is shown, "
+            "but not kept; give another file"
+        )
+    return rows | {name: row}
+
+
+def _read(file: Path) -> dict[str, Row]:
+    """The rows of earlier notebooks; {} if there is no such file.
+
+    Raises:
+        ValueError, AttributeError, RecursionError: it has other content.
+        OSError: it cannot be read.
+    """
+    if not file.exists():
         return {}
+    rows = json.loads(file.read_bytes())
+    return {name: {k: str(v) for k, v in row.items()} for name, row in rows.items()}

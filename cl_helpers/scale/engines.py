@@ -9,11 +9,12 @@ work is done again.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from uuid import uuid4
 
 import loky
 import psutil
@@ -22,36 +23,69 @@ from loky.process_executor import TerminatedWorkerError
 
 from ..checks import at_least_one, plain
 from ..formats import format_error
-from ..identity import Unidentifiable, fingerprint_of_code
+from ..identity import Unidentifiable, fingerprint_of_code, values_of
 
 if TYPE_CHECKING:
     from dask.distributed import Client
 
 Engine: TypeAlias = "str | int | Client"
+_HERE = uuid4().hex  # this process
 
 
 class OtherCode(RuntimeError):
-    """A worker would train other code than the process that asks for it."""
+    """A worker would train other code or values than the process that asks for it."""
 
 
-def code_of(thing: object) -> str:
-    """Compute a digest of the code that `thing` reaches; "" if there is none."""
+@dataclass(frozen=True)
+class Code:
+    """What something does in the process where this was made.
+
+    Args:
+        digest: of its code; "", the default, if there is none.
+        values: digests of what it finds in imported modules, by their names.
+        home: that process.
+    """
+
+    digest: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    home: str = _HERE
+
+
+NO_CODE = Code()  # nothing to compare
+_as_there: list[Mapping[str, str]] = []  # values found to be the same here, before training
+
+
+def code_of(thing: object) -> Code:
+    """Note the code that `thing` reaches, and the values that this finds in imported modules."""
+    digest = ""
     with suppress(Unidentifiable):
-        return fingerprint_of_code(thing)
-    return ""
+        digest = fingerprint_of_code(thing)
+    return Code(digest, values_of(thing))
 
 
-def must_be_the_same(code: str, thing: object) -> None:
+def must_be_the_same(code: Code, thing: object) -> None:
     """Compare `code`, made by `code_of` in another process, with that of `thing` here.
 
     Raises:
-        OtherCode: this process has imported other code than the one that asks.
+        OtherCode: this process has imported other code, or values, than the one that asks.
     """
-    if code and code != code_of(thing):
+    here = code_of(thing)
+    if code.digest and code.digest != here.digest:
         raise OtherCode(
             "a worker has other code than this process, which was changed after an import: "
             "start the workers anew, or choose engine=1"
         )
+    if code.home == _HERE or code.values in _as_there:
+        return  # what training itself changes does not count
+    every = sorted({*code.values, *here.values})
+    if others := [name for name in every if code.values.get(name) != here.values.get(name)]:
+        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+        raise OtherCode(
+            f"a worker imports what was set after an import here with another value "
+            f"({', '.join(others[:3])}{more}): choose engine=1, or make it a knob of the method, "
+            "or an item of side_by_side"
+        )
+    _as_there.append(code.values)
 
 
 PATIENCE = 3  # times in a row that local processes may die with nothing finished in between
@@ -108,9 +142,10 @@ class Workers:
                     report(len(left.pop(i)))
                     failures = 0
                     yield i, runs
-            except (TerminatedWorkerError, OtherCode):  # new processes import everything anew
+            except (TerminatedWorkerError, OtherCode) as error:  # new ones import everything anew
                 failures += 1
-                if failures == PATIENCE or not self.local:
+                patience = 2 if isinstance(error, OtherCode) else PATIENCE
+                if failures >= patience or not self.local:
                     raise
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tqdm.auto import tqdm
 
 from ..training.settings import pick_device
-from .engines import code_of, must_be_the_same, workers
+from .engines import Code, code_of, must_be_the_same, workers
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,7 +61,7 @@ class Call:
 
     work: Callable[[Any], Any]
     item: Any
-    code: str
+    code: Code
 
     def __len__(self) -> int:
         return 1

@@ -6,6 +6,7 @@ not among that: what was trained on another machine is the same run.
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,13 +19,13 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..data.tasks import Task, fingerprint
-from ..files import writable
+from ..files import set_aside, writable
 from ..identity import fingerprint_of
 from ..methods import Method
 from ..models.seeded import Seeded
-from ..training.run import Run
+from ..training.run import Run, finite
 from ..training.settings import LATER, OUTCOME, Settings
-from ..training.train import identified, identified_tasks, optimizer_name
+from ..training.train import code_noted, identified, identified_tasks, optimizer_name
 from .older_runs import older_digests
 
 
@@ -95,14 +96,21 @@ class StoredRuns:
         ]
 
     def find(self, members: Sequence[Member]) -> dict[Member, Run]:
-        """Read those runs that are there; say in a line what differs from what is asked."""
+        """Read those runs that are there; say in a line what differs from what is asked.
+
+        A file with another run than its name says, copied or edited, is set aside.
+        """
         found, elsewhere = {}, Counter[str]()
         if self.home is None:
             return {}
         for member in members:
             if name := self._name_of(member):
-                found[member] = run = Run.load(self.home / name)
-                elsewhere.update(self._elsewhere(run))
+                run = Run.load(self.home / name)
+                if wrong := self._wrong(run, member, name):
+                    self._set_aside(name, wrong)
+                    continue
+                found[member] = run
+                elsewhere.update(self._elsewhere(run, member.method))
         for words, n in elsewhere.items():
             tqdm.write(f"{n} of {len(members)} runs are there, trained {words}")
         lines = (self._another(member) for member in members if member not in found)
@@ -120,14 +128,55 @@ class StoredRuns:
         old = (f"{_start(member)}{digest}.json" for digest in self.older(member.method))
         return next((name for name in old if name in self.there), None)
 
-    def _elsewhere(self, run: Run) -> Iterator[str]:
+    def _wrong(self, run: Run, member: Member, name: str) -> str:
+        """Say in what the `run` in the file `name` is not the one that is asked for; else ""."""
+        assert member.path is not None
+        config = {"method": member.method.name, "seed": member.seed}
+        config |= {k: getattr(self.settings, k) for k in OUTCOME}
+        config["optimizer"] = optimizer_name(self.settings)
+        if name == member.path.name:  # with earlier names went other digests
+            config["tasks_digest"] = self.shared[0]
+        wrong = [
+            f"{key} {there[key]!r}, not {value!r}"
+            for asked, there in (
+                (config, run.config),
+                (member.method.knobs, run.config.get("knobs", {})),
+            )
+            for key, value in json.loads(json.dumps(finite(asked))).items()
+            if key in there and there[key] != value
+        ]
+        if len(run.accuracy) != len(self.tasks):
+            wrong.append(f"{len(run.accuracy)} tasks, not {len(self.tasks)}")
+        if not run.complete and not run.diverged:
+            wrong.append(run.outcome)
+        return "; ".join(wrong)
+
+    def _set_aside(self, name: str, wrong: str) -> None:
+        assert self.home is not None
+        aside = set_aside(self.home / name)
+        self.there.discard(name)
+        self.alike = {start: other for start, other in self.alike.items() if other != name}
+        tqdm.write(
+            f"{name} is not the run that its name says ({wrong}): it is kept as {aside.name}, and "
+            "the one asked for is trained"
+        )
+
+    def _elsewhere(self, run: Run, method: Method) -> Iterator[str]:
         """What was other when `run` was trained, and does not count."""
         device, there = torch.device(self.settings.device).type, run.config.get("device")
-        torchs = run.config.get("versions", {}).get("torch")
+        versions = run.config.get("versions", {})
+        torchs, ours = versions.get("torch"), versions.get("cl_helpers")
         if there != device:
             yield f"on {there}, not {device}"
         if torchs != torch.__version__:
             yield f"with torch {torchs}, not {torch.__version__}"
+        code, _, python = str(ours or "").partition(" on ")
+        code_here, _, python_here = code_noted(method).partition(" on ")
+        if python == python_here and code != code_here:
+            yield (
+                f"with other code of cl_helpers' {type(method).__name__}: delete "
+                f"{method.name}-*.json in {self.home} to train again"
+            )
 
     def _another(self, member: Member) -> str | None:
         """Say how a run of the same method, λ and seed differs; None if there is none."""

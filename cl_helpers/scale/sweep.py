@@ -19,7 +19,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from ..checks import at_least_one, seeded, true_or_false
+from ..checks import at_least_one, seeded, true_or_false, warn
 from ..data.tasks import Task, check_tasks
 from ..methods import Method, check_method
 from ..models.forward import check_weights
@@ -28,7 +28,7 @@ from ..models.small import mlp_for
 from ..training.run import Run
 from ..training.settings import Settings, pick_device
 from ..training.train import NONE, identified
-from .engines import Engine, code_of, must_be_the_same, workers
+from .engines import NO_CODE, Code, Engine, code_of, must_be_the_same, workers
 from .stacked import can_be_stacked, train_together
 from .stored_runs import Member, StoredRuns
 
@@ -52,7 +52,7 @@ class Chunk:
     tasks: Sequence[Task]
     model: nn.Module | None
     settings: Settings
-    code: str = ""
+    code: Code = NO_CODE
 
     @property
     def all_code(self) -> tuple[object, ...]:
@@ -68,7 +68,7 @@ class Chunk:
         """Train all runs; call `report` with the progress since the last call, in runs.
 
         Raises:
-            OtherCode: this process has imported other code than the one that asks.
+            OtherCode: this process has imported other code, or values, than the one that asks.
         """
         must_be_the_same(self.code, self.all_code)
         runs: Sequence[Run] = ()
@@ -103,7 +103,8 @@ def sweep(
     """Train every method with every λ and every seed; each run is the one that `train` gives.
 
     It is the same to the bit if a model takes its steps alone, else up to the rounding of float32.
-    Ctrl-C ends the sweep; the runs that are finished are returned.
+    Ctrl-C ends the sweep; the runs that are finished are returned. What cannot be saved, such as on
+    a full disk, is returned too, and a warning says so.
 
     Args:
         methods: one or several, not trained yet; they are only copied.
@@ -151,6 +152,7 @@ def sweep(
     runs = stored.find(members)
     left = [m for m in members if m not in runs]
 
+    unsaved: list[str] = []
     set_dropout(like, how.dropout)
     with workers(engine, device) as pool:
         size = together or how_many_fit(like, device)
@@ -177,14 +179,29 @@ def sweep(
                         runs[member] = run
                         if run.diverged:
                             tqdm.write(f"{member.method}, seed {member.seed} {run.outcome}")
-                        if member.path is not None:
-                            run.save(member.path)
-                            member.path.with_suffix(".checkpoint").unlink(missing_ok=True)
+                        unsaved += _not_saved(run, member.path)
                     bar.n = float(len(runs))  # exactly, whatever the parts added up to
                     bar.refresh()
             except KeyboardInterrupt:
                 tqdm.write(f"stopped early: {len(runs)} of {len(members)} runs are finished")
+    if n := len(unsaved):
+        warn(
+            f"{n} run{'s' * (n > 1)} could not be saved in {folder} ({unsaved[0]}): save "
+            f"{'them' if n > 1 else 'it'} yourself, run.save(path)"
+        )
     return [runs[m] for m in members if m in runs]
+
+
+def _not_saved(run: Run, path: Path | None) -> list[str]:
+    """Save a finished run and delete its checkpoint; a list of why not, if the disk is full."""
+    if path is None:
+        return []
+    try:
+        run.save(path)
+        path.with_suffix(".checkpoint").unlink(missing_ok=True)
+    except OSError as error:
+        return [error.strerror or str(error)]
+    return []
 
 
 def _check_hooks(model: nn.Module) -> None:

@@ -41,7 +41,8 @@ def saving(
         path: the file.
         learner: the one that is in training.
     """
-    before, unsaved, said = _torchs_own(learner), Unsaved(learner), False
+    before, unsaved = _torchs_own(learner), Unsaved(learner)
+    said: set[str] = set()
     with closing(events):
         while True:
             with unsaved.watching():
@@ -57,9 +58,10 @@ def saving(
                         f"{path} does not hold all that training has changed ({changed}): what is "
                         "resumed from it may differ"
                     )
-                if words and not said:
+                what = words.partition("(")[0]  # before the reason
+                if words and what not in said:
                     warn(words)
-                    said = True
+                    said.add(what)
             yield event
 
 
@@ -111,8 +113,14 @@ def save(path: str | os.PathLike, learner: Learner, step: int, torchs_own: list[
             f"{path} is not written, since it could not be read again ({first_line(error)}): keep "
             "tensors, numbers, texts, lists and dicts of these in `kept`"
         )
-    with replacing(path) as file:
-        file.write(there.getbuffer())
+    try:
+        with replacing(path) as file:
+            file.write(there.getbuffer())
+    except OSError as error:  # a full disk
+        return (
+            f"{path} could not be written ({error.strerror or error}): training goes on, but what "
+            "has been done is lost if it is interrupted; make room"
+        )
     return ""
 
 
@@ -139,7 +147,8 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
             "was: delete it to start over"
         )
     for key, value in run.config.items():
-        if config.get(key, getattr(Settings, key, None)) != value and key != "versions":
+        there = config.get(key, getattr(Settings, key, value))  # not noted by an earlier version
+        if there != value and key != "versions":
             other = _OTHER.get(key, f"{key} = {config.get(key)!r}, not {value!r}")
             raise ValueError(
                 f"{path} belongs to a run with {other}: give another file, or delete it to start "

@@ -171,6 +171,9 @@ class Run:
                 raise ValueError("written by another version")
             for key in ("accuracy", "initial"):
                 content[key] = np.array(content[key], dtype=float)
+            n_tasks = len(content["accuracy"])
+            if content["accuracy"].shape != (n_tasks, n_tasks) or not n_tasks:
+                raise ValueError(f"its accuracies are {content['accuracy'].shape}, not (T, T)")
             for entry in content["history"]:
                 entry["accuracy"] = np.array(entry["accuracy"], dtype=float).tolist()
             return cls(**content)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -19,7 +20,7 @@ from tqdm.auto import tqdm
 from ..checks import at_least_one, shortened
 from ..data.tasks import Task, check_tasks, fingerprint
 from ..files import writable
-from ..identity import Unidentifiable, fingerprint_of, name_of
+from ..identity import Unidentifiable, fingerprint_of, fingerprint_of_package, name_of
 from ..methods import Method, check_method
 from ..models.flat import flatten
 from ..models.forward import check_weights
@@ -207,7 +208,11 @@ def new_learner(
         "optimizer": optimizer_name(settings),
         "device": device.type,
         "together": together,
-        "versions": {"python": platform.python_version(), "torch": str(torch.__version__)},
+        "versions": {
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "cl_helpers": code_noted(method),
+        },
     }
     run = Run.empty(config, len(tasks))
     run.model, run.method = model, method
@@ -226,6 +231,13 @@ def optimizer_name(settings: Settings) -> str:
     name = getattr(getattr(make, "func", make), "__name__", type(make).__name__)
     digest = identified(make)
     return f"{name} {digest if digest.startswith(NONE) else digest[:8]}"
+
+
+def code_noted(method: Method) -> str:
+    """A digest of the code that this package has for `method`, and the Python it is for."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    kind: Any = type(method)  # mypy finds it unhashable, as its instances are
+    return f"{fingerprint_of_package(kind)} on {python}"
 
 
 def identified(thing: object, weights: bool = True) -> str:
@@ -276,12 +288,15 @@ def events_of(
 ) -> Generator[Event, None, None]:
     """Run the training loop, timed, and with a checkpoint after every task.
 
+    What a model or method draws from torch's global generators depends on the run's seed alone, and
+    the numbers that others draw from these between two events are what they would be without a run.
+
     Args:
         learner: from `new_learner`.
         tasks, settings: as `prepared` returns them.
         checkpoint, every: as in `train_steps`.
     """
-    done = (0, 0)
+    done, draws = (0, 0), GlobalDraws(learner.runs[0].config["seed"], settings.device)
     if checkpoint is not None:
         for key, value in learner.run.config.items():
             if (key.endswith("_digest") or key == "optimizer") and NONE in value:
@@ -291,9 +306,59 @@ def events_of(
             raise ValueError(f"checkpoint is {shortened(checkpoint)}: give the path of a file")
         writable(Path(checkpoint).parent)
         if Path(checkpoint).exists():
-            done = resume(checkpoint, learner)
+            with draws.of_the_run():
+                done = resume(checkpoint, learner)
     events = _at_work(training_loop(learner, tasks, settings, every, done), learner, settings)
-    return events if checkpoint is None else saving(events, checkpoint, learner)
+    return draws.around(events if checkpoint is None else saving(events, checkpoint, learner))
+
+
+class GlobalDraws:
+    """The states that torch's global generators have in a run; `nn.Dropout` draws from these.
+
+    Args:
+        seed: of the run.
+        device: that it is trained on.
+    """
+
+    APART = 0x55555555  # other numbers than those of `order`
+
+    def __init__(self, seed: int, device: str | torch.device):
+        self.device = torch.device(device)
+        devices = dict.fromkeys([torch.device("cpu"), self.device])
+        self.states = [
+            torch.Generator(device).manual_seed(seed ^ self.APART).get_state() for device in devices
+        ]
+
+    @contextmanager
+    def of_the_run(self) -> Iterator[None]:
+        """Set them inside this context; outside they are what they were."""
+        self.swap()
+        try:
+            yield
+        finally:
+            self.swap()
+
+    def swap(self) -> None:
+        """Set the generators to the states that are kept here, and keep theirs."""
+        on_cuda = self.device.type == "cuda"
+        theirs = [
+            torch.get_rng_state(),
+            *([torch.cuda.get_rng_state(self.device)] if on_cuda else []),
+        ]
+        torch.set_rng_state(self.states[0])
+        if on_cuda:
+            torch.cuda.set_rng_state(self.states[1], self.device)
+        self.states = theirs
+
+    def around(self, events: Generator[Event, None, None]) -> Generator[Event, None, None]:
+        """The same events, each of which is reached with the states of the run."""
+        with closing(events):
+            while True:
+                with self.of_the_run():
+                    event = next(events, None)
+                if event is None:
+                    return
+                yield event
 
 
 def _at_work(

@@ -129,24 +129,53 @@ def test_it_is_kept_as_utf8_in_the_file_asked_for(baseline, tmp_path):
         b"3",
         b"null",
         b'{"format": 1, "accuracy": [[1]]}',
-        b'{"ewc": {"of another": "table"}}',
-        b'{"ewc": {}}',
+        b"[" * 100_000,
     ],
 )
-def test_a_file_that_is_something_else(baseline, tmp_path, content):
+def test_a_file_that_is_something_else_is_kept(baseline, tmp_path, content):
     file = tmp_path / "course_table.json"
     file.write_bytes(content)
-    for _ in range(2):  # the second reads what the first wrote
+    with pytest.warns(UserWarning, match="is damaged") as said:
         table = summary(baseline, baseline)
-        assert list(table.index) == ["baseline"]
-        assert list(table.columns) == COLUMNS
+    [aside] = {*tmp_path.iterdir()} - {file}
+    assert aside.read_bytes() == content
+    assert [str(w.message) for w in said] == [
+        f"course_table.json is damaged: it is kept as {aside.name}, and a new one begins"
+    ]
+    for again in (table, summary(baseline, baseline)):  # the second reads what the first wrote
+        assert list(again.index) == ["baseline"]
+        assert list(again.columns) == COLUMNS
+
+
+def test_rows_of_an_earlier_version_have_dashes(baseline, tmp_path):
+    file = tmp_path / "course_table.json"
+    old = {"mas lam=1": {"time": "2.0 × baseline", "remark": "ask Ada"}, "si lam=1": {}}
+    file.write_text(json.dumps(old))
+    for _ in range(2):
+        table = summary(baseline, baseline)
+        assert list(table.index) == ["mas lam=1", "si lam=1", "baseline"]
+        assert list(table.columns) == [*COLUMNS, "remark"]
+        assert [*table["time"]] == ["2.0 × baseline", "–", "1.0 × baseline"]
+        assert [*table["remark"]] == ["ask Ada", "–", "–"]
+        assert table.loc["mas lam=1", "weights in θ"] == "–"
+    kept = json.loads(file.read_bytes())
+    assert {name: kept[name] for name in old} == old
 
 
 def test_where_nothing_can_be_read_or_written(baseline, tmp_path):
     (tmp_path / "course_table.json").mkdir()
     (tmp_path / "a file").touch()
-    for file in ("course_table.json", "no such folder/t.json", "a file/t.json"):
-        assert isinstance(summary(baseline, baseline, file), pd.DataFrame)
+    for file, why in (
+        ("course_table.json", "Is a directory"),
+        ("no such folder/t.json", "No such file or directory"),
+        ("a file/t.json", "Not a directory"),
+    ):
+        with pytest.warns(UserWarning, match="cannot be written to") as said:
+            assert isinstance(summary(baseline, baseline, file), pd.DataFrame)
+        assert [str(w.message) for w in said] == [
+            f"{file} cannot be written to ({why}): the row of baseline is shown, but not kept; "
+            "give another file"
+        ]
     assert {p.name for p in tmp_path.iterdir()} == {"course_table.json", "a file"}
 
 
@@ -157,8 +186,13 @@ def test_a_folder_that_is_read_only(baseline, tmp_path, monkeypatch):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("os.replace", refuse)
-    assert list(summary(baseline, baseline).index) == ["baseline"]
+    with pytest.warns(UserWarning, match=r"cannot be written to \(Permission denied\)"):
+        assert list(summary(baseline, baseline).index) == ["baseline"]
     assert not list(tmp_path.iterdir())
+    (tmp_path / "course_table.json").write_text("damaged")
+    with pytest.warns(UserWarning, match=r"cannot be written to \(Permission denied\)"):
+        assert list(summary(baseline, baseline).index) == ["baseline"]
+    assert (tmp_path / "course_table.json").read_text() == "damaged"
 
 
 def test_runs_that_cannot_be_compared(baseline, tmp_path):
@@ -171,3 +205,36 @@ def test_runs_that_cannot_be_compared(baseline, tmp_path):
     with pytest.raises(ValueError, match="read from a file"):
         summary(read, baseline)
     assert len(summary(baseline, read)) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"epochs": 3}, "epochs 3, not 1"),
+        ({"looks_back": 0, "precision": "full"}, "precision 'full', not 'fast'; looks_back 0, not"),
+        ({"device": "cuda"}, "device 'cuda', not 'cpu'"),
+        ({"data": "mnist"}, r"other tasks or data \(tasks\)"),
+        ({"tasks_digest": "0"}, r"other tasks or data \(tasks_digest\)"),
+    ],
+)
+def test_a_baseline_of_other_work_is_refused(train, baseline, tmp_path, changed, words):
+    run, before = train(cl.EWC(lam=1)), dict(baseline.config)
+    baseline.config |= changed
+    with pytest.raises(ValueError, match=f"the baseline of ewc lam=1 has {words}.*: train one as"):
+        summary(run, baseline)
+    assert not list(tmp_path.iterdir())
+    baseline.config = before
+    assert list(summary(run, baseline).index) == ["ewc lam=1"]
+
+
+def test_a_baseline_on_other_data_is_refused(train, baseline, few):
+    run = train(cl.EWC(), data=few.first(200, 100))
+    with pytest.raises(ValueError, match=r"other tasks or data \(.*tasks_digest\)"):
+        summary(run, baseline)
+
+
+def test_ways_to_train_are_compared(baseline, train):
+    """As in notebooks 11 to 13."""
+    run = train(cl.EWC(lam=1))
+    run.config |= {"lr": 0.1, "batch_size": 16, "dropout": 0.25, "schedule": "cosine"}
+    assert len(summary(run, baseline)) == 1

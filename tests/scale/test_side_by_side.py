@@ -70,7 +70,7 @@ def test_nothing_to_do_is_an_error():
 
 
 def test_a_worker_with_other_code_refuses():
-    call = side_by_side.Call(complain, 1, code="not this code")
+    call = side_by_side.Call(complain, 1, code=engines.Code("not this code"))
     with pytest.raises(engines.OtherCode, match="start the workers anew"):
         call.train(print)
     side_by_side.Call(complain, 1, engines.code_of(complain)).train(lambda part: None)

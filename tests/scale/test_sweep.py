@@ -10,7 +10,8 @@ import sys
 import threading
 from contextlib import suppress
 from copy import deepcopy
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from errno import ENOSPC
 from itertools import combinations
 from pathlib import Path
 
@@ -370,6 +371,125 @@ def test_why_a_stored_run_is_not_the_one_asked_for_is_said_once(
     assert re.search(words, said[0])
     assert said[0].startswith(f"{path.name} is another run (")
     assert len([*tmp_path.iterdir()]) == 4
+
+
+@pytest.mark.parametrize("together", [1, 4])
+def test_on_a_full_disk_no_finished_run_is_lost(tasks, alone, tmp_path, monkeypatch, together):
+    """The first run is saved; then there is no room, also for checkpoints."""
+    save, saved = cl.Run.save, []
+
+    def full(*_):
+        raise OSError(ENOSPC, "No space left on device")
+
+    def until_full(run, path):
+        full() if saved else saved.append(path)
+        save(run, path)
+
+    monkeypatch.setattr(cl.Run, "save", until_full)
+    monkeypatch.setattr("cl_helpers.training.checkpoint.replacing", full)
+    with pytest.warns(UserWarning, match="3 runs could not") as said:
+        runs = sweep(tasks, folder=tmp_path, engine=1, together=together)
+    assert_same(runs, alone)
+    texts = [str(w.message) for w in said]
+    assert texts[-1] == (
+        f"3 runs could not be saved in {tmp_path} (No space left on device): save them yourself, "
+        "run.save(path)"
+    )
+    assert len(texts) == 1 + 4 * (together == 1)  # one for the checkpoint of each run
+    assert [*tmp_path.iterdir()] == saved
+
+
+def stopped(path):
+    """Make of the run in the file one that was stopped after its first task."""
+    run = cl.Run.load(path)
+    run.accuracy[1] = np.nan
+    run.save(path)
+
+
+def shorter(path):
+    """Make of the run in the file one of its first task alone."""
+    run = cl.Run.load(path)
+    run.accuracy, run.initial = run.accuracy[:1, :1], run.initial[:1]
+    run.save(path)
+
+
+def with_config(**changed):
+    """What changes the config of the run in a file."""
+
+    def edit(path):
+        run = cl.Run.load(path)
+        knobs = run.config["knobs"] | changed.get("knobs", {})
+        run.config |= changed | {"knobs": knobs}
+        run.save(path)
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (stopped, "stopped after 1 of 2 tasks"),
+        (shorter, "1 tasks, not 2"),
+        (with_config(method="mas"), "method 'mas', not 'ewc'"),
+        (with_config(epochs=77), "epochs 77, not 2"),
+        (with_config(seed=5, lr=1.0), "seed 5, not 0; lr 1.0, not 0.001"),
+        (with_config(knobs={"lam": 3.0}), "lam 3.0, not 0.0"),
+        (with_config(tasks_digest="0"), "tasks_digest '0', not '"),
+    ],
+)
+def test_a_file_that_is_not_what_its_name_says_is_set_aside(tasks, tmp_path, capsys, edit, words):
+    grid = {"lam": [0.0], "seeds": [0], "folder": tmp_path, "engine": 1}
+    [first] = sweep(tasks, **grid)
+    [path] = tmp_path.iterdir()
+    edit(path)
+    content = path.read_bytes()
+    capsys.readouterr()
+    [run] = sweep(tasks, **grid)
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith(f"{path.name} is not the run that its name says ({words}")
+    [aside] = {*tmp_path.iterdir()} - {path}
+    assert f"it is kept as {aside.name}, and the one asked for is trained" in line
+    assert aside.read_bytes() == content
+    assert_same([run], [first], atol=0.0)
+    assert_same(sweep(tasks, **grid), [first], atol=0.0)
+    assert capsys.readouterr().out == ""  # found
+
+
+def test_a_copied_file_does_not_answer_for_another_seed(tasks, tmp_path, alone, capsys):
+    sweep(tasks, lam=[0.0], seeds=[0], folder=tmp_path, engine=1)
+    [path] = tmp_path.iterdir()
+    shutil.copy(path, tmp_path / path.name.replace("seed0", "seed1"))
+    runs = sweep(tasks, lam=[0.0], folder=tmp_path, engine=1)
+    assert_same(runs, alone[:2])
+    assert "(seed 0, not 1): it is kept as " in capsys.readouterr().out
+
+
+def test_a_run_that_diverged_is_found_again(tasks, tmp_path, capsys):
+    how = {"lam": [0.0], "seeds": [0], "engine": 1, "optimizer": "sgd", "lr": 1e18}
+    [run] = sweep(tasks, folder=tmp_path, **how)
+    assert run.diverged
+    [path] = tmp_path.iterdir()
+    capsys.readouterr()
+    assert sweep(tasks, folder=tmp_path, **how)[0].diverged == run.diverged
+    assert [*tmp_path.iterdir()] == [path]
+    assert capsys.readouterr().out == ""
+
+
+@dataclass(eq=False)
+class Confusing(cl.Baseline):
+    """Its knobs have the names of settings and of what a config holds."""
+
+    name = label = "confusing"
+    lr: float = 3.0
+    seed: int = 7
+    size: float = float("inf")
+
+
+def test_knobs_are_not_taken_for_settings(tasks, tmp_path, capsys):
+    for _ in range(2):
+        sweep(tasks, Confusing(), lam=None, seeds=[0], folder=tmp_path, engine=1)
+    assert len([*tmp_path.iterdir()]) == 1
+    assert capsys.readouterr().out == ""
 
 
 class Scaled(torch.optim.SGD):

@@ -38,6 +38,15 @@ def test_a_file_that_is_no_run_is_named(tmp_path, content):
         cl.Run.load(path)
 
 
+@pytest.mark.parametrize("accuracy", [[[0.5, 0.5]], [[0.5], [0.5]], [0.5, 0.5], [], 0.5, None])
+def test_accuracies_that_are_not_those_of_tasks_after_tasks_are_refused(tmp_path, accuracy):
+    path = tmp_path / "edited.json"
+    a_run().save(path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"accuracy": accuracy}))
+    with pytest.raises(ValueError, match=r"edited.json is not a saved run .*: delete it to train"):
+        cl.Run.load(path)
+
+
 def test_the_curve_of_a_task_is_what_a_student_would_measure(few):
     tasks = cl.permuted(few, 2)
     how = {"epochs": 3, "batch_size": 64, "lr": 3e-3}

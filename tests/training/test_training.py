@@ -7,6 +7,7 @@ import signal
 import time
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from errno import ENOSPC
 from functools import partial
 
 import numpy as np
@@ -428,6 +429,17 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(few, tmp_path):
 DAMAGED = [b"", b"not a checkpoint", b"PK\x03\x04 half a zip", b"\x80\x02.", b"j\x13", b"r\xa1|y^"]
 
 
+def test_what_an_earlier_version_did_not_note_is_no_other_run(few, tmp_path):
+    path = tmp_path / "run.checkpoint"
+    whole = run_of(cl.EWC(), few, checkpoint=path)
+    saved = torch.load(path, weights_only=False)
+    for name in ("scenario", "judged_by"):
+        del saved["config"][name]
+    torch.save(saved, path)
+    again = run_of(cl.EWC(), few, checkpoint=path)  # all is done
+    np.testing.assert_array_equal(again.accuracy, whole.accuracy)
+
+
 @pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_checkpoint_is_named(few, tmp_path, content):
     path = tmp_path / "run.checkpoint"
@@ -456,6 +468,21 @@ def test_a_checkpoint_that_cannot_be_written_is_an_error_before_anything_is_trai
     assert method.task is None
     with pytest.raises(ValueError, match="is not a checkpoint that can be read"):
         run_of(method, few, checkpoint=tmp_path)
+
+
+def test_a_full_disk_ends_checkpoints_and_not_training(few, tmp_path, monkeypatch):
+    def full(path):
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("cl_helpers.training.checkpoint.replacing", full)
+    path = tmp_path / "run.checkpoint"
+    with pytest.warns(UserWarning, match="could not be written") as said:
+        run = run_of(cl.EWC(), few, checkpoint=path)
+    [warning] = said
+    assert str(warning.message).startswith(
+        f"{path} could not be written (No space left on device): training goes on, but"
+    )
+    np.testing.assert_array_equal(run.accuracy, run_of(cl.EWC(), few).accuracy)
 
 
 def test_numbers_of_numpy_are_numbers(few, tmp_path):
