@@ -17,6 +17,9 @@ def label(run: Run) -> str:
     """Return the name of a setting: method, λ, and every other knob that is not at its default.
 
     Where λ was moved in training, it says how: "ewc lam=1→100".
+
+    Args:
+        run: of that setting.
     """
     name, knobs = run.config["method"], run.config["knobs"]
     default = METHODS[name]().knobs if name in METHODS else {}
