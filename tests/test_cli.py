@@ -330,7 +330,7 @@ def test_figures_to_be_read_are_per_cent_and_a_dash_where_there_is_none():
 
 def costly(name, seconds, stored, stages=2, **told):
     run = a_run(name, **told)
-    run.config["n_train"] = [100] * stages
+    run.config["n_train"] = [200 // stages] * stages
     run.costs = [
         {"task": t, "seconds": s, "forward": 1 + t, "backward": 1.25 + t, "stored": stored}
         for t, s in zip(range(2 - stages, 2), seconds, strict=True)

@@ -437,6 +437,7 @@ class Documented(cl.EWC):
 
 def test_the_packages_code_counts_without_its_docstrings(monkeypatch):
     def digest():
+        fingerprint_of_package.cache_clear()
         return fingerprint_of_package(Documented)
 
     def edited(before, after):
