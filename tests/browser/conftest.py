@@ -32,12 +32,21 @@ def server(chromium, tmp_path_factory):
 # Not for the session: its event loop would be in the way of tests that start one.
 @pytest.fixture(scope="module")
 def browser(chromium):
+    from driver import PATIENCE
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
+        new_page = browser.new_page
+
+        def patient(**how):
+            page = new_page(**how)
+            page.set_default_timeout(1000 * PATIENCE)  # Playwright's own is 30 s
+            return page
+
+        browser.new_page = patient
         yield browser
         browser.close()
 
