@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -128,21 +129,26 @@ class StoredRuns:
         old = (f"{_start(member)}{digest}.json" for digest in self.older(member.method))
         return next((name for name in old if name in self.there), None)
 
+    @cached_property
+    def _asked(self) -> dict[str, Any]:
+        """The settings, as a file has them."""
+        settings = {k: getattr(self.settings, k) for k in OUTCOME}
+        settings["optimizer"] = optimizer_name(self.settings)
+        return json.loads(json.dumps(finite(settings)))
+
     def _wrong(self, run: Run, member: Member, name: str) -> str:
         """Say in what the `run` in the file `name` is not the one that is asked for; else ""."""
         assert member.path is not None
-        config = {"method": member.method.name, "seed": member.seed}
-        config |= {k: getattr(self.settings, k) for k in OUTCOME}
-        config["optimizer"] = optimizer_name(self.settings)
+        config = {"method": member.method.name, "seed": member.seed} | self._asked
         if name == member.path.name:  # with earlier names went other digests
             config["tasks_digest"] = self.shared[0]
         wrong = [
             f"{key} {there[key]!r}, not {value!r}"
             for asked, there in (
                 (config, run.config),
-                (member.method.knobs, run.config.get("knobs", {})),
+                (json.loads(json.dumps(finite(member.method.knobs))), run.config.get("knobs", {})),
             )
-            for key, value in json.loads(json.dumps(finite(asked))).items()
+            for key, value in asked.items()
             if key in there and there[key] != value
         ]
         if len(run.accuracy) != len(self.tasks):
