@@ -18,7 +18,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..report.labels import PROBLEM, differing, label
+from ..report.labels import must_have_learned_the_same, unlike
 from ..report.plots import LOOK, OTHER, Chart, blank, described, frame, method_label
 from ..training import metrics
 from ..training.run import Run
@@ -211,16 +211,11 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
             groups[name] = of
         if len({run.config["seed"] for run in of}) < len(of):
             raise ValueError(f"two runs of {name} have one seed: give those of one setting alone")
-        unlike = differing(of) + ["knobs"] * (len({label(run) for run in of}) > 1)
-        if unlike:
+        if apart := unlike(of):
             raise ValueError(
-                f"the runs of {name} differ in {', '.join(unlike)}: give those of one setting alone"
+                f"the runs of {name} differ in {', '.join(apart)}: give those of one setting alone"
             )
-    if apart := differing(runs, PROBLEM):
-        raise ValueError(
-            f"the methods have not learned the same, they differ in {', '.join(apart)}: compare "
-            "those that have"
-        )
+    must_have_learned_the_same(runs, "compare")
     return groups
 
 

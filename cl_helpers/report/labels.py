@@ -98,6 +98,28 @@ def differing(
     ]
 
 
+def unlike(runs: Sequence[Run]) -> list[str]:
+    """List in what `runs` differ that should be repetitions: as `differing`, and "knobs"."""
+    return differing(runs) + ["knobs"] * (len({label(run) for run in runs}) > 1)
+
+
+def must_have_learned_the_same(runs: Sequence[Run], do: str) -> None:
+    """Compare what `runs` of several methods have learned (PROBLEM).
+
+    Args:
+        runs: complete ones or not.
+        do: what is to be done with them, for the message.
+
+    Raises:
+        ValueError: they have not learned the same.
+    """
+    if apart := differing(runs, PROBLEM):
+        raise ValueError(
+            f"the methods have not learned the same, they differ in {', '.join(apart)}: {do} those "
+            "that have"
+        )
+
+
 _UNTOLD = object()
 
 

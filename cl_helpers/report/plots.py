@@ -30,7 +30,7 @@ from ..data.tasks import Task
 from ..methods import METHODS
 from ..training import metrics
 from ..training.run import Run
-from .labels import PROBLEM, differing, label
+from .labels import must_have_learned_the_same, unlike
 
 # A name of Matplotlib's, or (points, 1, angle): a star.
 Marker: TypeAlias = str | tuple[int, int, int]
@@ -172,7 +172,8 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
     ax = figure.subplots()
     ends, groups = {}, _by_method(runs)
     every = np.array([run.accuracy for group in groups.values() for run in group])
-    unlimited = bool((every < 0).any() or (every > 1).any())  # a score of one's own
+    # A score of one's own: the axis is as long as it needs.
+    unlimited = bool((every < 0).any() or (every > 1).any())
 
     def written(value: float) -> str:
         return f"{value:.3g}" if unlimited else f"{value:.1%}"
@@ -185,7 +186,7 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
     what = "score" if unlimited else "accuracy"
     ax.set(xlabel="tasks learned", ylabel=f"average {what} on them")
     frame(ax)
-    begins = _begin_accuracy(ax)
+    begins = "" if unlimited else _begin_accuracy(ax)
     best_first = sorted(ends, key=lambda n: -ends[n])
     handles = dict(zip(ends, ax.get_legend_handles_labels()[0], strict=True))
     legend_beside(ax, handles=[handles[n] for n in best_first], title=f"after {n_tasks} tasks")
@@ -201,12 +202,7 @@ def average_accuracy(runs: Sequence[Run]) -> Chart:
 
 
 def _begin_accuracy(ax: Axes) -> str:
-    """Let the axis of accuracy end at 100 % and begin at 0, or higher, broken; say which.
-
-    Where there are values beyond, of a score of one's own, it is as long as they need.
-    """
-    if ax.dataLim.y0 < 0 or ax.dataLim.y1 > 1:
-        return ""
+    """Let the axis of accuracy end at 100 % and begin at 0, or higher, broken; say which."""
     ax.yaxis.set_major_formatter(PercentFormatter(1))
     low = math.floor(10 * ax.dataLim.y0) / 10
     if low < 0.5:
@@ -354,19 +350,12 @@ def _by_method(runs: Sequence[Run]) -> dict[str, list[Run]]:
     if not groups:
         raise ValueError("there is no complete run to draw")
     for name, group in groups.items():
-        unlike = differing(group)
-        if len({label(run) for run in group}) > 1:
-            unlike.append("knobs")
-        if unlike:
+        if apart := unlike(group):
             raise ValueError(
-                f"the runs of {name} differ in more than the seed, in {', '.join(unlike)}: "
+                f"the runs of {name} differ in more than the seed, in {', '.join(apart)}: "
                 "draw those of one setting"
             )
-    if apart := differing([run for group in groups.values() for run in group], PROBLEM):
-        raise ValueError(
-            f"the methods have not learned the same, they differ in {', '.join(apart)}: draw those "
-            "that have"
-        )
+    must_have_learned_the_same([run for group in groups.values() for run in group], "draw")
     return groups
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..checks import warn
 from ..files import replacing
 from ..formats import first_line
-from .events import Event
+from .events import Event, reached_within
 from .loop import Learner
 from .settings import Settings
 from .unsaved import Unsaved
@@ -43,12 +43,8 @@ def saving(
     """
     before, unsaved = _torchs_own(learner), Unsaved(learner)
     said: set[str] = set()
-    with closing(events):
-        while True:
-            with unsaved.watching():
-                event = next(events, None)
-            if event is None:
-                return
+    with closing(reached_within(unsaved.watching, events)) as reached:
+        for event in reached:
             if event.kind == "task":
                 now = _torchs_own(learner)
                 drawn = any(not torch.equal(a, b) for a, b in zip(before, now, strict=True))

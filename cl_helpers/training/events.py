@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -43,3 +45,16 @@ class Event:
     def loss(self) -> Tensor | None:
         """Task loss of the latest batch, 0-dim, or None; of the first of several models."""
         return None if self.losses is None else self.losses[0]
+
+
+def reached_within(
+    context: Callable[[], AbstractContextManager], events: Generator[Event, None, None]
+) -> Generator[Event, None, None]:
+    """Pass `events` on, each of which is reached within a new `context`; close them at the end."""
+    with closing(events):
+        while True:
+            with context():
+                event = next(events, None)
+            if event is None:
+                return
+            yield event

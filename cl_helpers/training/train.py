@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -32,7 +32,7 @@ from .before import check_fits, check_last_batch, check_learned, check_shapes
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
 from .divergence import AllDiverged
-from .events import Event
+from .events import Event, reached_within
 from .loop import Learner, training_loop
 from .run import Run
 from .settings import Settings, pick_device
@@ -309,7 +309,9 @@ def events_of(
             with draws.of_the_run():
                 done = resume(checkpoint, learner)
     events = _at_work(training_loop(learner, tasks, settings, every, done), learner, settings)
-    return draws.around(events if checkpoint is None else saving(events, checkpoint, learner))
+    if checkpoint is not None:
+        events = saving(events, checkpoint, learner)
+    return reached_within(draws.of_the_run, events)
 
 
 class GlobalDraws:
@@ -349,16 +351,6 @@ class GlobalDraws:
         if on_cuda:
             torch.cuda.set_rng_state(self.states[1], self.device)
         self.states = theirs
-
-    def around(self, events: Generator[Event, None, None]) -> Generator[Event, None, None]:
-        """The same events, each of which is reached with the states of the run."""
-        with closing(events):
-            while True:
-                with self.of_the_run():
-                    event = next(events, None)
-                if event is None:
-                    return
-                yield event
 
 
 def _at_work(
