@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..checks import above_zero, at_least_one
 from ..data.tasks import Task, masked
+from ..models.optimizers import Adam
 from ..models.small import VAE
 from .old_outputs import Teacher, frozen, weights_of
 
@@ -67,7 +68,7 @@ class DGR(Teacher):
             self.generator.load_state_dict(self.dreams)
             self.old_generator = frozen(self.generator, self.dreams)
         self.generator.fit_range(task.train, wider=bool(self.competed))
-        self.optimizer = torch.optim.Adam(self.generator.parameters(), lr=self.lr, fused=True)
+        self.optimizer = Adam(self.generator.parameters(), lr=self.lr, fused=True)
 
     def loss(self, model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
         loss = self.task_loss(model, x, y)

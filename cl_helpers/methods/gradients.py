@@ -10,14 +10,14 @@ output gradients δ_n, the gradient of sample n is δ_n a_nᵀ, so |·| and (·)
     Σ_n (δ_n a_nᵀ)² = (δ²)ᵀ (a²),        Σ_n |δ_n a_nᵀ| = |δ|ᵀ |a|
 
 This is one matrix product for all samples (Goodfellow 2015, arXiv:1510.01799). Models with other
-layers that have weights use `torch.func.vmap` over samples. Both are tried on a few samples first,
+layers that have weights use `torch.func.vmap` over samples. Each is tried on a few samples first,
 against plain autograd, one sample at a time: where they differ or fail, it does all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from copy import deepcopy
 from functools import partial
 from time import perf_counter
@@ -107,7 +107,8 @@ def _fastest(model: nn.Module, data: DatasetView, of: Of, size_of: SizeOf) -> Su
     """The fastest of three ways that gives what autograd gives, one sample at a time.
 
     They are compared on a few samples from all over the data. `vmap` refuses models that decide by
-    the values of their inputs: for those the closed form would decide for a batch at once.
+    the values of their inputs: for those the closed form would decide for a batch at once. `grad`
+    imports `torch._dynamo`, some seconds, so it is left for models without a closed form.
     """
     few = torch.linspace(0, len(data) - 1, min(_TRIED, len(data))).long()
     x, y = data.batch(few.to(data.device))
@@ -143,13 +144,13 @@ def _compared(
         )
 
     try:
-        mapped = _per_sample(model, x, y, of, size_of)
+        with _slow_if_it_must():
+            vmap(partial(_scores_of_one, model, of, {}))(x, y)
+        if is_exact(_closed_form(model, x, y, of, size_of)):
+            return _closed_form_or_one_by_one
+        return _per_sample if is_exact(_per_sample(model, x, y, of, size_of)) else _one_by_one
     except (RuntimeError, ValueError):  # what `vmap` says of what it cannot do
         return _one_by_one
-    if not is_exact(mapped):
-        return _one_by_one
-    closed = is_exact(_closed_form(model, x, y, of, size_of))
-    return _closed_form_or_mapped if closed else _per_sample
 
 
 def _one_by_one(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
@@ -169,9 +170,11 @@ def _one_by_one(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf)
     return unflatten(total, flat.shapes)
 
 
-def _closed_form_or_mapped(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
+def _closed_form_or_one_by_one(
+    model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf
+) -> Sums:
     sums = _closed_form(model, x, y, of, size_of)
-    return _per_sample(model, x, y, of, size_of) if sums is None else sums
+    return _one_by_one(model, x, y, of, size_of) if sums is None else sums
 
 
 def _linear_layers(model: nn.Module) -> Layers:
@@ -285,9 +288,24 @@ def _watched(
 
 def _per_sample(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
     """Sums over the batch by parameter name, many gradients at once by `vmap`."""
-    with catch_warnings():  # where `vmap` has no rule for an operation it is slower, not wrong
-        filterwarnings("ignore", "There is a performance drop")
+    with _slow_if_it_must():
         return _mapped(model, x, y, of, size_of)
+
+
+@contextmanager
+def _slow_if_it_must() -> Iterator[None]:
+    """Where `vmap` has no rule for an operation it is slower, not wrong: it need not say so."""
+    with catch_warnings():
+        filterwarnings("ignore", "There is a performance drop")
+        yield
+
+
+def _scores_of_one(
+    model: nn.Module, of: Of, weights: dict[str, Tensor], x_n: Tensor, y_n: Tensor
+) -> Tensor:
+    """The numbers s (R,) of one sample; `weights` take the place of the model's of these names."""
+    logits = functional_call(model, weights, (x_n[None],))
+    return of(logits, y_n[None]).reshape(-1)
 
 
 def _mapped(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
@@ -296,8 +314,7 @@ def _mapped(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> 
     fixed |= dict(model.named_buffers())
 
     def score(theta: dict[str, Tensor], x_n: Tensor, y_n: Tensor, r: int) -> Tensor:
-        logits = functional_call(model, {**theta, **fixed}, (x_n[None],))
-        return of(logits, y_n[None]).reshape(-1)[r]
+        return _scores_of_one(model, of, {**theta, **fixed}, x_n, y_n)[r]
 
     with torch.no_grad():
         n_scores = of(model(x[:1]), y[:1]).numel()

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 
 from ..checks import at_least_one, seeded
 from .forward import evaluating
-from .seeded import Dropout, Seeded
+from .seeded import Dropout, Seeded, undrawn
 
 # Without the initial weights that PyTorch would draw.
-_Linear, _Embedding = (partial(nn.utils.skip_init, kind) for kind in (nn.Linear, nn.Embedding))
+_Linear, _Embedding = (partial(undrawn, kind) for kind in (nn.Linear, nn.Embedding))
 
 WEIGHTS = Path(__file__).parent / "pretrained" / "english.pt"
 
@@ -154,7 +154,7 @@ class GPT(Seeded):
         text = start.tolist()
         with evaluating(self):
             for _ in range(n):
-                recent = torch.tensor([text[-self.context :]], device=self.places.weight.device)
+                recent = torch.tensor([text[-self.context :]], device=next(self.parameters()).device)
                 chances = self(recent)[0, -1].float().softmax(-1).cpu()
                 text.append(int(torch.multinomial(chances, 1, generator=rng)))
         return torch.tensor(text[len(start) :])

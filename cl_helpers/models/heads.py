@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ..checks import at_least_one, seeded
+from .seeded import undrawn
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -34,7 +35,7 @@ def with_head(model: M, n_outputs: int, *, frozen: bool = True, seed: int = 0) -
     where, _, own = linear[-1].rpartition(".")
     old = copy.get_submodule(linear[-1])
     assert isinstance(old, nn.Linear)
-    head = nn.utils.skip_init(nn.Linear, old.in_features, n_outputs).to(old.weight)
+    head = undrawn(nn.Linear, old.in_features, n_outputs).to(old.weight)
     bound, generator = old.in_features**-0.5, seeded(seed)
     with torch.no_grad():
         for p in head.parameters():

@@ -7,7 +7,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from ..checks import below_one
-from .seeded import Dropout, Seeded
+from .seeded import Dropout, Seeded, undrawn
 
 
 class ResNet18(Seeded):
@@ -56,7 +56,7 @@ class ResNet18(Seeded):
             blocks += [self.block(n_in, n_out, dropout, stride=2 if stage else 1)]
             blocks += [self.block(n_out, n_out, dropout)]
         self.blocks = nn.Sequential(*blocks)
-        self.fc = nn.utils.skip_init(nn.Linear, 8 * width, n_outputs)
+        self.fc = undrawn(nn.Linear, 8 * width, n_outputs)
         self.relu = nn.ReLU()
         self.draw_weights(seed or 0)
 
@@ -97,7 +97,7 @@ class _Block(nn.Module):
 
 def _convolution(n_in: int, n_out: int, stride: int = 1, size: int = 3) -> nn.Sequential:
     """A convolution, padded so that only the stride shrinks the image, and batch normalisation."""
-    convolution = nn.utils.skip_init(
+    convolution = undrawn(
         nn.Conv2d, n_in, n_out, size, stride=stride, padding=size // 2, bias=False
     )
     return nn.Sequential(convolution, nn.BatchNorm2d(n_out))

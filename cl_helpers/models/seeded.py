@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from ..checks import seeded
+
+Layer = TypeVar("Layer", bound=nn.Module)
+
+
+def undrawn(kind: Callable[..., Layer], *args: Any, **kwargs: Any) -> Layer:
+    """Make a layer whose weights are yet to be drawn, and leave torch's global generator alone.
+
+    As `nn.utils.skip_init`, which first imports what meta tensors need: a second of every process.
+
+    Args:
+        kind: its class, such as `nn.Linear`, which takes `args` and `kwargs`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        return kind(*args, device="cpu", **kwargs)
 
 
 class Dropout(nn.Dropout):

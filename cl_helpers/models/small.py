@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..checks import below_one
-from .seeded import Dropout, Seeded
+from .seeded import Dropout, Seeded, undrawn
 
 if TYPE_CHECKING:
     from ..data.tasks import Task
@@ -48,7 +48,7 @@ class MLP(Seeded):
         below_one("dropout", dropout)
         self.sizes, self.seed = tuple(sizes), seed
         for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
-            self.add_module(f"fc{i}", nn.utils.skip_init(nn.Linear, n_in, n_out))
+            self.add_module(f"fc{i}", undrawn(nn.Linear, n_in, n_out))
         self.n_layers = len(sizes) - 1
         self.relu = nn.ReLU()
         self.dropout = Dropout(dropout)
@@ -118,9 +118,9 @@ class CNN(Seeded):
             sides = [(side - self.SIZE) // self.STRIDE + 1 for side in sides]
         if min(sides) < 1:
             raise ValueError(f"shape is {tuple(shape)}: give images of 13 × 13 pixels or more")
-        conv = partial(nn.utils.skip_init, nn.Conv2d, kernel_size=self.SIZE, stride=self.STRIDE)
+        conv = partial(undrawn, nn.Conv2d, kernel_size=self.SIZE, stride=self.STRIDE)
         self.conv1, self.conv2 = conv(c, a), conv(a, b)
-        self.fc = nn.utils.skip_init(nn.Linear, b * math.prod(sides), n_outputs)
+        self.fc = undrawn(nn.Linear, b * math.prod(sides), n_outputs)
         self.draw_weights(seed or 0)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -47,6 +47,11 @@ class Operations(TorchDispatchMode):
         self._count_of = flop_registry
         self._tracker = ModuleTracker()  # only asked whether a backward pass is running
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Else PyTorch imports `torch._dynamo` to do so: seconds, in every process."""
+        return False
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if count := self._count_of.get(func._overloadpacket):

@@ -24,6 +24,7 @@ from ..checks import (
     whole_or_none,
 )
 from ..formats import format_error
+from ..models.optimizers import SGD, Adam
 from ..speed.precision import PRECISIONS, Precision
 from .schedules import check, factors
 
@@ -184,8 +185,8 @@ class Settings:
         if not isinstance(self.optimizer, str):
             return _made(self.optimizer, theta, self.lr_of(stage))
         if self.optimizer == "adam":
-            return torch.optim.Adam([theta], lr=lr, fused=True, capturable=theta.is_cuda)
-        return torch.optim.SGD([theta], lr=lr, momentum=self.momentum, fused=True)
+            return Adam([theta], lr=lr, fused=True, capturable=theta.is_cuda)
+        return SGD([theta], lr=lr, momentum=self.momentum, fused=True)
 
 
 # What runs of one experiment have in common; the others do not decide it, or make repetitions.

@@ -357,7 +357,8 @@ def _at_work(
     events: Generator[Event, None, None], learner: Learner, settings: Settings
 ) -> Generator[Event, None, None]:
     """The same events. Only between them time is counted and products have their precision."""
-    import_module("torch._dynamo")  # else the first optimiser does, and that is no training
+    if not isinstance(settings.optimizer, str):
+        import_module("torch._dynamo")  # else the optimiser does, and that is no training
     clock, device = Clock(learner.runs), torch.device(settings.device)
     try:
         while True:

@@ -49,7 +49,8 @@ class AllOfF(cl.EWC):
 
 def main() -> None:
     tasks = hold_out(cl.permuted(cl.load("mnist").first(9_000, 10), 2), 1_000)
-    forms = {"diagonal of F": cl.EWC(fisher="true"), "all of F": AllOfF(fisher="true")}
+    every = {"fisher": "true", "n_samples": None}
+    forms = {"diagonal of F": cl.EWC(**every), "all of F": AllOfF(**every)}
     how = {"lam": LAMBDAS, "seeds": SEEDS} | HOW
     swept = {
         name: whole(cl.sweep(form, tasks, cl.MLP((784, 256, 10)), **how), len(LAMBDAS) * len(SEEDS))

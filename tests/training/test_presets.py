@@ -99,7 +99,7 @@ def test_a_preset_makes_methods_with_the_lam_that_was_best_on_held_out_images():
 def test_the_homeworks_lam_lies_between_others_that_were_tried(name):
     """And none of them was better by more than half of what seeds differ by, 0.4 points."""
     default, accuracy = METHODS[name](), {}
-    measured = {"n_samples": 1024} if name == "ewc" else {}  # as the runs were; λ is the same
+    measured = {"n_samples": 1024} if name == "ewc" else {}  # as λ was tried
     for path in (Path(__file__).parents[2] / "experiments/tuning/full").glob(f"{name}-*.json"):
         run = cl.Run.load(path)
         knobs = run.config["knobs"]
