@@ -23,7 +23,7 @@ from ..training.presets import Preset
 from ..training.run import Run
 from .seeds import difference, mean_sd
 
-SIZES = (784, 256, 10)  # small, so that many runs take seconds
+SIZES = (784, 128, 10)  # small, so that many runs take seconds
 N_TASKS, N_TRAIN = 4, 4_000
 SEEDS = (0, 1)
 

@@ -154,7 +154,9 @@ class GPT(Seeded):
         text = start.tolist()
         with evaluating(self):
             for _ in range(n):
-                recent = torch.tensor([text[-self.context :]], device=next(self.parameters()).device)
+                recent = torch.tensor(
+                    [text[-self.context :]], device=next(self.parameters()).device
+                )
                 chances = self(recent)[0, -1].float().softmax(-1).cpu()
                 text.append(int(torch.multinomial(chances, 1, generator=rng)))
         return torch.tensor(text[len(start) :])
