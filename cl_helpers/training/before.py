@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from copy import deepcopy
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +34,32 @@ def check_fits(model: nn.Module, tasks: Sequence[Task]) -> None:
             _check_outputs(model, task, x, y, z)
             _check_loss(task, z, y)
             kinds.add(kind)
+
+
+_trained: WeakKeyDictionary[nn.Module, tuple[str, frozenset[str]]] = WeakKeyDictionary()
+
+
+def note_trained(model: nn.Module, tasks: Sequence[str], before: str, after: str) -> None:
+    """Note that a run has ended, for `warn_if_trained`.
+
+    Args:
+        model: it was trained in place.
+        tasks: their names.
+        before, after: digests of its weights when the run began, and now.
+    """
+    digest, earlier = _trained.get(model, ("", frozenset()))
+    _trained[model] = after, earlier.union(tasks) if digest == before else frozenset(tasks)
+
+
+def warn_if_trained(model: nn.Module, tasks: Sequence[str], digest: str) -> None:
+    """Warn if `model` still has the weights, with this `digest`, that a run on `tasks` left."""
+    left, names = _trained.get(model, ("", frozenset()))
+    again = [name for name in tasks if name in names]
+    if left == digest and again:
+        warn(
+            f"this {type(model).__name__} has been trained on {again[0]} before and goes on from "
+            "there: give a new one, or a deepcopy made before that run, to begin anew"
+        )
 
 
 def check_shapes(method: Method, tasks: Sequence[Task]) -> None:

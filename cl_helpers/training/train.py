@@ -28,7 +28,14 @@ from ..models.seeded import Seeded, set_dropout
 from ..models.small import mlp_for
 from ..speed.cuda_graph import recorded
 from ..speed.precision import check_precision, products
-from .before import check_fits, check_last_batch, check_learned, check_shapes
+from .before import (
+    check_fits,
+    check_last_batch,
+    check_learned,
+    check_shapes,
+    note_trained,
+    warn_if_trained,
+)
 from .checkpoint import resume, saving
 from .costs import Clock, TrackedLearner
 from .divergence import AllDiverged
@@ -203,7 +210,7 @@ def new_learner(
         "judged_by": "held out" if getattr(tasks[0].test, "half", "") == "train" else "test",
         "model": str(model),
         "model_digest": model_digest,
-        "initial_weights_digest": identified(model.state_dict() | dict(model.named_buffers())),
+        "initial_weights_digest": _of_weights(model),
         **{k: v for k, v in vars(settings).items() if k != "cuda_graph"},
         "optimizer": optimizer_name(settings),
         "device": device.type,
@@ -214,6 +221,8 @@ def new_learner(
             "cl_helpers": code_noted(method),
         },
     }
+    if not (method.kept and method.task is not None):  # else it goes on with the model it holds
+        warn_if_trained(model, config["tasks"], config["initial_weights_digest"])
     run = Run.empty(config, len(tasks))
     run.model, run.method = model, method
     order = torch.Generator().manual_seed(seed)
@@ -246,6 +255,10 @@ def identified(thing: object, weights: bool = True) -> str:
     `weights` says whether the values of parameters and buffers count, as in `fingerprint_of`.
     """
     return _or_reason(partial(fingerprint_of, thing, weights))
+
+
+def _of_weights(model: nn.Module) -> str:
+    return identified(model.state_dict() | dict(model.named_buffers()))
 
 
 def identified_tasks(tasks: Sequence[Task]) -> str:
@@ -379,3 +392,6 @@ def _at_work(
         for run in learner.runs:
             model, method = run.learner
             method.leave_task(model)
+            config = run.config
+            names, before = config["tasks"], config["initial_weights_digest"]
+            note_trained(model, names, before, _of_weights(model))

@@ -535,15 +535,15 @@ def test_what_somebody_has_set_on_an_object_is_no_run_of_earlier_versions(mnist,
         digests = older_digests(tasks, model, True, how)(method)
         return any([*HOMEWORK.glob(f"*-seed1-{digest}.json")] for digest in digests)
 
-    assert found(cl.EWC(), cl.MLP())
-    method, model, hooked = cl.EWC(), cl.MLP(), cl.MLP()
+    assert found(cl.RWalk(), cl.MLP())
+    method, model, hooked = cl.RWalk(), cl.MLP(), cl.MLP()
     method.importance_of = lambda model, task: None
     model.forward = lambda x: x
     hooked.fc1.register_forward_hook(lambda module, args, out: 2 * out)
     assert not found(method, cl.MLP())
-    assert not found(cl.EWC(), model)
-    assert not found(cl.EWC(), hooked)
-    assert not found(cl.EWC(n_samples=10), cl.MLP())
+    assert not found(cl.RWalk(), model)
+    assert not found(cl.RWalk(), hooked)
+    assert not found(cl.RWalk(alpha=0.99), cl.MLP())
 
 
 KILLED = """

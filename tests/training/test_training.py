@@ -572,6 +572,28 @@ def test_the_default_model_has_the_size_that_the_tasks_ask_for(few):
     )
 
 
+def test_a_model_that_an_earlier_run_has_trained_on_a_task_is_warned_of(few):
+    """As in a loop over methods with one model, or where a cell is run again."""
+    model = cl.MLP((784, 8, 10), seed=0)
+    start, first, both = deepcopy(model), cl.permuted(few, 1), cl.permuted(few, 2)
+
+    def trained(method, tasks, model=model):
+        return cl.train(method, tasks, model, epochs=1, progress=False)
+
+    trained(cl.Baseline(), first)
+    trained(cl.Baseline(), both[1:])  # no warning: it goes on with another task
+    for method in (cl.EWC(), cl.Joint()):
+        with pytest.warns(UserWarning, match="this MLP has been trained on permutation 1 before"):
+            trained(method, both)
+    trained(cl.EWC(), both, deepcopy(start))
+    model.load_state_dict(start.state_dict())
+    trained(cl.EWC(), both)
+    drawn = cl.MLP((784, 8, 10))
+    trained(cl.SI(), first, drawn)
+    with pytest.warns(UserWarning, match="this MLP has been trained on permutation 1 before"):
+        trained(cl.SI(), first, drawn)
+
+
 def test_a_used_method_is_refused_for_new_weights_and_goes_on_with_its_own(few):
     method = cl.EWC()
     run = run_of(method, few)
