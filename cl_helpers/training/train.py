@@ -222,7 +222,8 @@ def new_learner(
         },
     }
     if not (method.kept and method.task is not None):  # else it goes on with the model it holds
-        warn_if_trained(model, config["tasks"], config["initial_weights_digest"])
+        new = config["tasks"][settings.learned :]
+        warn_if_trained(model, new, config["initial_weights_digest"])
     run = Run.empty(config, len(tasks))
     run.model, run.method = model, method
     order = torch.Generator().manual_seed(seed)
