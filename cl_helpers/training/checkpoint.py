@@ -150,6 +150,12 @@ def resume(path: str | os.PathLike, learner: Learner) -> tuple[int, int]:
                 f"{path} belongs to a run with {other}: give another file, or delete it to start "
                 "over"
             )
+    there, here = config.get("versions", {}), run.config["versions"]
+    if others := [name for name in here if there.get(name) != here[name]]:
+        warn(
+            f"{path} was written by another version of {', '.join(others)}: the run goes on with "
+            "those that are here, and may end otherwise than without interruption"
+        )
     model.load_state_dict(saved["model"])
     with torch.no_grad():
         for name, buffer in model.named_buffers():

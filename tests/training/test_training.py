@@ -426,6 +426,20 @@ def test_a_checkpoint_of_another_run_is_refused_and_kept(few, tmp_path):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["torch", "cl_helpers"])
+def test_a_checkpoint_of_another_version_goes_on_and_says_so(few, tmp_path, name):
+    path, tasks = tmp_path / "run.checkpoint", cl.permuted(few, 3)
+    how = {k: v for k, v in SETTINGS.items() if k != "progress"} | {"checkpoint": path}
+    for event in cl.train_steps(cl.EWC(), tasks, cl.MLP(SIZES), **how):
+        if event.kind == "task":
+            break
+    saved = torch.load(path, weights_only=True)
+    saved["config"]["versions"][name] = "0"
+    torch.save(saved, path)
+    with pytest.warns(UserWarning, match=f"was written by another version of {name}:"):
+        assert run_of(cl.EWC(), few, checkpoint=path).complete
+
+
 DAMAGED = [b"", b"not a checkpoint", b"PK\x03\x04 half a zip", b"\x80\x02.", b"j\x13", b"r\xa1|y^"]
 
 
