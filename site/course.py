@@ -24,7 +24,7 @@ from cl_helpers.report.plots import Chart, alt_text, png
 FORM = re.compile(
     r"# (?P<title>.+)\n\n(?P<text>.+)(?s:.*)"
     r"\*\*Study time\*\*: (?P<study>.+?)\.\s+"
-    r"\*\*Run time\*\*: (?P<run>[\w ]+ s)(?s:.*?)"
+    r"\*\*Run time\*\*: (?P<run>[\w– ]+ s)(?s:.*?)"
     r"\*\*Before this\*\*: (?P<before>.+?)\.(?:\s|$)"
 )
 CARD = """\

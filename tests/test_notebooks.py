@@ -110,7 +110,7 @@ def test_its_title_says_what_for_how_long_and_what_comes_before(path):
     study = re.search(r"\*\*Study time\*\*: about (\d+) min\.", title)
     assert 30 <= int(study[1]) <= 130
     rest = title[study.end() :]
-    assert re.search(r"\*\*Run time\*\*: (about|under|\d+ to) \d+ s\b", rest)
+    assert re.search(r"\*\*Run time\*\*: (about |under |\d+–)\d+ s\b", rest)
     assert re.search(r"\*\*Before this\*\*: \S", rest)
 
 
