@@ -286,12 +286,6 @@ def _watched(
     return scores, {name: (a, out) for name, ((a, out, _, _),) in seen.items()}
 
 
-def _per_sample(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
-    """Sums over the batch by parameter name, many gradients at once by `vmap`."""
-    with _slow_if_it_must():
-        return _mapped(model, x, y, of, size_of)
-
-
 @contextmanager
 def _slow_if_it_must() -> Iterator[None]:
     """Where `vmap` has no rule for an operation it is slower, not wrong: it need not say so."""
@@ -308,7 +302,9 @@ def _scores_of_one(
     return of(logits, y_n[None]).reshape(-1)
 
 
-def _mapped(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
+@_slow_if_it_must()
+def _per_sample(model: nn.Module, x: Tensor, y: Tensor, of: Of, size_of: SizeOf) -> Sums:
+    """Sums over the batch by parameter name, many gradients at once by `vmap`."""
     trainable = {n: p.detach() for n, p in model.named_parameters() if p.requires_grad}
     fixed = {n: p.detach() for n, p in model.named_parameters() if not p.requires_grad}
     fixed |= dict(model.named_buffers())
